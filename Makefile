@@ -1,0 +1,48 @@
+# UVSockets: `make` lists what there is to do.
+
+SWIFT   ?= swift
+ARGS    ?=
+BIN     := .build/release
+INPUTS  := Package.swift $(shell find Sources Vendor-modulemaps -type f -not -name '.*')
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build run-server run-client test lint format docs clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run-server: $(BIN)/echo-server ## Build what is needed and serve on port 8081 (ARGS="--help" for options)
+	@exec $(BIN)/echo-server $(ARGS)
+
+run-client: $(BIN)/echo-client ## Build what is needed and talk to localhost:8081 (ARGS="HOST:PORT")
+	@exec $(BIN)/echo-client $(ARGS)
+
+build: $(BIN)/echo-server $(BIN)/echo-client ## Build the library and both programs, optimised
+
+# One build makes both; a program newer than every source starts without asking SwiftPM.
+$(BIN)/echo-client: $(BIN)/echo-server
+	@touch -c $@
+$(BIN)/echo-server: $(INPUTS) | setup
+	$(SWIFT) build -c release --product echo-server
+	$(SWIFT) build -c release --product echo-client
+	@touch $@
+
+test: setup ## Build what is needed and run every test
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build --disable-xctest
+
+lint: ## Check the formatting and the documentation comments
+	$(SWIFT) format lint --strict -r -p Sources Tests Package.swift
+
+format: ## Reformat the sources in place
+	$(SWIFT) format format -i -r -p Sources Tests Package.swift
+
+docs: setup ## Build the documentation into .build/docs; a dead link is an error
+	.ci/docs .build/docs
+
+clean: ## Remove everything that was built
+	rm -rf .build
+
+# Installs libuv and pkg-config when they are missing; says what to install where it cannot.
+setup:
+	@.ci/setup

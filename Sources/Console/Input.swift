@@ -1,0 +1,69 @@
+import Dispatch
+import Glibc
+
+/// Reads a descriptor on a thread of its own, a chunk at each request.
+public final class Input: Sendable {
+    /// What a request brings.
+    public enum Event: Sendable {
+        /// The next bytes, at least one.
+        case bytes([UInt8])
+        /// There are no more.
+        case end
+        /// Reading failed, with this `errno`.
+        case failed(Int32)
+    }
+
+    /// The most bytes in a chunk.
+    public static let chunkSize = 64 * 1024
+
+    private let descriptor: Int32
+    private let requests = DispatchSemaphore(value: 0)
+
+    /// Starts to read at the first request.
+    ///
+    /// A process that reads from its terminal in the background gets an error, EIO, rather than
+    /// being stopped.
+    ///
+    /// - Parameters:
+    ///   - descriptor: What to read: 0 for standard input.
+    ///   - deliver: Called for each request in turn, on another thread. After the end or a failure
+    ///     requests bring nothing.
+    public init(_ descriptor: Int32 = 0, deliver: @escaping @Sendable (Event) -> Void) {
+        self.descriptor = descriptor
+        _ = signal(SIGTTIN, SIG_IGN)
+        DispatchQueue(label: "input \(descriptor)").async { [self] in
+            var isOver = false
+            while !isOver {
+                requests.wait()
+                let event = read()
+                if case .bytes = event {} else { isOver = true }
+                deliver(event)
+            }
+        }
+    }
+
+    /// Asks for the next chunk.
+    public func request() {
+        requests.signal()
+    }
+
+    private func read() -> Event {
+        while true {
+            var count = 0
+            let chunk = unsafe [UInt8](unsafeUninitializedCapacity: Self.chunkSize) {
+                buffer, used in
+                count = unsafe Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+                used = max(0, count)
+            }
+            if count > 0 { return .bytes(chunk) }
+            if count == 0 { return .end }
+            switch errno {
+            case EINTR: continue
+            case EAGAIN:
+                var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+                _ = unsafe poll(&request, 1, -1)
+            default: return .failed(errno)
+            }
+        }
+    }
+}

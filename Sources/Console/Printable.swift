@@ -1,0 +1,53 @@
+/// Bytes from a stranger as text that cannot garble a terminal or fake another line.
+///
+/// Control characters, invisible format characters (which can turn text around) and line ends are
+/// shown as escapes; bytes that are not UTF-8 as U+FFFD.
+public struct Printable: CustomStringConvertible {
+    /// The text.
+    public let description: String
+
+    /// Makes bytes printable.
+    ///
+    /// - Parameters:
+    ///   - bytes: The bytes. One line end behind them is left out.
+    ///   - limit: How many bytes to show; of more, the number is told.
+    public init(_ bytes: [UInt8], limit: Int = 1024) {
+        var shown = bytes.prefix(limit)
+        if shown.count == bytes.count, shown.last == UInt8(ascii: "\n") {
+            shown.removeLast()
+            if shown.last == UInt8(ascii: "\r") { shown.removeLast() }
+        }
+        var text = ""
+        for scalar in String(decoding: shown, as: UTF8.self).unicodeScalars {
+            if Self.isHarmless(scalar) {
+                text.unicodeScalars.append(scalar)
+            } else {
+                text += Self.escape(scalar)
+            }
+        }
+        if bytes.count > limit { text += "… (\(bytes.count) bytes)" }
+        description = text
+    }
+
+    private static func isHarmless(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .control, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned:
+            return false
+        case .format:
+            // The joiners that emoji and several scripts are written with.
+            return scalar == "\u{200C}" || scalar == "\u{200D}"
+        default:
+            return scalar != "\\"
+        }
+    }
+
+    private static func escape(_ scalar: Unicode.Scalar) -> String {
+        switch scalar {
+        case "\\": "\\\\"
+        case "\n": "\\n"
+        case "\r": "\\r"
+        case "\t": "\\t"
+        default: "\\u{\(String(scalar.value, radix: 16))}"
+        }
+    }
+}

@@ -1,0 +1,23 @@
+/// The agent a connection belongs to: a listener or a connector.
+protocol ConnectionHost: AnyObject {
+    /// The connection's socket is closed.
+    func connectionDidEnd(_ connection: UVConnection, _ reason: UVEndReason)
+}
+
+/// What all connections of an agent share: the callbacks and the options they were given.
+final class ConnectionHandlers {
+    let options: UVConnectionOptions
+    let onMessageReceived: (UVConnection, Span<UInt8>) -> Void
+    var onConnected: ((UVConnection) -> Void)?
+    var onDisconnected: ((UVConnection, UVEndReason) -> Void)?
+    var onPeerFinished: ((UVConnection) -> Void)?
+    var onDrained: ((UVConnection) -> Void)?
+
+    init(
+        _ options: UVConnectionOptions,
+        onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
+    ) {
+        self.options = options
+        self.onMessageReceived = onMessageReceived
+    }
+}

@@ -1,0 +1,109 @@
+internal import DequeModule
+
+/// The bytes that the kernel has not taken yet, in the order they were sent.
+struct SendQueue {
+    /// A part of a buffer.
+    struct Segment {
+        let buffer: SendBuffer
+        fileprivate(set) var range: Range<Int>
+    }
+
+    /// Small sends share buffers of at least this size.
+    private static let smallBuffer = 4096
+
+    /// How many bytes wait.
+    private(set) var bytes = 0
+
+    // The front is kept apart so that a queue of one segment, which is what a client that keeps up
+    // has, allocates nothing.
+    private var front: Segment?
+    private var others = Deque<Segment>()
+    private var canExtendLast = false
+
+    var isEmpty: Bool { front == nil }
+
+    /// Adds a copy of the bytes.
+    mutating func append(copying span: Span<UInt8>) {
+        bytes += span.count
+        let copied = canExtendLast ? extendLast(span) : 0
+        guard copied < span.count else { return }
+        let rest = span.extracting(copied...)
+        let buffer = SendBuffer(capacity: Swift.max(rest.count, Self.smallBuffer))
+        buffer.append(rest)
+        add(Segment(buffer: buffer, range: 0..<rest.count))
+        canExtendLast = true
+    }
+
+    /// Adds a buffer's bytes without copying them. The buffer may wait in other queues, too.
+    mutating func append(_ buffer: SendBuffer) {
+        guard buffer.count > 0 else { return }
+        bytes += buffer.count
+        add(Segment(buffer: buffer, range: 0..<buffer.count))
+        canExtendLast = false
+    }
+
+    /// Takes bytes off the front: the kernel has them.
+    mutating func consume(_ count: Int) {
+        precondition(count <= bytes, "more bytes were sent than queued")
+        bytes -= count
+        var left = count
+        while left > 0, let segment = front {
+            if left < segment.range.count {
+                front?.range.removeFirst(left)
+                return
+            }
+            left -= segment.range.count
+            front = others.popFirst()
+        }
+        if front == nil { reset() }
+    }
+
+    /// Drops everything.
+    mutating func removeAll() {
+        bytes = 0
+        front = nil
+        reset()
+    }
+
+    /// An empty queue owns no memory.
+    private mutating func reset() {
+        canExtendLast = false
+        others = Deque()
+    }
+
+    private mutating func add(_ segment: Segment) {
+        if front == nil { front = segment } else { others.append(segment) }
+    }
+
+    private mutating func extendLast(_ span: Span<UInt8>) -> Int {
+        if others.isEmpty { return front?.extend(by: span) ?? 0 }
+        return others[others.count - 1].extend(by: span)
+    }
+}
+
+extension SendQueue: Sequence {
+    /// The segments from the front.
+    func makeIterator() -> some IteratorProtocol<Segment> {
+        var next = front
+        var rest = others.makeIterator()
+        return AnyIterator {
+            defer { next = rest.next() }
+            return next
+        }
+    }
+}
+
+extension SendQueue.Segment {
+    /// Adds what fits into the buffer behind this segment, which must be its last.
+    fileprivate mutating func extend(by span: Span<UInt8>) -> Int {
+        let added = buffer.append(span)
+        range = range.lowerBound..<range.upperBound + added
+        return added
+    }
+}
+
+extension Range<Int> {
+    fileprivate mutating func removeFirst(_ count: Int) {
+        self = lowerBound + count..<upperBound
+    }
+}

@@ -1,0 +1,74 @@
+extension UVConnection {
+    /// Finishes sending: the peer is told, after all that was sent before, that no more follows.
+    /// Receiving goes on until the peer finishes, too. Calling it again does nothing.
+    public func finish() {
+        loop.confine("UVConnection.finish")
+        state.finish()
+        settle()
+    }
+
+    /// Closes the connection after all that was sent before has left. Nothing is received any more.
+    /// Calling it again does nothing.
+    ///
+    /// It takes at most the options' `flushTimeout` and `lingerTimeout`; `onDisconnected` says when
+    /// it is done.
+    public func close() {
+        loop.confine("UVConnection.close")
+        close(.closed)
+    }
+
+    /// Ends the connection at once. Queued bytes are lost, and the peer gets an error, ECONNRESET.
+    public func reset() {
+        loop.confine("UVConnection.reset")
+        reset(.reset)
+    }
+
+    func close(_ why: UVEndReason) {
+        guard state.reason == nil, !state.isClosed else { return }
+        perform(state.close(why))
+        settle()
+        if state.discards { updateReceiving() }
+    }
+
+    func reset(_ why: UVEndReason) {
+        perform(state.reset(why))
+    }
+
+    /// A call on the socket failed: the connection is gone.
+    func fail(_ call: String, _ code: UVError.Code) {
+        let why: UVEndReason =
+            code.isPeerGone
+            ? .peerReset : .failed(UVError(call: call, subject: "\(peer)", code: code))
+        perform(state.failed(why))
+    }
+
+    /// Takes the next step towards the end if nothing waits to be sent; bounds the wait otherwise.
+    func settle() {
+        guard state.isFinishing else { return }
+        if bytesQueued == 0, !isWriting {
+            perform(state.drained())
+        } else if state.reason != nil, !isFlushBounded {
+            isFlushBounded = true
+            loop.schedule(self, after: options.flushTimeout)
+        }
+    }
+
+    func perform(_ action: ConnectionState.Action) {
+        switch action {
+        case .none: break
+        case .finishSending: handle.finishSending()
+        case .linger:
+            handle.finishSending()
+            loop.schedule(self, after: options.lingerTimeout)
+            updateReceiving()
+        case .close: handle.close()
+        case .reset: handle.reset()
+        }
+    }
+
+    func handleDidClose() {
+        loop.unschedule(self)
+        host.connectionDidEnd(self, state.reason ?? .closed)
+        queue.removeAll()
+    }
+}

@@ -1,0 +1,173 @@
+extension UVConnection {
+    /// Bytes of at least this number are not gathered but offered to the kernel at once.
+    private static let directSize = 16 * 1024
+
+    /// Sends bytes. Those sent to one connection arrive in the order they were sent.
+    ///
+    /// What is sent within one callback of the loop leaves together when the callback ends, or
+    /// sooner where it is much. What the kernel does not take is queued.
+    ///
+    /// - Parameter bytes: The bytes; they are not needed after the call.
+    /// - Returns: Whether to send more. False when more bytes are queued than the high watermark,
+    ///   and `onDrained` will be called; and when the connection takes no more bytes, because it
+    ///   has ended or is about to.
+    @discardableResult
+    public func send(_ bytes: Span<UInt8>) -> Bool {
+        guard canSend("UVConnection.send") else { return false }
+        if loop.cork.isUsed(by: self), queue.isEmpty {
+            sendCorked(bytes)
+        } else if queue.isEmpty, bytes.count >= Self.directSize {
+            sendNow(bytes)
+        } else {
+            queue.append(copying: bytes)
+            writeLater()
+        }
+        return !watermark.isAbove && state.acceptsBytes
+    }
+
+    /// Sends bytes, as ``send(_:)-(Span<UInt8>)`` does.
+    ///
+    /// - Parameter bytes: The bytes.
+    /// - Returns: Whether to send more.
+    @discardableResult
+    public func send(_ bytes: [UInt8]) -> Bool {
+        send(bytes.span)
+    }
+
+    /// Sends a text as UTF-8, as ``send(_:)-(Span<UInt8>)`` does.
+    ///
+    /// - Parameter text: The text. Nothing is added to it, no end of line either.
+    /// - Returns: Whether to send more.
+    @discardableResult
+    public func send(_ text: String) -> Bool {
+        send(text.utf8.span)
+    }
+
+    /// Sends a buffer that other connections send, too.
+    @discardableResult
+    func send(shared buffer: SendBuffer) -> Bool {
+        guard canSend("UVConnection.send") else { return false }
+        flushCork()
+        queue.append(buffer)
+        writeLater()
+        return true
+    }
+
+    private func canSend(_ call: StaticString) -> Bool {
+        loop.confine(call)
+        guard state.acceptsBytes else { return false }
+        guard queue.bytes <= options.sendLimit else {
+            perform(state.reset(.slowReceiver))
+            return false
+        }
+        return true
+    }
+
+    private func sendCorked(_ bytes: Span<UInt8>) {
+        if loop.cork.append(bytes, received: loop.receiveBuffer) { return }
+        flushCork()
+        guard queue.isEmpty, state.acceptsBytes else { return enqueue(bytes) }
+        guard bytes.count < Self.directSize, loop.cork.append(bytes, received: loop.receiveBuffer)
+        else { return sendNow(bytes) }
+    }
+
+    /// Offers the bytes to the kernel and queues a copy of what it does not take.
+    private func sendNow(_ bytes: Span<UInt8>) {
+        do throws(UVError.Code) {
+            let written = try handle.tryWrite(bytes)
+            bytesSent += UInt64(written)
+            guard written < bytes.count else { return }
+            enqueue(bytes.extracting(written...))
+        } catch {
+            fail("send", error)
+        }
+    }
+
+    private func enqueue(_ bytes: Span<UInt8>) {
+        guard state.acceptsBytes else { return }
+        queue.append(copying: bytes)
+        startWriting()
+    }
+
+    /// What is queued leaves at the end of the callback that runs now; at once where none does,
+    /// or so much is queued that waiting would only hold memory.
+    private func writeLater() {
+        guard !isWriting else { return updateWatermark() }
+        if !loop.isInCallback || queue.bytes >= options.highWatermark {
+            flush()
+        } else if !isGathered {
+            isGathered = true
+            loop.gather(self)
+        }
+    }
+
+    /// Writes what this connection has corked; the kernel's rest is queued.
+    func flushCork() {
+        guard loop.cork.isUsed(by: self), loop.cork.bytes > 0 else { return }
+        guard !state.isClosed else { return loop.cork.clear() }
+        do throws(UVError.Code) {
+            bytesSent += UInt64(try loop.cork.write(to: handle, rest: &queue))
+            startWriting()
+        } catch {
+            fail("send", error)
+        }
+    }
+
+    /// Writes what is queued, as far as the kernel takes it.
+    func flush() {
+        isGathered = false
+        guard !isWriting, !queue.isEmpty, !state.isClosed else { return }
+        do throws(UVError.Code) {
+            var isMoreTaken = true
+            while isMoreTaken, !queue.isEmpty {
+                let written = try handle.tryWrite(queue)
+                isMoreTaken = written > 0
+                queue.consume(written)
+                bytesSent += UInt64(written)
+            }
+        } catch {
+            return fail("send", error)
+        }
+        startWriting()
+        settle()
+    }
+
+    /// Leaves the front of the queue to libuv, which writes it when the kernel takes bytes again.
+    private func startWriting() {
+        guard !queue.isEmpty else { return }
+        if !isWriting {
+            do throws(UVError.Code) {
+                try handle.write(queue)
+                isWriting = true
+            } catch {
+                return fail("send", error)
+            }
+        }
+        updateWatermark()
+    }
+
+    private func updateWatermark() {
+        let change = watermark.update(
+            queue.bytes, high: options.highWatermark, low: options.lowWatermark)
+        switch change {
+        case .none: break
+        case .rose: updateReceiving()
+        case .fell:
+            updateReceiving()
+            handlers.onDrained?(self)
+        }
+    }
+}
+
+extension UVConnection: TCPHandleOwner {
+    func writeCompleted(bytes: Int, error: UVError.Code?) {
+        isWriting = false
+        guard !state.isClosed else { return }
+        if let error { return fail("send", error) }
+        queue.consume(bytes)
+        bytesSent += UInt64(bytes)
+        startWriting()
+        if queue.isEmpty { updateWatermark() }
+        settle()
+    }
+}

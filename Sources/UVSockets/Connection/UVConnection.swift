@@ -1,0 +1,158 @@
+/// One end of a TCP connection, of a ``UVListener``'s client or a ``UVConnector``'s server.
+///
+/// It belongs to its loop's thread. You get it in callbacks; you may keep it, and it stays valid
+/// after it has ended, when sending does nothing and the counters still tell.
+///
+/// It is never called from within your own call: whatever fails or ends in ``send(_:)-(Span<UInt8>)``,
+/// ``close()`` or ``reset()`` is reported later, by `onDisconnected`, exactly once.
+public final class UVConnection: Identifiable {
+    /// Counts from 1 in the order in which an agent's connections began, and is not used again.
+    public typealias ID = UInt64
+
+    /// Which of its agent's connections this is.
+    public let id: ID
+    /// Anything you want to find again at this connection. The connection retains it.
+    public var userToken: AnyObject?
+    /// How many bytes came in.
+    public private(set) var bytesReceived: UInt64 = 0
+    /// How many bytes the kernel has taken to send.
+    public internal(set) var bytesSent: UInt64 = 0
+
+    let handle: TCPHandle
+    let host: any ConnectionHost
+    let handlers: ConnectionHandlers
+    private let peerAddress: SocketAddress
+    private let openedAt: UInt64
+
+    var state = ConnectionState()
+    var queue = SendQueue()
+    var watermark = Watermark()
+    var isWriting = false
+    var isGathered = false
+    var isFlushBounded = false
+    private(set) var isPaused = false
+    var deadlineSlot: DeadlineSlot?
+    /// Where the listener's table has this client; the table's to write.
+    var tableIndex = 0
+
+    init(
+        _ handle: TCPHandle, peer: SocketAddress, id: ID, of host: any ConnectionHost,
+        _ handlers: ConnectionHandlers
+    ) {
+        self.handle = handle
+        self.peerAddress = peer
+        self.id = id
+        self.host = host
+        self.handlers = handlers
+        openedAt = handle.loop.now
+        handle.owner = self
+    }
+
+    /// The loop it belongs to.
+    public var loop: UVLoop { handle.loop }
+    /// How it behaves.
+    public var options: UVConnectionOptions { handlers.options }
+    /// The listener whose client this is; nil for a connector's connection.
+    public var listener: UVListener? { host as? UVListener }
+    /// The other end's address.
+    public var peer: UVEndpoint { peerAddress.endpoint }
+    /// This end's address; nil once the connection has ended.
+    public var localEndpoint: UVEndpoint? { handle.localAddress?.endpoint }
+    /// How long ago the connection began.
+    public var age: Duration { .milliseconds(loop.now - openedAt) }
+    /// How many bytes were sent that the kernel has not taken yet.
+    public var bytesQueued: Int {
+        queue.bytes + (loop.cork.isUsed(by: self) ? loop.cork.bytes : 0)
+    }
+    /// Whether bytes can still be sent.
+    public var isOpen: Bool { state.acceptsBytes }
+
+    // MARK: - The receive cycle
+
+    /// Starts to receive: the cycle's one shuttle is made and given its first request.
+    func startReceive() {
+        let args = SocketEventArgs(userToken: self, buffer: loop.receiveBuffer) { args in
+            (args.userToken as? UVConnection)?.onReceiveCompleted(args)
+        }
+        if wantsToReceive { receive(args) } else { handle.receiveArgs = args }
+    }
+
+    /// Asks for the next bytes. Not to ask again is what holds a peer back.
+    private func receive(_ args: SocketEventArgs) {
+        let pending = handle.receive(args)
+        if !pending { onReceiveCompleted(args) }
+    }
+
+    private func onReceiveCompleted(_ args: SocketEventArgs) {
+        if let error = args.error { return receiveFailed(error) }
+        bytesReceived += UInt64(args.bytesTransferred)
+        if state.delivers {
+            loop.cork.begin(for: self)
+            args.buffer.withBytes(args.bytesTransferred) { handlers.onMessageReceived(self, $0) }
+            flushCork()
+            loop.cork.end()
+            settle()
+        }
+        if wantsToReceive { receive(args) }
+    }
+
+    private func receiveFailed(_ error: UVError.Code) {
+        guard error == .endOfFile else { return fail("receive", error) }
+        let isExpected = state.reason != nil
+        perform(state.peerFinished(allowsHalfOpen: options.allowsHalfOpen))
+        if options.allowsHalfOpen, !isExpected { handlers.onPeerFinished?(self) }
+        settle()
+    }
+
+    private var wantsToReceive: Bool {
+        if state.discards { return true }
+        let isHeld = watermark.isAbove && options.holdsAboveHighWatermark
+        return state.delivers && !isPaused && !isHeld
+    }
+
+    /// Starts or stops receiving, as it stands.
+    func updateReceiving() {
+        if wantsToReceive, let args = handle.receiveArgs {
+            receive(args)
+        } else {
+            handle.stopReceiving()
+        }
+    }
+
+    /// Receives nothing more until ``resumeReceiving()``, so that the peer is held back once its
+    /// and our kernel's buffers are full. Bytes that the handler has are not affected.
+    ///
+    /// While it is paused, a peer that resets the connection is noticed within a second or two.
+    public func pauseReceiving() {
+        loop.confine("UVConnection.pauseReceiving")
+        guard !isPaused, state.delivers else { return }
+        isPaused = true
+        updateReceiving()
+        loop.schedule(self, after: Self.probeInterval)
+    }
+
+    /// Receives again after ``pauseReceiving()``.
+    public func resumeReceiving() {
+        loop.confine("UVConnection.resumeReceiving")
+        guard isPaused else { return }
+        isPaused = false
+        if state.reason == nil { loop.unschedule(self) }
+        updateReceiving()
+    }
+
+    /// How often a paused connection is asked whether it still exists, because libuv does not
+    /// notice a reset while nothing is read.
+    private static let probeInterval = Duration.seconds(1)
+}
+
+extension UVConnection: DeadlineOwner {
+    func deadlinePassed() {
+        if state.reason != nil {
+            perform(state.deadlinePassed())
+        } else if handle.hasBeenReset {
+            fail("receive", .connectionReset)
+        } else if isPaused {
+            loop.schedule(self, after: Self.probeInterval)
+        }
+    }
+}

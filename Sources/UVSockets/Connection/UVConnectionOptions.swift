@@ -1,0 +1,79 @@
+/// How a connection behaves; given to the listener or connector that makes it.
+public struct UVConnectionOptions: Sendable {
+    /// Whether small writes leave at once (TCP_NODELAY) rather than wait for an acknowledgement of
+    /// earlier ones. True by default: what is sent in one callback is gathered anyway.
+    public var noDelay = true
+
+    /// How a silent peer is probed; nil never notices one whose machine or network is gone. By
+    /// default it is noticed within two minutes.
+    public var keepAlive: UVKeepAlive? = UVKeepAlive()
+
+    /// How many queued bytes are too many: ``UVConnection/send(_:)-(Span<UInt8>)`` returns false,
+    /// and where ``holdsAboveHighWatermark`` is set nothing is received any more, until fewer than
+    /// ``lowWatermark`` are queued. 64 KiB by default.
+    public var highWatermark = 64 * 1024
+
+    /// How few queued bytes end what passing the ``highWatermark`` began. 16 KiB by default.
+    public var lowWatermark = 16 * 1024
+
+    /// Whether a connection that is above its high watermark receives nothing, so that a peer that
+    /// sends requests and reads no replies holds back only itself.
+    ///
+    /// By default so on a listener's connections and not on a connector's: if both ends of one
+    /// connection did it, each could wait for the other to read first, for ever.
+    public var holdsAboveHighWatermark: Bool
+
+    /// How many queued bytes end the connection with ``UVEndReason/slowReceiver``.
+    ///
+    /// Checked before each send, so that a queue never holds more than this and one message.
+    /// 16 MiB by default.
+    public var sendLimit = 16 * 1024 * 1024
+
+    /// How long ``UVConnection/close()`` waits for queued bytes to leave before it gives up and
+    /// resets the connection. 30 seconds by default.
+    public var flushTimeout: Duration = .seconds(30)
+
+    /// How long ``UVConnection/close()`` waits, when all bytes have left, for the peer to finish
+    /// too, discarding what it sends. Closed sooner, a socket with unread bytes would be reset, and
+    /// the reset could overtake the last bytes (RFC 9293 §3.6.1). 2 seconds by default.
+    public var lingerTimeout: Duration = .seconds(2)
+
+    /// Whether a peer that has finished sending may be answered for as long as you like.
+    ///
+    /// False by default: when the peer finishes, what is queued is sent, and the connection is
+    /// closed. If true, `onPeerFinished` is called, and closing is up to you.
+    public var allowsHalfOpen = false
+
+    /// Options for the connections of a listener.
+    public static var listener: Self { Self(holdsAboveHighWatermark: true) }
+    /// Options for the connection of a connector.
+    public static var connector: Self { Self(holdsAboveHighWatermark: false) }
+
+    private init(holdsAboveHighWatermark: Bool) {
+        self.holdsAboveHighWatermark = holdsAboveHighWatermark
+    }
+}
+
+/// How a silent peer is probed (TCP keep-alive), in whole seconds of at least 1.
+public struct UVKeepAlive: Sendable {
+    /// How long the peer may be silent before the first probe.
+    public var idle: Duration
+    /// The time between probes.
+    public var interval: Duration
+    /// How many probes without an answer end the connection.
+    public var count: Int
+
+    /// Describes how a silent peer is probed.
+    ///
+    /// - Parameters:
+    ///   - idle: How long it may be silent.
+    ///   - interval: The time between probes.
+    ///   - count: How many of them stay without an answer.
+    public init(
+        idle: Duration = .seconds(60), interval: Duration = .seconds(10), count: Int = 6
+    ) {
+        self.idle = idle
+        self.interval = interval
+        self.count = count
+    }
+}

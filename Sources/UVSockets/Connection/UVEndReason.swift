@@ -1,0 +1,36 @@
+/// Why a connection ended. The first cause counts: a peer that closes because it was kicked was
+/// kicked.
+public enum UVEndReason: Sendable, Hashable {
+    /// The peer finished sending, and what was queued for it has left.
+    case peerClosed
+    /// The peer reset the connection, or its machine stopped answering.
+    case peerReset
+    /// ``UVConnection/close()`` was called.
+    case closed
+    /// ``UVConnection/reset()`` was called.
+    case reset
+    /// ``UVListener/kick(_:)-(UVConnection)`` was called.
+    case kicked
+    /// More bytes were queued than the `sendLimit` allows: the peer does not read what it is sent.
+    case slowReceiver
+    /// The listener was stopped.
+    case listenerStopped
+    /// A system call failed.
+    indirect case failed(UVError)
+}
+
+extension UVEndReason: CustomStringConvertible {
+    /// A clause for a log or a person.
+    public var description: String {
+        switch self {
+        case .peerClosed: "closed by the peer"
+        case .peerReset: "reset by the peer"
+        case .closed: "closed"
+        case .reset: "reset"
+        case .kicked: "kicked"
+        case .slowReceiver: "too slow to receive"
+        case .listenerStopped: "the listener stopped"
+        case .failed(let error): "failed: \(error)"
+        }
+    }
+}

@@ -1,0 +1,29 @@
+internal import CLibuv
+
+/// Wakes the loop from any thread: the one call of libuv that other threads may make.
+final class AsyncHandle: Handle {
+    private let onWake: () -> Void
+
+    /// Makes a wake-up that does not keep the loop running.
+    init(on loop: UVLoop, onWake: @escaping () -> Void) throws(UVError) {
+        self.onWake = onWake
+        try unsafe super.init(UV_ASYNC, on: loop, call: "make wake-up") { memory in
+            unsafe uv_async_init(loop.raw, memory.assumingMemoryBound(to: uv_async_t.self)) {
+                unsafe AsyncHandle.from($0).woken()
+            }
+        }
+        keepsLoopRunning = false
+    }
+
+    override var name: String { "wake-up" }
+
+    private func woken() {
+        loop.callback { onWake() }
+    }
+
+    /// Wakes the loop. Any thread may call it until the handle is closed; the caller sees to it
+    /// that closing and waking never meet (libuv says nothing about a race of the two).
+    func wake() {
+        _ = unsafe uv_async_send(raw())
+    }
+}

@@ -1,0 +1,72 @@
+internal import CLibuv
+
+/// One libuv handle and its memory.
+///
+/// A handle lives from its init to its close callback and retains itself in between, whoever else
+/// lets go of it: libuv holds its address. ``close()`` is the only way out and may be called
+/// any number of times. A handle whose init failed was never registered and is not closed
+/// (libuv, `uv_tcp_init` and its kin).
+@safe class Handle {
+    let loop: UVLoop
+    private let memory: UnsafeMutableRawPointer
+    private(set) var isClosing = false
+
+    /// Makes a handle by libuv's init call for the type, whose error is thrown.
+    init(
+        _ type: uv_handle_type, on loop: UVLoop, call: String,
+        start: (UnsafeMutableRawPointer) -> Int32
+    ) throws(UVError) {
+        self.loop = loop
+        unsafe memory = .allocate(byteCount: uv_handle_size(type), alignment: 16)
+        let status = unsafe start(memory)
+        guard status == 0 else {
+            unsafe memory.deallocate()
+            throw UVError(call: call, code: .init(rawValue: status))
+        }
+        unsafe base.pointee.data = Unmanaged.passRetained(self).toOpaque()
+        loop.openHandles += 1
+    }
+
+    /// What this handle is, for the sentence that names the handles a loop still has.
+    var name: String { "handle" }
+
+    /// The memory, as the base type that every handle begins with.
+    final var base: UnsafeMutablePointer<uv_handle_t> { unsafe raw() }
+
+    /// The memory, as the type it was made for.
+    final func raw<Raw>(as type: Raw.Type = Raw.self) -> UnsafeMutablePointer<Raw> {
+        unsafe memory.assumingMemoryBound(to: Raw.self)
+    }
+
+    /// Whether the handle keeps the loop's `run` from returning.
+    final var keepsLoopRunning: Bool {
+        get { unsafe uv_has_ref(base) != 0 }
+        set { unsafe newValue ? uv_ref(base) : uv_unref(base) }
+    }
+
+    /// Closes the handle; ``didClose()`` follows in a later callback, never within this call.
+    final func close() {
+        guard !isClosing else { return }
+        isClosing = true
+        unsafe uv_close(base) { unsafe Handle.from($0).closeCompleted() }
+    }
+
+    private func closeCompleted() {
+        loop.openHandles -= 1
+        loop.callback { didClose() }
+        unsafe memory.deallocate()
+        unsafe Unmanaged.passUnretained(self).release()
+    }
+
+    /// The handle is closed and libuv is done with it; called once, on the loop.
+    func didClose() {}
+
+    /// The object behind a pointer that libuv passed to a callback.
+    static func from<Raw>(_ pointer: UnsafeMutablePointer<Raw>?) -> Self {
+        guard let pointer = unsafe pointer,
+            let data = unsafe UnsafeMutableRawPointer(pointer)
+                .assumingMemoryBound(to: uv_handle_t.self).pointee.data
+        else { fatalError("libuv called back without a handle") }
+        return unsafe Unmanaged<Self>.fromOpaque(data).takeUnretainedValue()
+    }
+}

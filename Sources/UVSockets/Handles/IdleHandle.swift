@@ -1,0 +1,26 @@
+internal import CLibuv
+
+/// Calls once in the next turn of the loop, which does not sleep while one is waiting.
+final class IdleHandle: Handle {
+    private let onTurn: () -> Void
+
+    init(on loop: UVLoop, onTurn: @escaping () -> Void) throws(UVError) {
+        self.onTurn = onTurn
+        try unsafe super.init(UV_IDLE, on: loop, call: "make idle") { memory in
+            unsafe uv_idle_init(loop.raw, memory.assumingMemoryBound(to: uv_idle_t.self))
+        }
+    }
+
+    override var name: String { "idle" }
+
+    /// Asks for the call; asking again before it comes changes nothing.
+    func callInNextTurn() {
+        guard !isClosing else { return }
+        _ = unsafe uv_idle_start(raw()) { unsafe IdleHandle.from($0).turned() }
+    }
+
+    private func turned() {
+        _ = unsafe uv_idle_stop(raw())
+        loop.callback { onTurn() }
+    }
+}

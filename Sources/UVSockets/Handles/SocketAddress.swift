@@ -1,0 +1,125 @@
+internal import CLibuv
+
+#if canImport(Glibc)
+    internal import Glibc
+#else
+    internal import Darwin
+#endif
+
+/// A numeric address and a port, in 24 bytes: what a `sockaddr` says without its padding.
+///
+/// IPv4 addresses that a dual-stack socket reports as `::ffff:a.b.c.d` are kept and printed as
+/// the IPv4 addresses they are.
+struct SocketAddress: Hashable, Sendable {
+    /// The sixteen bytes of the address in network order, an IPv4 address in the last four.
+    private let high: UInt64
+    private let low: UInt64
+    private let scope: UInt32
+    let port: UInt16
+    let isIPv6: Bool
+
+    /// Reads a numeric address; nil when the host is a name.
+    init?(_ endpoint: UVEndpoint) {
+        var v4 = sockaddr_in()
+        var v6 = sockaddr_in6()
+        let port = Int32(endpoint.port)
+        guard !endpoint.host.utf8.contains(0) else { return nil }
+        if unsafe uv_ip4_addr(endpoint.host, port, &v4) == 0 {
+            self.init(v4)
+        } else if unsafe uv_ip6_addr(endpoint.host, port, &v6) == 0 {
+            self.init(v6)
+        } else {
+            return nil
+        }
+    }
+
+    /// Takes over what a system call wrote; nil when it is of neither family.
+    init?(_ address: UnsafePointer<sockaddr>) {
+        switch Int32(unsafe address.pointee.sa_family) {
+        case AF_INET:
+            self.init(unsafe UnsafeRawPointer(address).loadUnaligned(as: sockaddr_in.self))
+        case AF_INET6:
+            self.init(unsafe UnsafeRawPointer(address).loadUnaligned(as: sockaddr_in6.self))
+        default:
+            return nil
+        }
+    }
+
+    private init(_ address: sockaddr_in) {
+        high = 0
+        low = UInt64(UInt32(bigEndian: address.sin_addr.s_addr))
+        scope = 0
+        port = UInt16(bigEndian: address.sin_port)
+        isIPv6 = false
+    }
+
+    private init(_ address: sockaddr_in6) {
+        let words = unsafe withUnsafeBytes(of: address.sin6_addr) { bytes in
+            (
+                UInt64(bigEndian: unsafe bytes.loadUnaligned(as: UInt64.self)),
+                UInt64(bigEndian: unsafe bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+            )
+        }
+        let isMapped = words.0 == 0 && words.1 >> 32 == 0xffff
+        high = words.0
+        low = isMapped ? words.1 & 0xffff_ffff : words.1
+        scope = isMapped ? 0 : address.sin6_scope_id
+        port = UInt16(bigEndian: address.sin6_port)
+        isIPv6 = !isMapped
+    }
+
+    /// Hands the address to a system call.
+    func withSockaddr<Result>(_ body: (UnsafePointer<sockaddr>) -> Result) -> Result {
+        if isIPv6 {
+            var address = sockaddr_in6()
+            address.sin6_family = sa_family_t(AF_INET6)
+            address.sin6_port = port.bigEndian
+            address.sin6_scope_id = scope
+            unsafe withUnsafeMutableBytes(of: &address.sin6_addr) { bytes in
+                unsafe bytes.storeBytes(of: high.bigEndian, as: UInt64.self)
+                unsafe bytes.storeBytes(of: low.bigEndian, toByteOffset: 8, as: UInt64.self)
+            }
+            return unsafe Self.cast(&address, body)
+        }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(truncatingIfNeeded: low).bigEndian
+        return unsafe Self.cast(&address, body)
+    }
+
+    private static func cast<Address, Result>(
+        _ address: UnsafePointer<Address>, _ body: (UnsafePointer<sockaddr>) -> Result
+    ) -> Result {
+        unsafe address.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe body($0) }
+    }
+
+    /// The address as text and port.
+    var endpoint: UVEndpoint {
+        UVEndpoint(host: host, port: port)
+    }
+
+    private var host: String {
+        // INET6_ADDRSTRLEN and an interface's name of IF_NAMESIZE behind a `%`.
+        let longest = 46 + 1 + 16
+        return unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: longest) { text in
+            guard let base = text.baseAddress else { return "" }
+            let status = unsafe withSockaddr { address in
+                unsafe isIPv6
+                    ? UnsafeRawPointer(address).withMemoryRebound(
+                        to: sockaddr_in6.self, capacity: 1
+                    ) {
+                        unsafe uv_ip6_name($0, base, longest)
+                    }
+                    : UnsafeRawPointer(address).withMemoryRebound(to: sockaddr_in.self, capacity: 1)
+                    {
+                        unsafe uv_ip4_name($0, base, longest)
+                    }
+            }
+            guard status == 0 else { return "unknown" }
+            let address = unsafe String(cString: base)
+            guard scope != 0, unsafe if_indextoname(scope, base) != nil else { return address }
+            return unsafe "\(address)%\(String(cString: base))"
+        }
+    }
+}

@@ -1,0 +1,92 @@
+internal import CLibuv
+
+#if canImport(Glibc)
+    internal import Glibc
+#else
+    internal import Darwin
+#endif
+
+extension TCPHandle {
+    /// Takes an address. A port that is used is reported by ``listen(backlog:)``.
+    func bind(to address: SocketAddress) throws(UVError) {
+        let status = unsafe address.withSockaddr { unsafe uv_tcp_bind(tcp, $0, 0) }
+        guard status == 0 else {
+            throw UVError(
+                call: "bind", subject: "\(address.endpoint)", code: .init(rawValue: status))
+        }
+    }
+
+    /// Takes over a socket that another descriptor holds, too.
+    func open(_ descriptor: Int32) throws(UVError) {
+        let status = unsafe uv_tcp_open(tcp, descriptor)
+        guard status == 0 else {
+            throw UVError(call: "open", code: .init(rawValue: status))
+        }
+    }
+
+    /// Lets clients connect. The kernel accepts up to `backlog` of them ahead of us.
+    func listen(backlog: Int32) throws(UVError.Code) {
+        let status = unsafe uv_listen(stream, backlog) { unsafe TCPHandle.from($0).connected($1) }
+        guard status == 0 else { throw .init(rawValue: status) }
+    }
+
+    /// Asks for the next connection, which comes as `args.acceptedSocket`.
+    ///
+    /// - Returns: Whether the answer is pending: true, and `args.completed` will be called; or
+    ///   false, a connection had been waiting, and it is in `args` already.
+    func accept(_ args: SocketEventArgs) -> Bool {
+        guard hasWaitingConnection else {
+            acceptArgs = args
+            return true
+        }
+        acceptWaiting(args)
+        return false
+    }
+
+    /// libuv has a connection, or an error. While nobody asks, it is left there: not calling
+    /// `uv_accept` stops polling, and the clients wait in the kernel's backlog.
+    private func connected(_ status: Int32) {
+        hasWaitingConnection = status == 0
+        guard let args = acceptArgs else { return }
+        acceptArgs = nil
+        loop.callback {
+            if hasWaitingConnection {
+                acceptWaiting(args)
+            } else {
+                args.error = .init(rawValue: status)
+            }
+            args.completed(args)
+        }
+    }
+
+    private func acceptWaiting(_ args: SocketEventArgs) {
+        hasWaitingConnection = false
+        args.error = nil
+        do throws(UVError) {
+            let socket = try TCPHandle(on: loop)
+            let status = unsafe uv_accept(stream, socket.stream)
+            guard status == 0 else {
+                socket.close()
+                throw UVError(call: "accept", code: .init(rawValue: status))
+            }
+            args.acceptedSocket = socket
+        } catch {
+            args.error = error.code
+        }
+    }
+
+    /// A second descriptor for the same socket, which keeps its backlog alive while this handle is
+    /// closed; nil when there is none left.
+    func duplicateDescriptor() -> Int32? {
+        descriptor.flatMap(TCPHandle.duplicate)
+    }
+
+    static func duplicate(_ descriptor: Int32) -> Int32? {
+        let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+        return copy >= 0 ? copy : nil
+    }
+
+    static func closeDuplicate(_ descriptor: Int32) {
+        _ = Glibc.close(descriptor)
+    }
+}

@@ -1,0 +1,102 @@
+internal import CLibuv
+
+extension TCPHandle {
+    /// The most buffers libuv writes without allocating (`uv_write`), which must not fail there.
+    private static let buffersInFlight = 4
+    /// The most buffers in one attempt to write.
+    private static let buffersAtOnce = 64
+    /// The most bytes in one write, so that its end is news of progress.
+    private static let bytesInFlight = 1 << 20
+
+    /// Writes what the kernel takes now.
+    ///
+    /// - Returns: How many bytes that was, from 0.
+    func tryWrite(_ bytes: Span<UInt8>) throws(UVError.Code) -> Int {
+        let status = unsafe bytes.withUnsafeBytes { source in
+            var buffer = unsafe uv_buf_t(source)
+            return unsafe uv_try_write(stream, &buffer, 1)
+        }
+        return try Self.written(status)
+    }
+
+    /// Writes what the kernel takes now of the queue's front. Nothing may be in flight.
+    ///
+    /// - Returns: How many bytes that was, from 0.
+    func tryWrite(_ queue: SendQueue) throws(UVError.Code) -> Int {
+        let status = unsafe withUnsafeTemporaryAllocation(
+            of: uv_buf_t.self, capacity: Self.buffersAtOnce
+        ) { buffers in
+            let count = unsafe queue.fill(buffers, limit: .max)
+            return unsafe uv_try_write(stream, buffers.baseAddress, UInt32(count))
+        }
+        return try Self.written(status)
+    }
+
+    /// Writes what the kernel takes now of the buffers, at least one.
+    func tryWrite(
+        _ buffers: UnsafeMutableBufferPointer<uv_buf_t>, _ count: Int
+    ) throws(UVError.Code) -> Int {
+        try Self.written(unsafe uv_try_write(stream, buffers.baseAddress, UInt32(count)))
+    }
+
+    private static func written(_ status: Int32) throws(UVError.Code) -> Int {
+        if status >= 0 { return Int(status) }
+        let code = UVError.Code(rawValue: status)
+        guard code == .again else { throw code }
+        return 0
+    }
+
+    /// Starts to write the queue's front; the owner hears when all of that has left.
+    ///
+    /// One write at a time: libuv would finish only one of several in each turn.
+    func write(_ queue: SendQueue) throws(UVError.Code) {
+        let request = WriteRequest(of: self)
+        let status = unsafe withUnsafeTemporaryAllocation(
+            of: uv_buf_t.self, capacity: Self.buffersInFlight
+        ) { buffers in
+            let count = unsafe queue.fill(buffers, limit: Self.bytesInFlight)
+            request.retain(queue, count, unsafe buffers[..<count].reduce(0) { unsafe $0 + $1.len })
+            return unsafe uv_write(
+                request.start(), stream, buffers.baseAddress, UInt32(count)
+            ) { unsafe WriteRequest.completed($0, $1) }
+        }
+        guard status == 0 else {
+            request.abandon()
+            throw .init(rawValue: status)
+        }
+    }
+
+    /// How many bytes of the write in flight the kernel has not taken yet.
+    var bytesUnwritten: Int { unsafe stream.pointee.write_queue_size }
+}
+
+extension SendQueue {
+    /// Points the buffers at the queue's front.
+    ///
+    /// - Returns: How many buffers were filled: as many as fit, and no more than `limit` bytes.
+    fileprivate func fill(_ buffers: UnsafeMutableBufferPointer<uv_buf_t>, limit: Int) -> Int {
+        var count = 0
+        var room = limit
+        for segment in self {
+            guard count < buffers.count, room > 0 else { break }
+            let length = Swift.min(segment.range.count, room)
+            unsafe buffers[count] = uv_buf_t(
+                base: UnsafeMutablePointer(
+                    mutating: (segment.buffer.base + segment.range.lowerBound)
+                        .assumingMemoryBound(to: CChar.self)),
+                len: length)
+            count += 1
+            room -= length
+        }
+        return count
+    }
+}
+
+extension uv_buf_t {
+    init(_ bytes: UnsafeRawBufferPointer) {
+        unsafe self.init(
+            base: UnsafeMutablePointer(
+                mutating: bytes.baseAddress?.assumingMemoryBound(to: CChar.self)),
+            len: bytes.count)
+    }
+}

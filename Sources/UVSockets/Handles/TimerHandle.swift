@@ -1,0 +1,45 @@
+internal import CLibuv
+
+/// A timer of the loop, in whole milliseconds.
+final class TimerHandle: Handle {
+    private let onTick: () -> Void
+
+    init(on loop: UVLoop, onTick: @escaping () -> Void) throws(UVError) {
+        self.onTick = onTick
+        try unsafe super.init(UV_TIMER, on: loop, call: "make timer") { memory in
+            unsafe uv_timer_init(loop.raw, memory.assumingMemoryBound(to: uv_timer_t.self))
+        }
+    }
+
+    override var name: String { "timer" }
+
+    /// Starts the timer, or starts it anew.
+    ///
+    /// Never sooner than 1 ms: a timer set to 0 in its own callback would keep the turn from ending.
+    func start(after delay: Duration, repeating interval: Duration? = nil) {
+        guard !isClosing else { return }
+        let interval = interval.map(\.wholeMilliseconds) ?? 0
+        unsafe uv_update_time(loop.raw)
+        _ = unsafe uv_timer_start(
+            raw(), { unsafe TimerHandle.from($0).ticked() }, delay.wholeMilliseconds, interval)
+    }
+
+    func stop() {
+        _ = unsafe uv_timer_stop(raw())
+    }
+
+    private func ticked() {
+        loop.callback { onTick() }
+    }
+}
+
+extension Duration {
+    /// At least 1, rounded up, so that a timer never fires early.
+    fileprivate var wholeMilliseconds: UInt64 {
+        let (seconds, attoseconds) = components
+        guard seconds >= 0, attoseconds >= 0 else { return 1 }
+        let (whole, overflow) = UInt64(seconds).multipliedReportingOverflow(by: 1000)
+        let part = UInt64(attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000
+        return overflow ? .max / 2 : max(1, whole + part)
+    }
+}

@@ -1,0 +1,42 @@
+internal import CLibuv
+
+/// One write in flight: it keeps the bytes alive until libuv is done with them.
+@safe final class WriteRequest {
+    private let memory = UnsafeMutablePointer<uv_write_t>.allocate(capacity: 1)
+    private let handle: TCPHandle
+    private var buffers: [SendBuffer] = []
+    private var bytes = 0
+
+    init(of handle: TCPHandle) {
+        self.handle = handle
+    }
+
+    deinit {
+        unsafe memory.deallocate()
+    }
+
+    func retain(_ queue: SendQueue, _ count: Int, _ bytes: Int) {
+        buffers = queue.prefix(count).map(\.buffer)
+        self.bytes = bytes
+    }
+
+    /// The memory for libuv, which retains the request until it completes.
+    func start() -> UnsafeMutablePointer<uv_write_t> {
+        unsafe memory.pointee.data = Unmanaged.passRetained(self).toOpaque()
+        return unsafe memory
+    }
+
+    /// libuv did not take the request.
+    func abandon() {
+        unsafe Unmanaged.passUnretained(self).release()
+    }
+
+    static func completed(_ request: UnsafeMutablePointer<uv_write_t>?, _ status: Int32) {
+        guard let data = unsafe request?.pointee.data else { return }
+        let request = unsafe Unmanaged<WriteRequest>.fromOpaque(data).takeRetainedValue()
+        let error = status < 0 ? UVError.Code(rawValue: status) : nil
+        request.handle.loop.callback {
+            request.handle.owner?.writeCompleted(bytes: request.bytes, error: error)
+        }
+    }
+}

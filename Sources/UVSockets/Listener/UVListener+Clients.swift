@@ -1,0 +1,108 @@
+extension UVListener {
+    /// A client has connected; before its first message.
+    public var onConnected: ((UVConnection) -> Void)? {
+        get { handlers.onConnected }
+        set { handlers.onConnected = newValue }
+    }
+
+    /// A client's connection has ended, and why; exactly once for each that connected. Then it is
+    /// not one of the ``clients`` any more.
+    public var onDisconnected: ((UVConnection, UVEndReason) -> Void)? {
+        get { handlers.onDisconnected }
+        set { handlers.onDisconnected = newValue }
+    }
+
+    /// A client's queue has fallen below the low watermark after it was above the high one.
+    public var onDrained: ((UVConnection) -> Void)? {
+        get { handlers.onDrained }
+        set { handlers.onDrained = newValue }
+    }
+
+    /// A client has finished sending; called only where the options allow half-open connections.
+    public var onPeerFinished: ((UVConnection) -> Void)? {
+        get { handlers.onPeerFinished }
+        set { handlers.onPeerFinished = newValue }
+    }
+
+    /// The clients whose sockets are open, in no particular order. A copy: clients may come and go
+    /// while you go through it.
+    public var clients: [UVConnection] {
+        loop.confine("UVListener.clients")
+        return clientTable.all
+    }
+
+    /// How many clients there may be at a time.
+    public var maxConnections: Int { gate.limit }
+
+    /// Finds a client.
+    ///
+    /// - Parameter id: Its id.
+    /// - Returns: The client; nil where there is none of that id any more.
+    public func client(_ id: UVConnection.ID) -> UVConnection? {
+        loop.confine("UVListener.client")
+        return clientTable[id]
+    }
+
+    /// Sends a client away: what was sent to it before still reaches it, then it is closed.
+    ///
+    /// - Parameter client: One of this listener's clients.
+    public func kick(_ client: UVConnection) {
+        loop.confine("UVListener.kick")
+        client.close(.kicked)
+    }
+
+    /// Sends a client away, as ``kick(_:)-(UVConnection)`` does.
+    ///
+    /// - Parameter id: The client's id.
+    /// - Returns: Whether there was one.
+    @discardableResult
+    public func kick(_ id: UVConnection.ID) -> Bool {
+        guard let client = client(id) else { return false }
+        kick(client)
+        return true
+    }
+
+    /// Sends the same bytes to all clients, or to all but one. They are copied once, whatever the
+    /// number of clients.
+    ///
+    /// A client that does not read what it is sent ends with ``UVEndReason/slowReceiver`` when its
+    /// queue passes the options' `sendLimit`; the others are not affected.
+    ///
+    /// - Parameters:
+    ///   - bytes: The bytes; they are not needed after the call.
+    ///   - exception: The client that does not get them, if any.
+    /// - Returns: How many clients they were sent to.
+    @discardableResult
+    public func broadcast(_ bytes: Span<UInt8>, except exception: UVConnection? = nil) -> Int {
+        loop.confine("UVListener.broadcast")
+        guard !bytes.isEmpty else { return 0 }
+        let shared = SendBuffer(copying: bytes)
+        var receivers = 0
+        for client in clientTable.all where client !== exception && client.send(shared: shared) {
+            receivers += 1
+        }
+        return receivers
+    }
+
+    /// Sends the same bytes to all clients, as ``broadcast(_:except:)-(Span<UInt8>,_)`` does.
+    ///
+    /// - Parameters:
+    ///   - bytes: The bytes.
+    ///   - exception: The client that does not get them, if any.
+    /// - Returns: How many clients they were sent to.
+    @discardableResult
+    public func broadcast(_ bytes: [UInt8], except exception: UVConnection? = nil) -> Int {
+        broadcast(bytes.span, except: exception)
+    }
+
+    /// Sends the same text to all clients, as ``broadcast(_:except:)-(Span<UInt8>,_)`` does.
+    ///
+    /// - Parameters:
+    ///   - text: The text, sent as UTF-8. Nothing is added to it, no end of line either.
+    ///   - exception: The client that does not get it, if any.
+    /// - Returns: How many clients it was sent to.
+    @discardableResult
+    public func broadcast(_ text: String, except exception: UVConnection? = nil) -> Int {
+        broadcast(text.utf8.span, except: exception)
+    }
+}

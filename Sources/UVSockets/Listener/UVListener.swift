@@ -1,0 +1,312 @@
+internal import Logging
+
+/// The server's agent: it owns the listening socket and the clients' sockets, and nobody else
+/// calls them.
+///
+///     let listener = try UVListener(on: loop, at: "0.0.0.0:8081") { client, message in
+///         client.send(message)
+///     }
+///     try listener.startAccept()
+///     loop.run()
+///
+/// All of it belongs to the loop's thread, and so do the callbacks: they may use the listener, its
+/// clients and your own state without a lock. The listener lives until it has stopped, whether or
+/// not you keep it.
+public final class UVListener {
+    /// The loop it belongs to.
+    public let loop: UVLoop
+    /// Where it was asked to listen.
+    public let endpoint: UVEndpoint
+    /// Where it listens, with the port the system gave for port 0; nil while it does not.
+    public internal(set) var localEndpoint: UVEndpoint?
+    /// How many times accepting, or listening again after that, has failed.
+    public private(set) var acceptFailures = 0
+
+    /// It listens now. Where ``startAccept()`` needs no lookup this comes before it returns.
+    public var onListening: ((UVListener) -> Void)?
+    /// It could not listen, although ``startAccept()`` did not throw: the host was not found, or
+    /// is not of this machine, or the port is taken.
+    public var onFailed: ((UVListener, UVError) -> Void)?
+
+    let handlers: ConnectionHandlers
+    var gate: AcceptGate
+    var clientTable = ClientTable()
+    var drain: DrainProgress?
+    var lookup: LookupRequest?
+    private let backlog: Int32
+    private var state = State.idle
+    private var nextID: UVConnection.ID = 1
+    private var isAccepting = false
+    private var isAcceptWanted = false
+
+    private enum State {
+        case idle
+        case lookingUp
+        case listening(Door)
+        case stopped
+    }
+
+    /// What a listening listener holds.
+    private struct Door {
+        var socket: TCPHandle
+        let args: SocketEventArgs
+        let nextTurn: IdleHandle
+        let pause: TimerHandle
+        /// The listening socket's second descriptor.
+        let spare: Int32
+    }
+
+    /// Makes a listener, which does nothing until ``startAccept()``.
+    ///
+    /// - Parameters:
+    ///   - loop: The loop it is to belong to.
+    ///   - endpoint: Where to listen. `[::]:8081` listens on every address, IPv4 and IPv6; where
+    ///     the machine has no IPv6, on every IPv4 address. Port 0 takes a free port.
+    ///   - backlog: How many clients the kernel accepts ahead of the listener. The kernel lowers
+    ///     it to its own limit, `net.core.somaxconn`.
+    ///   - options: How it and its connections behave.
+    ///   - onMessageReceived: What to do with the bytes of a client. They are valid during the
+    ///     call; the compiler refuses to keep them.
+    public init(
+        on loop: UVLoop, at endpoint: UVEndpoint, backlog: Int = 4096,
+        options: UVListenerOptions = UVListenerOptions(),
+        onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
+    ) {
+        loop.confine("UVListener.init")
+        self.loop = loop
+        self.endpoint = endpoint
+        self.backlog = Int32(clamping: max(1, backlog))
+        handlers = ConnectionHandlers(options.connection, onMessageReceived: onMessageReceived)
+        gate = AcceptGate(limit: Self.connectionLimit(options.maxConnections, loop.logger))
+    }
+
+    // MARK: - The accept cycle
+
+    /// Starts to listen and to accept clients.
+    ///
+    /// An address is listened on when this returns. A name is looked up first, on the loop;
+    /// ``onListening`` or ``onFailed`` then says how that ended.
+    ///
+    /// - Throws: ``UVError``, naming the call and the address, where the listener cannot listen.
+    ///   Then it has not started, and may be started again.
+    public func startAccept() throws(UVError) {
+        loop.confine("UVListener.startAccept")
+        guard case .idle = state else { return }
+        if let address = SocketAddress(endpoint) {
+            try listen(at: address)
+        } else {
+            state = .lookingUp
+            do throws(UVError) {
+                lookup = try LookupRequest(endpoint, isPassive: true, on: loop) {
+                    self.lookedUp($0)
+                }
+            } catch {
+                state = .idle
+                throw error
+            }
+        }
+    }
+
+    /// Takes the cycle's first turn: the shuttle is made, once, and given its request.
+    private func startAccept(on socket: TCPHandle) throws(UVError) {
+        guard let spare = socket.duplicateDescriptor() else {
+            throw UVError(call: "listen", subject: "\(endpoint)", code: .tooManyOpenFiles)
+        }
+        let args = SocketEventArgs(userToken: self, buffer: loop.receiveBuffer) { args in
+            (args.userToken as? UVListener)?.onAcceptCompleted(args)
+        }
+        let nextTurn = try IdleHandle(on: loop) { self.accept(args) }
+        let pause = try TimerHandle(on: loop) { self.listenAgain() }
+        state = .listening(
+            Door(socket: socket, args: args, nextTurn: nextTurn, pause: pause, spare: spare))
+        localEndpoint = socket.localAddress?.endpoint
+        loop.logger.debug("listening", metadata: ["endpoint": "\(localEndpoint ?? endpoint)"])
+        onListening?(self)
+        accept(args)
+    }
+
+    /// Asks for the next client. Not to ask is what holds clients back, in the backlog.
+    ///
+    /// When one has been waiting, the answer is there at once, and the next is asked for in this
+    /// loop: a crowd at the door does not grow the stack.
+    private func accept(_ args: SocketEventArgs) {
+        isAcceptWanted = true
+        guard !isAccepting else { return }
+        isAccepting = true
+        defer { isAccepting = false }
+        while isAcceptWanted, case .listening(let door) = state {
+            isAcceptWanted = false
+            switch gate.next(turn: loop.turn) {
+            case .accept:
+                args.acceptedSocket = nil
+                let pending = door.socket.accept(args)
+                if !pending { onAcceptCompleted(args) }
+            case .yield:
+                door.nextTurn.callInNextTurn()
+            case .hold:
+                if gate.isFull { loop.logger.debug("holding clients at the limit") }
+            }
+        }
+    }
+
+    private func onAcceptCompleted(_ args: SocketEventArgs) {
+        guard args.error == nil, let socket = args.acceptedSocket else {
+            return acceptFailed(args.error ?? .connectionAborted)
+        }
+        args.acceptedSocket = nil
+        if let peer = socket.peerAddress {
+            join(socket, peer)
+        } else {
+            // Reset before it was accepted: it never was a client.
+            socket.close()
+        }
+        accept(args)
+    }
+
+    private func join(_ socket: TCPHandle, _ peer: SocketAddress) {
+        let client = UVConnection(socket, peer: peer, id: nextID, of: self, handlers)
+        nextID += 1
+        gate.joined()
+        clientTable.join(client)
+        loop.logger.trace(
+            "connected", metadata: ["client": "\(client.id)", "peer": "\(client.peer)"])
+        handlers.onConnected?(client)
+        client.startReceive()
+    }
+
+    // MARK: - Listening
+
+    private func listen(at address: SocketAddress) throws(UVError) {
+        do throws(UVError) {
+            try bindAndListen(address)
+        } catch {
+            // A machine without IPv6 refuses its wildcard address.
+            let isWithoutIPv6 =
+                error.code == .addressFamilyNotSupported || error.code == .addressNotAvailable
+            guard endpoint.host == "::", address.isIPv6, isWithoutIPv6,
+                let wildcard = SocketAddress(UVEndpoint(host: "0.0.0.0", port: endpoint.port))
+            else { throw error }
+            try bindAndListen(wildcard)
+        }
+    }
+
+    private func bindAndListen(_ address: SocketAddress) throws(UVError) {
+        let socket = try TCPHandle(on: loop)
+        do throws(UVError) {
+            try socket.bind(to: address)
+            // Linux gives the accepted sockets the options of the listening one.
+            socket.setNoDelay(handlers.options.noDelay)
+            socket.setKeepAlive(handlers.options.keepAlive)
+            try listen(on: socket, address.endpoint)
+            try startAccept(on: socket)
+        } catch {
+            socket.close()
+            throw error
+        }
+    }
+
+    private func listen(on socket: TCPHandle, _ endpoint: UVEndpoint) throws(UVError) {
+        do throws(UVError.Code) {
+            try socket.listen(backlog: backlog)
+        } catch {
+            // libuv keeps the error of bind until here.
+            let call = error == .addressInUse || error == .addressNotAvailable ? "bind" : "listen"
+            throw UVError(call: call, subject: "\(endpoint)", code: error)
+        }
+    }
+
+    private func lookedUp(_ result: Result<[SocketAddress], UVError>) {
+        lookup = nil
+        guard case .lookingUp = state else { return }
+        state = .idle
+        do throws(UVError) {
+            guard let address = try result.get().first else { return }
+            try listen(at: address)
+        } catch {
+            onFailed?(self, error)
+        }
+    }
+
+    /// Closes the listening handle, for libuv would call back with the same error without end, and
+    /// listens again on the same socket after a pause. The clients in its backlog stay there.
+    private func acceptFailed(_ code: UVError.Code) {
+        guard case .listening(let door) = state else { return }
+        acceptFailures += 1
+        let (pause, isFirst) = gate.failed()
+        door.socket.close()
+        door.pause.start(after: pause)
+        if isFirst {
+            let error = UVError(call: "accept", subject: "\(localEndpoint ?? endpoint)", code: code)
+            loop.logger.warning("clients wait in the backlog: \(error)")
+        }
+    }
+
+    private func listenAgain() {
+        guard case .listening(var door) = state else { return }
+        do throws(UVError) {
+            guard let descriptor = TCPHandle.duplicate(door.spare) else {
+                throw UVError(call: "listen again", code: .tooManyOpenFiles)
+            }
+            let socket: TCPHandle
+            do throws(UVError) {
+                socket = try TCPHandle(on: loop)
+            } catch {
+                TCPHandle.closeDuplicate(descriptor)
+                throw error
+            }
+            door.socket = socket
+            state = .listening(door)
+            try socket.open(descriptor)
+            try listen(on: socket, endpoint)
+        } catch {
+            return acceptFailed(error.code)
+        }
+        gate.resumed()
+        accept(door.args)
+    }
+
+    /// Ends listening for good.
+    func closeDoor() {
+        gate.close()
+        lookup?.cancel()
+        lookup = nil
+        if case .listening(let door) = state {
+            door.socket.close()
+            door.nextTurn.close()
+            door.pause.close()
+            TCPHandle.closeDuplicate(door.spare)
+        }
+        state = .stopped
+        localEndpoint = nil
+    }
+}
+
+extension UVListener: ConnectionHost {
+    func connectionDidEnd(_ connection: UVConnection, _ reason: UVEndReason) {
+        clientTable.leave(connection)
+        gate.left()
+        loop.logger.trace(
+            "disconnected", metadata: ["client": "\(connection.id)", "reason": "\(reason)"])
+        handlers.onDisconnected?(connection, reason)
+        drain?.ended(connection)
+        finishDrain()
+        if case .listening(let door) = state { accept(door.args) }
+    }
+
+    /// How many clients the descriptors allow, at most as many as were asked for.
+    private static func connectionLimit(_ wanted: Int?, _ logger: Logger) -> Int {
+        let possible = max(1, DescriptorLimit.current - reservedDescriptors)
+        guard let wanted else { return possible }
+        if wanted > possible {
+            logger.warning(
+                """
+                maxConnections lowered from \(wanted) to \(possible): \
+                the process may open \(DescriptorLimit.current) descriptors
+                """)
+        }
+        return max(1, min(wanted, possible))
+    }
+
+    /// Descriptors that are left for everything but clients.
+    private static var reservedDescriptors: Int { 64 }
+}

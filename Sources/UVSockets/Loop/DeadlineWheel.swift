@@ -1,0 +1,90 @@
+/// Something with at most one deadline at a time.
+protocol DeadlineOwner: AnyObject {
+    /// Where the wheel keeps its entry; the wheel's to write.
+    var deadlineSlot: DeadlineSlot? { get set }
+    /// The deadline passed. It is not scheduled any more.
+    func deadlinePassed()
+}
+
+/// A place in a ``DeadlineWheel``.
+struct DeadlineSlot: Equatable {
+    fileprivate var bucket: Int32
+    fileprivate var index: Int32
+}
+
+/// Many deadlines on one timer: to schedule, replace and remove one is O(1), whatever the number.
+///
+/// A ring of buckets, one a tick. An entry lies in the bucket of the tick it is due in, modulo the
+/// ring, and is passed over in earlier rounds (hashed timing wheel, Varghese and Lauck 1987).
+struct DeadlineWheel {
+    private struct Entry {
+        let owner: any DeadlineOwner
+        let due: UInt64
+    }
+
+    private var buckets = [[Entry]](repeating: [], count: 256)
+    private(set) var count = 0
+    private(set) var tick: UInt64 = 0
+
+    /// Schedules the owner for `ticks` ticks from now, at least one; replaces its former deadline.
+    mutating func schedule(_ owner: any DeadlineOwner, ticks: UInt64) {
+        remove(owner)
+        let due = tick + max(1, ticks)
+        let bucket = Int(due % UInt64(buckets.count))
+        owner.deadlineSlot = DeadlineSlot(
+            bucket: Int32(bucket), index: Int32(buckets[bucket].count))
+        buckets[bucket].append(Entry(owner: owner, due: due))
+        count += 1
+    }
+
+    /// Removes the owner's deadline; nothing where it has none.
+    mutating func remove(_ owner: any DeadlineOwner) {
+        guard let slot = owner.deadlineSlot else { return }
+        owner.deadlineSlot = nil
+        count -= 1
+        let bucket = Int(slot.bucket)
+        guard let last = buckets[bucket].popLast(), last.owner !== owner else { return }
+        buckets[bucket][Int(slot.index)] = last
+        last.owner.deadlineSlot = slot
+    }
+
+    /// Moves on by a tick.
+    ///
+    /// - Returns: Whose deadline has passed; they are not scheduled any more.
+    mutating func advance() -> [any DeadlineOwner] {
+        tick += 1
+        let due = buckets[Int(tick % UInt64(buckets.count))].filter { $0.due == tick }.map(\.owner)
+        for owner in due { remove(owner) }
+        return due
+    }
+}
+
+/// Drives the loop's wheel with one timer, which runs only while something is scheduled.
+final class DeadlineClock {
+    /// How exact deadlines are.
+    static let tick = Duration.milliseconds(100)
+
+    private(set) var timer: TimerHandle?
+    private var wheel = DeadlineWheel()
+
+    init(on loop: UVLoop) throws(UVError) {
+        let timer = try TimerHandle(on: loop) { [unowned self] in ticked() }
+        timer.keepsLoopRunning = false
+        self.timer = timer
+    }
+
+    func schedule(_ owner: any DeadlineOwner, after delay: Duration) {
+        if wheel.count == 0 { timer?.start(after: Self.tick, repeating: Self.tick) }
+        wheel.schedule(owner, ticks: UInt64(max(1, (delay / Self.tick).rounded(.up))))
+    }
+
+    func unschedule(_ owner: any DeadlineOwner) {
+        wheel.remove(owner)
+        if wheel.count == 0 { timer?.stop() }
+    }
+
+    private func ticked() {
+        for owner in wheel.advance() { owner.deadlinePassed() }
+        if wheel.count == 0 { timer?.stop() }
+    }
+}

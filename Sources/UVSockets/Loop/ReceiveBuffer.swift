@@ -1,0 +1,33 @@
+internal import CLibuv
+
+/// The loop's one receive buffer, lent to libuv for each read: an idle connection owns none.
+@safe final class ReceiveBuffer {
+    static let capacity = 64 * 1024
+
+    private let storage = UnsafeMutableRawBufferPointer.allocate(
+        byteCount: ReceiveBuffer.capacity, alignment: 4096)
+
+    deinit {
+        unsafe storage.deallocate()
+    }
+
+    /// Tells libuv where to read to.
+    func lend(to buffer: UnsafeMutablePointer<uv_buf_t>?) {
+        unsafe buffer?.pointee = uv_buf_t(UnsafeRawBufferPointer(storage))
+    }
+
+    /// Shows the first bytes, which are overwritten by the next read of any connection.
+    @inline(__always)
+    func withBytes(_ count: Int, _ body: (Span<UInt8>) -> Void) {
+        let bytes = unsafe UnsafeRawBufferPointer(rebasing: storage[..<count])
+        unsafe bytes.withMemoryRebound(to: UInt8.self) { unsafe body($0.span) }
+    }
+
+    /// Whether the bytes lie in this buffer, and so stay where they are until the next read.
+    func contains(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard let first = bytes.baseAddress, let start = unsafe storage.baseAddress else {
+            return false
+        }
+        return unsafe first >= start && first + bytes.count <= start + storage.count
+    }
+}

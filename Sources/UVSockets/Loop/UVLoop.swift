@@ -1,0 +1,256 @@
+internal import CLibuv
+public import Logging
+internal import Synchronization
+
+/// An event loop: one `uv_loop_t`, run by one thread.
+///
+/// Everything made on a loop, listeners, connectors, connections and timers, belongs to the loop's
+/// thread: the first thread that makes something on the loop or runs it. Used from another thread
+/// they trap with a sentence that says so, and the compiler refuses most attempts, for they are
+/// not `Sendable`. That is why the handlers you give them need no lock.
+///
+/// The loop itself is `Sendable`. From any thread, ``submit(_:)`` runs a closure on it, a
+/// ``UVMailbox`` brings it messages, and ``stop()`` ends its ``run(_:)``.
+///
+/// A process that has made a loop ignores SIGPIPE: a write to a socket whose peer is gone fails
+/// instead of ending the process.
+///
+/// A loop holds one receive buffer of 64 KiB for all of its connections. It lives until
+/// ``close()``, which most programs need not call.
+@safe public final class UVLoop: @unchecked Sendable {
+    // Sendable is unchecked because all that follows, but for the inbox and the owner, is used on
+    // the loop's thread only, which `confine` checks.
+
+    /// When ``run(_:)`` returns by itself.
+    public enum RunMode: Sendable {
+        /// When nothing is left that could call: no listener, no connection, no timer.
+        case untilIdle
+        /// Only when ``UVLoop/stop()`` was called. For loops that other threads submit work to.
+        case untilStopped
+    }
+
+    /// Where the loop and what is made on it report trouble, and at `debug` what they do.
+    public let logger: Logger
+
+    let raw: UnsafeMutablePointer<uv_loop_t>
+    let receiveBuffer = ReceiveBuffer()
+    let cork = Cork()
+    /// libuv's spare descriptor, kept here between inits of sockets; -1 before the first.
+    var spareDescriptor: Int32 = -1
+    /// What keeps ``close()`` from closing.
+    var openHandles = 0
+    var openLookups = 0
+    /// How many turns the loop has begun.
+    private(set) var turn: UInt64 = 0
+    var mailboxes: [Int: AnyObject] = [:]
+    var nextMailbox = 0
+
+    private let owner = Atomic<UInt>(0)
+    private let inbox: Inbox
+    private var ownHandles: [Handle] = []
+    private var wakeUp: AsyncHandle?
+    private var clock: DeadlineClock?
+    private var callbackDepth = 0
+    private var gathered: [UVConnection] = []
+    private var isRunning = false
+    private var isStopping = false
+    private var isClosed = false
+
+    /// Makes a loop. It belongs to no thread yet.
+    ///
+    /// - Parameters:
+    ///   - submissionLimit: How many closures and messages may wait for the loop; when so many
+    ///     do, ``submit(_:)`` and ``UVMailbox/post(_:)`` refuse more and return false.
+    ///   - logger: Where the loop and what is made on it report.
+    /// - Throws: ``UVError`` where the system has no descriptors or memory left for a loop.
+    public init(
+        submissionLimit: Int = 65_536, logger: Logger = Logger(label: "UVSockets")
+    ) throws(UVError) {
+        self.logger = logger
+        inbox = Inbox(limit: submissionLimit)
+        unsafe raw = .allocate(capacity: 1)
+        let status = unsafe uv_loop_init(raw)
+        guard status == 0 else {
+            unsafe raw.deallocate()
+            throw UVError(call: "make loop", code: .init(rawValue: status))
+        }
+        ignoreSIGPIPE()
+        let wakeUp = try AsyncHandle(on: self) { [unowned self] in drainInbox() }
+        let prepare = try PrepareHandle(on: self) { [unowned self] in turn &+= 1 }
+        let clock = try DeadlineClock(on: self)
+        self.wakeUp = wakeUp
+        self.clock = clock
+        ownHandles = [wakeUp, prepare] + [clock.timer].compactMap(\.self)
+        openHandles = 0
+        inbox.open(wakeUp)
+    }
+
+    deinit {
+        unsafe raw.deallocate()
+    }
+
+    // MARK: Running
+
+    /// Runs the loop on this thread until there is nothing left to do, or it is stopped.
+    ///
+    /// - Parameter mode: When to return by itself.
+    public func run(_ mode: RunMode = .untilIdle) {
+        confine("UVLoop.run")
+        precondition(!isRunning, "UVLoop.run was called within one of the loop's own callbacks")
+        isRunning = true
+        wakeUp?.keepsLoopRunning = mode == .untilStopped
+        repeat {
+            callback { drainInbox() }
+            if isStopping { break }
+            _ = unsafe uv_run(raw, UV_RUN_DEFAULT)
+        } while !isStopping && !inbox.isEmpty
+        isStopping = false
+        isRunning = false
+    }
+
+    /// Makes ``run(_:)`` return after the turn it is in, with everything left as it is. Where the
+    /// loop is not running, its next run returns at once. From any thread.
+    public func stop() {
+        guard isOnLoop else {
+            inbox.post { [self] in stop() }
+            return
+        }
+        isStopping = true
+        if isRunning { unsafe uv_stop(raw) }
+    }
+
+    /// Closes the loop and frees what it holds. Calling it again does nothing.
+    ///
+    /// - Throws: ``UVError`` with the code ``UVError/Code/busy``, naming what is still open. The
+    ///   loop can be used on: close those, run the loop, and close it again.
+    public func close() throws(UVError) {
+        confine("UVLoop.close")
+        precondition(!isRunning, "UVLoop.close was called within one of the loop's own callbacks")
+        guard !isClosed else { return }
+        callback { drainInbox() }
+        // Lets handles that are closing finish.
+        _ = unsafe uv_run(raw, UV_RUN_NOWAIT)
+        guard openHandles == 0, openLookups == 0 else {
+            throw UVError(
+                call: "close loop", code: .busy, reason: "still open: \(openNames)")
+        }
+        inbox.close()
+        openHandles = ownHandles.count
+        ownHandles.forEach { $0.close() }
+        ownHandles = []
+        clock = nil
+        wakeUp = nil
+        _ = unsafe uv_run(raw, UV_RUN_DEFAULT)
+        unsafe raw.pointee.emfile_fd = spareDescriptor
+        let status = unsafe uv_loop_close(raw)
+        guard status == 0 else {
+            throw UVError(call: "close loop", code: .init(rawValue: status))
+        }
+        isClosed = true
+    }
+
+    /// What is open, for a person.
+    private var openNames: String {
+        var names: [String] = []
+        unsafe withUnsafeMutablePointer(to: &names) { names in
+            unsafe uv_walk(
+                raw,
+                { handle, names in
+                    guard let names = unsafe names?.assumingMemoryBound(to: [String].self) else {
+                        return
+                    }
+                    let handle = unsafe Handle.from(handle)
+                    guard !handle.loop.ownHandles.contains(where: { $0 === handle }) else { return }
+                    unsafe names.pointee.append(handle.name)
+                }, names)
+        }
+        if openLookups > 0 { names.append("\(openLookups) lookups") }
+        return names.joined(separator: ", ")
+    }
+
+    // MARK: One thread
+
+    /// Whether the caller runs on the loop's thread.
+    public var isOnLoop: Bool {
+        owner.load(ordering: .relaxed) == currentThread()
+    }
+
+    /// Traps where the caller is on another thread than the loop's. The first caller's thread
+    /// becomes the loop's.
+    func confine(_ call: StaticString) {
+        let thread = currentThread()
+        if owner.load(ordering: .relaxed) == thread { return }
+        let (isFirst, _) = owner.compareExchange(
+            expected: 0, desired: thread, ordering: .relaxed)
+        guard isFirst else {
+            fatalError(
+                "\(call) was called on another thread than its loop's; use UVLoop.submit to get there"
+            )
+        }
+    }
+
+    /// Runs a closure on the loop's thread, in one of its next turns, in the order of submission.
+    /// From any thread.
+    ///
+    /// - Parameter body: What to run. It may make listeners and connectors on the loop, but cannot
+    ///   bring any along: to reach those, make a ``UVMailbox`` on the loop.
+    /// - Returns: False, and the closure will not run, when the loop is closed or its
+    ///   `submissionLimit` is reached.
+    @discardableResult
+    public func submit(_ body: @escaping @Sendable () -> Void) -> Bool {
+        inbox.post(body)
+    }
+
+    private func drainInbox() {
+        inbox.drain()
+    }
+
+    // MARK: Callbacks
+
+    /// Every call from libuv into Swift goes through here: what was sent within it is written at
+    /// its end, in one write a connection.
+    @inline(__always)
+    func callback(_ body: () -> Void) {
+        callbackDepth += 1
+        body()
+        if callbackDepth == 1, !gathered.isEmpty { flushGathered() }
+        callbackDepth -= 1
+    }
+
+    /// Whether what is sent now can wait for the end of a callback.
+    var isInCallback: Bool { callbackDepth > 0 }
+
+    /// The connection has something to write at the end of this callback.
+    func gather(_ connection: UVConnection) {
+        gathered.append(connection)
+    }
+
+    private func flushGathered() {
+        // Flushing calls nobody, so the list does not grow meanwhile.
+        for connection in gathered { connection.flush() }
+        gathered.removeAll(keepingCapacity: true)
+    }
+
+    // MARK: Time
+
+    /// The loop's clock, in milliseconds: the time at which this turn began.
+    var now: UInt64 { unsafe uv_now(raw) }
+
+    /// Calls `owner.deadlinePassed()` once the time has passed, to within a tick; replaces what
+    /// was scheduled for it before.
+    func schedule(_ owner: any DeadlineOwner, after delay: Duration) {
+        clock?.schedule(owner, after: delay)
+    }
+
+    func unschedule(_ owner: any DeadlineOwner) {
+        clock?.unschedule(owner)
+    }
+}
+
+extension UVLoop {
+    /// Raises the number of descriptors the process may open to the most the system allows it, as
+    /// servers of many clients do when they start. What a listener may hold is counted from it.
+    public static func raiseDescriptorLimit() {
+        DescriptorLimit.raise()
+    }
+}

@@ -1,0 +1,59 @@
+/// A timer on a loop, from ``UVLoop/after(_:_:)`` or ``UVLoop/every(_:_:)``.
+///
+/// It keeps the loop running until it has fired or was cancelled. Letting go of it changes nothing.
+public final class UVTimer {
+    private var handle: TimerHandle?
+
+    fileprivate init(
+        _ loop: UVLoop, after delay: Duration, repeating interval: Duration?,
+        _ body: @escaping () -> Void
+    ) throws(UVError) {
+        let isOnce = interval == nil
+        handle = try TimerHandle(on: loop) {
+            if isOnce { self.cancel() }
+            body()
+        }
+        handle?.start(after: delay, repeating: interval)
+    }
+
+    /// Ends the timer; nothing where it has ended.
+    public func cancel() {
+        guard let handle else { return }
+        handle.loop.confine("UVTimer.cancel")
+        handle.close()
+        self.handle = nil
+    }
+}
+
+extension UVLoop {
+    /// Calls once, after a time.
+    ///
+    /// - Parameters:
+    ///   - delay: The time, in whole milliseconds rounded up, at least 1.
+    ///   - body: What to call, on the loop.
+    /// - Returns: The timer, to cancel it.
+    /// - Throws: ``UVError`` where there is no memory for a timer.
+    @discardableResult
+    public func after(
+        _ delay: Duration, _ body: @escaping () -> Void
+    ) throws(UVError) -> UVTimer {
+        confine("UVLoop.after")
+        return try UVTimer(self, after: delay, repeating: nil, body)
+    }
+
+    /// Calls again and again.
+    ///
+    /// - Parameters:
+    ///   - interval: The time between calls, in whole milliseconds rounded up, at least 1. Calls
+    ///     that a busy loop misses are not made up for.
+    ///   - body: What to call, on the loop.
+    /// - Returns: The timer, to cancel it.
+    /// - Throws: ``UVError`` where there is no memory for a timer.
+    @discardableResult
+    public func every(
+        _ interval: Duration, _ body: @escaping () -> Void
+    ) throws(UVError) -> UVTimer {
+        confine("UVLoop.every")
+        return try UVTimer(self, after: interval, repeating: interval, body)
+    }
+}

@@ -1,0 +1,112 @@
+import Console
+import Glibc
+import UVSockets
+
+/// The client: standard input to the server, what comes back to standard output.
+///
+/// Neither side is read faster than the other takes it: input is asked for when what was read
+/// before is below the connection's high watermark, and the connection is paused while too much
+/// output waits.
+final class EchoClient {
+    /// How much output may wait before the server is held back.
+    private static let outputHighWatermark = 1 << 20
+
+    /// Why the program fails, in one line.
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    private let options: Options
+    private let loop: UVLoop
+    private let isTerminal = isatty(1) == 1
+    private var input: Input?
+    private var output: Output?
+    private var server: UVConnection?
+    private var isFinished = false
+    private var isStopping = false
+    private var failure: Failure?
+
+    init(_ options: Options) throws(UVError) {
+        self.options = options
+        loop = try UVLoop()
+    }
+
+    /// Talks to the server until one of the two has finished.
+    func run() throws {
+        let room = loop.mailbox { [self] (_: Void) in server?.resumeReceiving() }
+        let gone = loop.mailbox { [self] (code: Int32) in
+            fail("cannot write the output: \(unsafe String(cString: strerror(code)))")
+        }
+        output = Output(1, excess: .wait { room.post(()) }, onGone: { gone.post($0) })
+        let events = loop.mailbox { [self] (event: Input.Event) in handle(event) }
+        input = Input { events.post($0) }
+
+        var settings = UVConnectionOptions.connector
+        // A server that finishes first is told apart from one that answers our end.
+        settings.allowsHalfOpen = true
+        let connector = UVConnector(
+            on: loop, to: options.server, deadline: options.timeout, options: settings
+        ) { [self] in received($0, $1) }
+        connector.onConnected = { [self] in connected($0) }
+        connector.onDrained = { [self] _ in input?.request() }
+        connector.onPeerFinished = { [self] in serverFinished($0) }
+        connector.onDisconnected = { [self] in disconnected($0, $1) }
+        connector.onFailed = { [self] in fail("\($1)") }
+        try loop.on(.interrupt) { [self] in stop(signal: SIGINT) }
+        try loop.on(.terminate) { [self] in stop(signal: SIGTERM) }
+        try connector.startConnect()
+        loop.run(.untilStopped)
+        if let failure { throw failure }
+        output?.flush()
+    }
+
+    private func connected(_ connection: UVConnection) {
+        server = connection
+        input?.request()
+    }
+
+    private func received(_ server: UVConnection, _ message: Span<UInt8>) {
+        var bytes = [UInt8](copying: message)
+        if isTerminal { bytes = Array(("\(Printable(bytes, limit: .max))\n").utf8) }
+        if output?.write(bytes) ?? 0 > Self.outputHighWatermark { server.pauseReceiving() }
+    }
+
+    private func handle(_ event: Input.Event) {
+        guard let server else { return }
+        switch event {
+        case .bytes(let bytes):
+            if server.send(bytes) { input?.request() }
+        case .end:
+            isFinished = true
+            server.finish()
+        case .failed(let code):
+            fail("cannot read the input: \(unsafe String(cString: strerror(code)))")
+        }
+    }
+
+    private func serverFinished(_ server: UVConnection) {
+        if !isFinished || server.bytesQueued > 0 {
+            fail("\(options.server) closed the connection")
+        }
+        server.close()
+    }
+
+    private func disconnected(_ server: UVConnection, _ reason: UVEndReason) {
+        switch reason {
+        case .peerClosed, .closed: loop.stop()
+        default: fail("\(options.server) is gone: \(reason)")
+        }
+    }
+
+    private func fail(_ reason: String) {
+        if failure == nil, !isStopping { failure = Failure(description: reason) }
+        loop.stop()
+    }
+
+    private func stop(signal: Int32) {
+        if isStopping { exit(128 + signal) }
+        isStopping = true
+        guard let server else { return loop.stop() }
+        server.close()
+    }
+}

@@ -1,0 +1,37 @@
+import ArgumentParser
+import UVSockets
+
+/// The program's options.
+struct Options: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "echo-client",
+        abstract: "Sends standard input to a server and prints what comes back.",
+        discussion: """
+            At a terminal, type lines; Ctrl-D ends. From a file or a pipe every byte is sent as it \
+            is, and every byte that comes back is written as it is. When the input ends, the server \
+            is told so, and the program ends with 0 once the server has finished, too; it ends with \
+            1 where the server goes away before.
+            """)
+
+    @Argument(help: "The server as HOST:PORT.", transform: Self.endpoint)
+    var server: UVEndpoint = "localhost:8081"
+
+    @Option(
+        help: "How many seconds to try to connect, name lookup included.", transform: Self.seconds)
+    var timeout = Duration.seconds(10)
+
+    private static func endpoint(_ text: String) throws -> UVEndpoint {
+        do throws(UVError) {
+            return try UVEndpoint(parsing: text)
+        } catch {
+            throw ValidationError(error.reason)
+        }
+    }
+
+    private static func seconds(_ text: String) throws -> Duration {
+        guard let seconds = Double(text), seconds > 0, seconds <= 86_400 else {
+            throw ValidationError("it takes a number of seconds, above 0 and at most 86400")
+        }
+        return .seconds(seconds)
+    }
+}

@@ -1,0 +1,45 @@
+import Console
+import UVSockets
+
+/// What an operator can say.
+enum Command: Equatable {
+    case list, stats, help, quit
+    case kick(UVConnection.ID)
+    case broadcast(String)
+
+    static let usage = """
+        list            the clients: id, address, age, bytes in, out and queued
+        kick ID         send a client away
+        broadcast TEXT  send a line to every client
+        stats           the sums over all clients
+        help            this
+        quit            stop the server
+        """
+
+    /// What is wrong with a line, and what to do.
+    struct Unknown: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    /// Reads a line; nil where it is blank.
+    init?(_ line: String) throws(Unknown) {
+        let words = line.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: true)
+        guard let verb = words.first else { return nil }
+        let rest = words.count > 1 ? String(words[1]) : nil
+        switch (verb, rest) {
+        case ("list", nil): self = .list
+        case ("stats", nil): self = .stats
+        case ("help", nil): self = .help
+        case ("quit", nil): self = .quit
+        case ("kick", let rest?):
+            let words = rest.split(separator: " ")
+            guard words.count == 1, let id = UVConnection.ID(words[0]) else {
+                throw Unknown(description: "kick takes a client's id, a number; see list")
+            }
+            self = .kick(id)
+        case ("broadcast", let rest?): self = .broadcast(rest)
+        default:
+            throw Unknown(description: "'\(Printable(Array(line.utf8)))' is no command; see help")
+        }
+    }
+}

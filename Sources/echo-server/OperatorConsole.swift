@@ -1,0 +1,71 @@
+import Console
+import UVSockets
+
+/// Commands from an operator, a line each.
+final class OperatorConsole {
+    private let listener: UVListener
+    private let output: Output
+    private let quit: () -> Void
+    private var input: Input?
+    private var lines = LineBuffer()
+
+    init(_ listener: UVListener, _ output: Output, quit: @escaping () -> Void) {
+        self.listener = listener
+        self.output = output
+        self.quit = quit
+    }
+
+    /// Takes commands from now on.
+    func start(_ input: Input) {
+        self.input = input
+        input.request()
+    }
+
+    /// Something came from the operator. Where the input ends, the server goes on without one.
+    func handle(_ event: Input.Event) {
+        guard case .bytes(let bytes) = event else { return }
+        for line in lines.append(bytes) {
+            do {
+                if let command = try Command(line) { perform(command) }
+            } catch {
+                output.write(line: "\(error)")
+            }
+        }
+        input?.request()
+    }
+
+    private func perform(_ command: Command) {
+        switch command {
+        case .list:
+            let clients = listener.clients.sorted { $0.id < $1.id }
+            for client in clients { output.write(line: describe(client)) }
+            if clients.isEmpty { output.write(line: "no clients") }
+        case .kick(let id):
+            output.write(line: listener.kick(id) ? "kicked \(id)" : "there is no client \(id)")
+        case .broadcast(let text):
+            output.write(line: "sent to \(listener.broadcast(text + "\n")) clients")
+        case .stats:
+            let clients = listener.clients
+            output.write(
+                line: """
+                    \(clients.count) of at most \(listener.maxConnections) clients, \
+                    \(clients.reduce(0) { $0 + $1.bytesReceived }) bytes in, \
+                    \(clients.reduce(0) { $0 + $1.bytesSent }) bytes out, \
+                    \(clients.reduce(0) { $0 + $1.bytesQueued }) bytes queued, \
+                    \(listener.acceptFailures) accept failures
+                    """)
+        case .help:
+            output.write(line: Command.usage)
+        case .quit:
+            quit()
+        }
+    }
+
+    private func describe(_ client: UVConnection) -> String {
+        """
+        \(client.id) \(client.peer) \(client.age.components.seconds) s, \
+        \(client.bytesReceived) bytes in, \(client.bytesSent) bytes out, \
+        \(client.bytesQueued) bytes queued
+        """
+    }
+}

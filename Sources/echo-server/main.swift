@@ -1,0 +1,21 @@
+import Console
+import Glibc
+import Logging
+import UVSockets
+
+let options = Options.parseOrExit("echo-server")
+
+let log = Output(2, excess: .drop(beyond: 1 << 20))
+LoggingSystem.bootstrap { _ in
+    LineLogHandler(program: "echo-server", level: options.logLevel, output: log)
+}
+UVLoop.raiseDescriptorLimit()
+
+do {
+    let server = try EchoServer(options)
+    try server.run()
+    log.flush(within: .milliseconds(200))
+} catch {
+    log.flush(within: .milliseconds(200))
+    fail("echo-server", "\(error)")
+}
