@@ -69,6 +69,6 @@ extension UVConnection {
     func handleDidClose() {
         loop.unschedule(self)
         host.connectionDidEnd(self, state.reason ?? .closed)
-        queue.removeAll()
+        enqueue { $0.removeAll() }
     }
 }

@@ -14,12 +14,12 @@ extension UVConnection {
     @discardableResult
     public func send(_ bytes: Span<UInt8>) -> Bool {
         guard canSend("UVConnection.send") else { return false }
-        if loop.cork.isUsed(by: self), queue.isEmpty {
+        if queuedBytes == 0, loop.cork.isUsed(by: self) {
             sendCorked(bytes)
-        } else if queue.isEmpty, bytes.count >= Self.directSize {
+        } else if queuedBytes == 0, bytes.count >= Self.directSize {
             sendNow(bytes)
         } else {
-            queue.append(copying: bytes)
+            enqueue { $0.append(copying: bytes) }
             writeLater()
         }
         return !watermark.isAbove && state.acceptsBytes
@@ -48,7 +48,7 @@ extension UVConnection {
     func send(shared buffer: SendBuffer) -> Bool {
         guard canSend("UVConnection.send") else { return false }
         flushCork()
-        queue.append(buffer)
+        enqueue { $0.append(buffer) }
         writeLater()
         return true
     }
@@ -56,7 +56,7 @@ extension UVConnection {
     private func canSend(_ call: StaticString) -> Bool {
         loop.confine(call)
         guard state.acceptsBytes else { return false }
-        guard queue.bytes <= options.sendLimit else {
+        guard queuedBytes <= handlers.options.sendLimit else {
             perform(state.reset(.slowReceiver))
             return false
         }
@@ -66,7 +66,7 @@ extension UVConnection {
     private func sendCorked(_ bytes: Span<UInt8>) {
         if loop.cork.append(bytes, received: loop.receiveBuffer) { return }
         flushCork()
-        guard queue.isEmpty, state.acceptsBytes else { return enqueue(bytes) }
+        guard queuedBytes == 0, state.acceptsBytes else { return queueRest(bytes) }
         guard bytes.count < Self.directSize, loop.cork.append(bytes, received: loop.receiveBuffer)
         else { return sendNow(bytes) }
     }
@@ -75,17 +75,16 @@ extension UVConnection {
     private func sendNow(_ bytes: Span<UInt8>) {
         do throws(UVError.Code) {
             let written = try handle.tryWrite(bytes)
-            bytesSent += UInt64(written)
-            guard written < bytes.count else { return }
-            enqueue(bytes.extracting(written...))
+            bytesOut += UInt64(written)
+            if written < bytes.count { queueRest(bytes.extracting(written...)) }
         } catch {
             fail("send", error)
         }
     }
 
-    private func enqueue(_ bytes: Span<UInt8>) {
+    private func queueRest(_ bytes: Span<UInt8>) {
         guard state.acceptsBytes else { return }
-        queue.append(copying: bytes)
+        enqueue { $0.append(copying: bytes) }
         startWriting()
     }
 
@@ -93,7 +92,7 @@ extension UVConnection {
     /// or so much is queued that waiting would only hold memory.
     private func writeLater() {
         guard !isWriting else { return updateWatermark() }
-        if !loop.isInCallback || queue.bytes >= options.highWatermark {
+        if !loop.isInCallback || queuedBytes >= options.highWatermark {
             flush()
         } else if !isGathered {
             isGathered = true
@@ -105,8 +104,12 @@ extension UVConnection {
     func flushCork() {
         guard loop.cork.isUsed(by: self), loop.cork.bytes > 0 else { return }
         guard !state.isClosed else { return loop.cork.clear() }
+        defer { loop.cork.clear() }
         do throws(UVError.Code) {
-            bytesSent += UInt64(try loop.cork.write(to: handle, rest: &queue))
+            let written = try loop.cork.write(to: handle)
+            bytesOut += UInt64(written)
+            guard written < loop.cork.bytes else { return }
+            enqueue { loop.cork.move(from: written, to: &$0) }
             startWriting()
         } catch {
             fail("send", error)
@@ -116,14 +119,13 @@ extension UVConnection {
     /// Writes what is queued, as far as the kernel takes it.
     func flush() {
         isGathered = false
-        guard !isWriting, !queue.isEmpty, !state.isClosed else { return }
+        guard !isWriting, queuedBytes > 0, !state.isClosed else { return }
         do throws(UVError.Code) {
             var isMoreTaken = true
-            while isMoreTaken, !queue.isEmpty {
+            while isMoreTaken, queuedBytes > 0 {
                 let written = try handle.tryWrite(queue)
                 isMoreTaken = written > 0
-                queue.consume(written)
-                bytesSent += UInt64(written)
+                dequeue(written)
             }
         } catch {
             return fail("send", error)
@@ -134,7 +136,7 @@ extension UVConnection {
 
     /// Leaves the front of the queue to libuv, which writes it when the kernel takes bytes again.
     private func startWriting() {
-        guard !queue.isEmpty else { return }
+        guard queuedBytes > 0 else { return }
         if !isWriting {
             do throws(UVError.Code) {
                 try handle.write(queue)
@@ -148,7 +150,7 @@ extension UVConnection {
 
     private func updateWatermark() {
         let change = watermark.update(
-            queue.bytes, high: options.highWatermark, low: options.lowWatermark)
+            queuedBytes, high: options.highWatermark, low: options.lowWatermark)
         switch change {
         case .none: break
         case .rose: updateReceiving()
@@ -164,10 +166,9 @@ extension UVConnection: TCPHandleOwner {
         isWriting = false
         guard !state.isClosed else { return }
         if let error { return fail("send", error) }
-        queue.consume(bytes)
-        bytesSent += UInt64(bytes)
+        dequeue(bytes)
         startWriting()
-        if queue.isEmpty { updateWatermark() }
+        if queuedBytes == 0 { updateWatermark() }
         settle()
     }
 }

@@ -14,9 +14,9 @@ public final class UVConnection: Identifiable {
     /// Anything you want to find again at this connection. The connection retains it.
     public var userToken: AnyObject?
     /// How many bytes came in.
-    public private(set) var bytesReceived: UInt64 = 0
+    public var bytesReceived: UInt64 { bytesIn }
     /// How many bytes the kernel has taken to send.
-    public internal(set) var bytesSent: UInt64 = 0
+    public var bytesSent: UInt64 { bytesOut }
 
     let handle: TCPHandle
     let host: any ConnectionHost
@@ -24,8 +24,15 @@ public final class UVConnection: Identifiable {
     private let peerAddress: SocketAddress
     private let openedAt: UInt64
 
+    // Internal, not public with a private setter: the compiler then sees every access there is, and
+    // needs no check of exclusivity for each message.
+    private var bytesIn: UInt64 = 0
+    var bytesOut: UInt64 = 0
     var state = ConnectionState()
-    var queue = SendQueue()
+    /// What the kernel has not taken yet; changed by `enqueue` and `dequeue` only.
+    private(set) var queue = SendQueue()
+    /// `queue.bytes`, kept apart for the same reason.
+    private(set) var queuedBytes = 0
     var watermark = Watermark()
     var isWriting = false
     var isGathered = false
@@ -62,10 +69,22 @@ public final class UVConnection: Identifiable {
     public var age: Duration { .milliseconds(loop.now - openedAt) }
     /// How many bytes were sent that the kernel has not taken yet.
     public var bytesQueued: Int {
-        queue.bytes + (loop.cork.isUsed(by: self) ? loop.cork.bytes : 0)
+        queuedBytes + (loop.cork.isUsed(by: self) ? loop.cork.bytes : 0)
     }
     /// Whether bytes can still be sent.
     public var isOpen: Bool { state.acceptsBytes }
+
+    func enqueue(_ append: (inout SendQueue) -> Void) {
+        append(&queue)
+        queuedBytes = queue.bytes
+    }
+
+    /// The kernel has taken bytes off the queue's front.
+    func dequeue(_ count: Int) {
+        queue.consume(count)
+        queuedBytes = queue.bytes
+        bytesOut += UInt64(count)
+    }
 
     // MARK: - The receive cycle
 
@@ -85,7 +104,7 @@ public final class UVConnection: Identifiable {
 
     private func onReceiveCompleted(_ args: SocketEventArgs) {
         if let error = args.error { return receiveFailed(error) }
-        bytesReceived += UInt64(args.bytesTransferred)
+        bytesIn += UInt64(args.bytesTransferred)
         if state.delivers {
             loop.cork.begin(for: self)
             args.buffer.withBytes(args.bytesTransferred) { handlers.onMessageReceived(self, $0) }

@@ -3,7 +3,7 @@
 public enum UVEndReason: Sendable, Hashable {
     /// The peer finished sending, and what was queued for it has left.
     case peerClosed
-    /// The peer reset the connection, or its machine stopped answering.
+    /// The peer reset the connection, or went away without finishing.
     case peerReset
     /// ``UVConnection/close()`` was called.
     case closed

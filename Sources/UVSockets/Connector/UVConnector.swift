@@ -35,13 +35,21 @@ public final class UVConnector {
     }
 
     /// What a connector holds while it tries to connect.
-    private struct Attempt {
+    private final class Attempt {
+        let connector: UVConnector
         let deadline: TimerHandle
         var lookup: LookupRequest?
         var addresses: ArraySlice<SocketAddress> = []
+        /// The address that is being tried, and the socket it is tried with.
         var address: SocketAddress?
         var socket: TCPHandle?
+        /// How the address before it failed.
         var error: UVError?
+
+        init(_ connector: UVConnector) throws(UVError) {
+            self.connector = connector
+            deadline = try TimerHandle(on: connector.loop) { connector.deadlinePassed() }
+        }
     }
 
     /// Makes a connector, which does nothing until ``startConnect()``.
@@ -74,72 +82,80 @@ public final class UVConnector {
     /// ``cancel()`` comes first. After a failure, or an end of the connection, it may be started
     /// again.
     ///
-    /// - Throws: ``UVError`` where the host cannot be a name, or there is no memory to begin with.
+    /// - Throws: ``UVError`` where it cannot even begin: the host cannot be a name, or the system
+    ///   refuses the address at once.
     public func startConnect() throws(UVError) {
         loop.confine("UVConnector.startConnect")
         guard case .idle = state else { return }
-        let timer = try TimerHandle(on: loop) { self.deadlinePassed() }
+        let attempt = try Attempt(self)
+        state = .connecting(attempt)
+        attempt.deadline.start(after: deadline)
         do throws(UVError) {
-            let lookup = try LookupRequest(endpoint, isPassive: false, on: loop) {
-                self.lookedUp($0)
+            if let address = SocketAddress(endpoint) {
+                try startConnect(attempt, to: [address])
+            } else {
+                attempt.lookup = try LookupRequest(endpoint, isPassive: false, on: loop) {
+                    self.lookedUp($0)
+                }
             }
-            state = .connecting(Attempt(deadline: timer, lookup: lookup))
-            timer.start(after: deadline)
         } catch {
-            timer.close()
+            giveUp()
             throw error
         }
     }
 
     private func lookedUp(_ result: Result<[SocketAddress], UVError>) {
-        attempt { $0.lookup = nil }
+        guard case .connecting(let attempt) = state else { return }
+        attempt.lookup = nil
         do throws(UVError) {
-            let addresses = try result.get()
-            attempt { $0.addresses = addresses[...] }
-            let args = SocketEventArgs(userToken: self, buffer: loop.receiveBuffer) { args in
-                (args.userToken as? UVConnector)?.onConnectCompleted(args)
-            }
-            connect(args)
+            try startConnect(attempt, to: try result.get())
         } catch {
             fail(error)
         }
     }
 
-    /// Asks for a connection to the next address; where one is refused at once, to the next but one.
-    private func connect(_ args: SocketEventArgs) {
-        while case .connecting(let attempt) = state {
-            guard let address = attempt.addresses.first else {
-                return fail(attempt.error ?? error(.unknownHost))
-            }
-            do throws(UVError) {
-                let socket = try TCPHandle(on: loop)
-                self.attempt {
-                    $0.addresses.removeFirst()
-                    $0.address = address
-                    $0.socket = socket
-                }
-                let pending = socket.connect(to: address, args)
-                if pending { return }
-                attemptFailed(args.error ?? .connectionRefused)
-            } catch {
-                return fail(error)
-            }
+    /// Takes the cycle's first turn: the shuttle is made, once, and given its request.
+    private func startConnect(
+        _ attempt: Attempt, to addresses: [SocketAddress]
+    ) throws(UVError) {
+        attempt.addresses = addresses[...]
+        let args = SocketEventArgs(userToken: attempt, buffer: loop.receiveBuffer) { args in
+            guard let attempt = args.userToken as? Attempt else { return }
+            attempt.connector.onConnectCompleted(args, attempt)
         }
+        try connect(args, attempt)
     }
 
-    private func onConnectCompleted(_ args: SocketEventArgs) {
-        // An attempt that was given up ends as cancelled.
-        guard case .connecting(let attempt) = state, let socket = attempt.socket,
-            !socket.isClosing
-        else { return }
-        // The address is asked for because libuv does not check how it learns of the outcome.
-        guard args.error == nil, let peer = socket.peerAddress else {
-            attemptFailed(args.error ?? .notConnected)
-            return connect(args)
+    /// Asks for a connection to the next address; where one is refused at once, to the next but one.
+    private func connect(_ args: SocketEventArgs, _ attempt: Attempt) throws(UVError) {
+        while let address = attempt.addresses.popFirst() {
+            let socket = try TCPHandle(on: loop)
+            attempt.address = address
+            attempt.socket = socket
+            let pending = socket.connect(to: address, args)
+            if pending { return }
+            attemptFailed(attempt, args.error ?? .connectionRefused)
         }
-        attempt.deadline.close()
-        state = .connected
-        join(socket, peer)
+        throw attempt.error ?? UVError(call: "connect", subject: "\(endpoint)", code: .unknownHost)
+    }
+
+    private func onConnectCompleted(_ args: SocketEventArgs, _ attempt: Attempt) {
+        // An attempt that was given up ends as cancelled, when another may be under way.
+        guard case .connecting(let current) = state, current === attempt,
+            let socket = attempt.socket
+        else { return }
+        // The peer's address is asked for because libuv does not check how it learns of the outcome.
+        if args.error == nil, let peer = socket.peerAddress {
+            attempt.deadline.close()
+            state = .connected
+            return join(socket, peer)
+        }
+        attemptFailed(attempt, args.error ?? .notConnected)
+        do throws(UVError) {
+            try connect(args, attempt)
+        } catch {
+            fail(error)
+        }
     }
 
     private func join(_ socket: TCPHandle, _ peer: SocketAddress) {
@@ -162,19 +178,12 @@ public final class UVConnector {
 
     // MARK: - Failures
 
-    private func attempt(_ change: (inout Attempt) -> Void) {
-        guard case .connecting(var attempt) = state else { return }
-        change(&attempt)
-        state = .connecting(attempt)
-    }
-
     /// One address is given up.
-    private func attemptFailed(_ code: UVError.Code) {
-        attempt {
-            $0.socket?.close()
-            $0.socket = nil
-            $0.error = error(code, at: $0.address)
-        }
+    private func attemptFailed(_ attempt: Attempt, _ code: UVError.Code) {
+        let subject = attempt.address?.endpoint ?? endpoint
+        attempt.error = UVError(call: "connect", subject: "\(subject)", code: code)
+        attempt.socket?.close()
+        attempt.socket = nil
     }
 
     private func deadlinePassed() {
@@ -184,10 +193,6 @@ public final class UVConnector {
                 call: attempt.lookup == nil ? "connect" : "look up",
                 subject: "\(attempt.address?.endpoint ?? endpoint)", code: .timedOut,
                 reason: "no answer within \(deadline)"))
-    }
-
-    private func error(_ code: UVError.Code, at address: SocketAddress? = nil) -> UVError {
-        UVError(call: "connect", subject: "\(address?.endpoint ?? endpoint)", code: code)
     }
 
     private func fail(_ error: UVError) {

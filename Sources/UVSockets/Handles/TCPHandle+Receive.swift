@@ -15,7 +15,7 @@ extension TCPHandle {
         guard !isReading else { return true }
         let status = unsafe uv_read_start(
             stream,
-            { unsafe TCPHandle.from($0).loop.receiveBuffer.lend(to: $2) },
+            { unsafe ReceiveBuffer.lend(of: $0, to: $2) },
             { handle, count, _ in unsafe TCPHandle.from(handle).received(count) })
         guard status == 0 else {
             args.error = .init(rawValue: status)

@@ -43,11 +43,15 @@ struct AcceptGate {
     /// Whether clients are kept waiting because there are as many as there may be.
     var isFull: Bool { clients >= limit }
 
-    /// A client was accepted.
-    mutating func joined() {
-        clients += 1
+    /// A connection was accepted.
+    mutating func accepted() {
         acceptedInTurn += 1
         failuresInARow = 0
+    }
+
+    /// What was accepted is a client now.
+    mutating func joined() {
+        clients += 1
     }
 
     /// A client's socket was closed.

@@ -15,11 +15,11 @@ struct DrainProgress {
     let completions: [(UVDrainReport) -> Void]
 
     mutating func ended(_ client: UVConnection) {
-        if client.queue.isEmpty {
+        if client.queuedBytes == 0 {
             report.drained += 1
         } else {
             report.cutOff += 1
-            report.bytesLost += client.queue.bytes
+            report.bytesLost += client.queuedBytes
         }
     }
 }
@@ -57,7 +57,7 @@ extension UVListener {
 
     private func cutOff() {
         for client in clientTable.all {
-            if client.queue.isEmpty {
+            if client.queuedBytes == 0 {
                 client.perform(client.state.failed(.listenerStopped))
             } else {
                 client.reset(.listenerStopped)

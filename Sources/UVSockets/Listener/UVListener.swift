@@ -154,6 +154,7 @@ public final class UVListener {
             return acceptFailed(args.error ?? .connectionAborted)
         }
         args.acceptedSocket = nil
+        gate.accepted()
         if let peer = socket.peerAddress {
             join(socket, peer)
         } else {

@@ -10,7 +10,7 @@ internal import CLibuv
     /// How many bytes are gathered.
     private(set) var bytes = 0
 
-    private unowned(unsafe) var user: UVConnection?
+    private var user: ObjectIdentifier?
     private var count = 0
     private let scratch = UnsafeMutableRawBufferPointer.allocate(
         byteCount: 16 * 1024, alignment: 64)
@@ -23,16 +23,16 @@ internal import CLibuv
 
     /// The connection begins its receive callback.
     func begin(for connection: UVConnection) {
-        unsafe user = connection
+        user = ObjectIdentifier(connection)
     }
 
     /// The callback has ended and what was gathered has been written or queued.
     func end() {
-        unsafe user = nil
+        user = nil
     }
 
     func isUsed(by connection: UVConnection) -> Bool {
-        unsafe user === connection
+        user == ObjectIdentifier(connection)
     }
 
     /// Adds the bytes, all or none.
@@ -73,14 +73,16 @@ internal import CLibuv
         return true
     }
 
-    /// Writes what is gathered as far as the kernel takes it, queues the rest, and is empty.
+    /// Writes what is gathered as far as the kernel takes it.
     ///
-    /// - Returns: How many bytes the kernel took.
-    func write(to handle: TCPHandle, rest queue: inout SendQueue) throws(UVError.Code) -> Int {
-        defer { clear() }
-        let written = try unsafe handle.tryWrite(buffers, count)
-        guard written < bytes else { return written }
-        var skip = written
+    /// - Returns: How many bytes that was, from 0.
+    func write(to handle: TCPHandle) throws(UVError.Code) -> Int {
+        try unsafe handle.tryWrite(buffers, count)
+    }
+
+    /// Copies what is gathered behind the first bytes to a queue.
+    func move(from start: Int, to queue: inout SendQueue) {
+        var skip = start
         for index in 0..<count {
             let buffer = unsafe buffers[index]
             let skipped = unsafe min(skip, buffer.len)
@@ -89,7 +91,6 @@ internal import CLibuv
                 start: buffer.base + skipped, count: buffer.len - skipped)
             unsafe rest.withMemoryRebound(to: UInt8.self) { unsafe queue.append(copying: $0.span) }
         }
-        return written
     }
 
     /// Forgets what is gathered.

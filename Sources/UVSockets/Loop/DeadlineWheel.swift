@@ -65,17 +65,25 @@ final class DeadlineClock {
     static let tick = Duration.milliseconds(100)
 
     private(set) var timer: TimerHandle?
+    private unowned let loop: UVLoop
     private var wheel = DeadlineWheel()
+    /// When the wheel's present tick began, in the loop's milliseconds.
+    private var tickBegan: UInt64 = 0
 
     init(on loop: UVLoop) throws(UVError) {
+        self.loop = loop
         let timer = try TimerHandle(on: loop) { [unowned self] in ticked() }
         timer.keepsLoopRunning = false
         self.timer = timer
     }
 
     func schedule(_ owner: any DeadlineOwner, after delay: Duration) {
-        if wheel.count == 0 { timer?.start(after: Self.tick, repeating: Self.tick) }
-        wheel.schedule(owner, ticks: UInt64(max(1, (delay / Self.tick).rounded(.up))))
+        if wheel.count == 0 {
+            tickBegan = loop.now
+            timer?.start(after: Self.tick, repeating: Self.tick)
+        }
+        // One more, because the present tick has begun already.
+        wheel.schedule(owner, ticks: UInt64(max(0, (delay / Self.tick).rounded(.up))) + 1)
     }
 
     func unschedule(_ owner: any DeadlineOwner) {
@@ -83,8 +91,13 @@ final class DeadlineClock {
         if wheel.count == 0 { timer?.stop() }
     }
 
+    /// A busy loop misses calls of the timer, but no tick of the wheel.
     private func ticked() {
-        for owner in wheel.advance() { owner.deadlinePassed() }
+        let length = UInt64(Self.tick / .milliseconds(1))
+        while loop.now - tickBegan >= length, wheel.count > 0 {
+            tickBegan += length
+            for owner in wheel.advance() { owner.deadlinePassed() }
+        }
         if wheel.count == 0 { timer?.stop() }
     }
 }

@@ -11,9 +11,16 @@ internal import CLibuv
         unsafe storage.deallocate()
     }
 
+    /// Where the buffer begins; every loop has its own in its `data`.
+    var base: UnsafeMutableRawPointer? { unsafe storage.baseAddress }
+
     /// Tells libuv where to read to.
-    func lend(to buffer: UnsafeMutablePointer<uv_buf_t>?) {
-        unsafe buffer?.pointee = uv_buf_t(UnsafeRawBufferPointer(storage))
+    static func lend(
+        of handle: UnsafeMutablePointer<uv_handle_t>?, to buffer: UnsafeMutablePointer<uv_buf_t>?
+    ) {
+        let base = unsafe handle?.pointee.loop.pointee.data
+        unsafe buffer?.pointee = unsafe uv_buf_t(
+            base: base?.assumingMemoryBound(to: CChar.self), len: capacity)
     }
 
     /// Shows the first bytes, which are overwritten by the next read of any connection.

@@ -40,8 +40,8 @@ internal import Synchronization
     /// What keeps ``close()`` from closing.
     var openHandles = 0
     var openLookups = 0
-    /// How many turns the loop has begun.
-    private(set) var turn: UInt64 = 0
+    /// How many turns the loop has ended.
+    var turn: UInt64 { turnCounter?.turns ?? 0 }
     var mailboxes: [Int: AnyObject] = [:]
     var nextMailbox = 0
 
@@ -49,9 +49,11 @@ internal import Synchronization
     private let inbox: Inbox
     private var ownHandles: [Handle] = []
     private var wakeUp: AsyncHandle?
+    private var turnCounter: CheckHandle?
     private var clock: DeadlineClock?
     private var callbackDepth = 0
     private var gathered: [UVConnection] = []
+    private var hasGathered = false
     private var isRunning = false
     private var isStopping = false
     private var isClosed = false
@@ -71,16 +73,17 @@ internal import Synchronization
         unsafe raw = .allocate(capacity: 1)
         let status = unsafe uv_loop_init(raw)
         guard status == 0 else {
-            unsafe raw.deallocate()
             throw UVError(call: "make loop", code: .init(rawValue: status))
         }
+        unsafe raw.pointee.data = receiveBuffer.base
         ignoreSIGPIPE()
         let wakeUp = try AsyncHandle(on: self) { [unowned self] in drainInbox() }
-        let prepare = try PrepareHandle(on: self) { [unowned self] in turn &+= 1 }
+        let turnCounter = try CheckHandle(on: self)
         let clock = try DeadlineClock(on: self)
         self.wakeUp = wakeUp
         self.clock = clock
-        ownHandles = [wakeUp, prepare] + [clock.timer].compactMap(\.self)
+        self.turnCounter = turnCounter
+        ownHandles = [wakeUp, turnCounter] + [clock.timer].compactMap(\.self)
         openHandles = 0
         inbox.open(wakeUp)
     }
@@ -140,6 +143,7 @@ internal import Synchronization
         ownHandles = []
         clock = nil
         wakeUp = nil
+        turnCounter = nil
         _ = unsafe uv_run(raw, UV_RUN_DEFAULT)
         unsafe raw.pointee.emfile_fd = spareDescriptor
         let status = unsafe uv_loop_close(raw)
@@ -177,11 +181,14 @@ internal import Synchronization
 
     /// Traps where the caller is on another thread than the loop's. The first caller's thread
     /// becomes the loop's.
+    @inline(__always)
     func confine(_ call: StaticString) {
-        let thread = currentThread()
-        if owner.load(ordering: .relaxed) == thread { return }
+        if !isOnLoop { claim(call) }
+    }
+
+    private func claim(_ call: StaticString) {
         let (isFirst, _) = owner.compareExchange(
-            expected: 0, desired: thread, ordering: .relaxed)
+            expected: 0, desired: currentThread(), ordering: .relaxed)
         guard isFirst else {
             fatalError(
                 "\(call) was called on another thread than its loop's; use UVLoop.submit to get there"
@@ -213,7 +220,7 @@ internal import Synchronization
     func callback(_ body: () -> Void) {
         callbackDepth += 1
         body()
-        if callbackDepth == 1, !gathered.isEmpty { flushGathered() }
+        if callbackDepth == 1, hasGathered { flushGathered() }
         callbackDepth -= 1
     }
 
@@ -223,12 +230,14 @@ internal import Synchronization
     /// The connection has something to write at the end of this callback.
     func gather(_ connection: UVConnection) {
         gathered.append(connection)
+        hasGathered = true
     }
 
     private func flushGathered() {
         // Flushing calls nobody, so the list does not grow meanwhile.
         for connection in gathered { connection.flush() }
         gathered.removeAll(keepingCapacity: true)
+        hasGathered = false
     }
 
     // MARK: Time
