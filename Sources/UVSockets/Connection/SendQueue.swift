@@ -28,7 +28,7 @@ struct SendQueue {
         let copied = canExtendLast ? extendLast(span) : 0
         guard copied < span.count else { return }
         let rest = span.extracting(copied...)
-        let buffer = SendBuffer(capacity: Swift.max(rest.count, Self.smallBuffer))
+        let buffer = SendBuffer(capacity: max(rest.count, Self.smallBuffer))
         buffer.append(rest)
         add(Segment(buffer: buffer, range: 0..<rest.count))
         canExtendLast = true
@@ -81,15 +81,14 @@ struct SendQueue {
     }
 }
 
-extension SendQueue: Sequence {
-    /// The segments from the front.
-    func makeIterator() -> some IteratorProtocol<Segment> {
-        var next = front
-        var rest = others.makeIterator()
-        return AnyIterator {
-            defer { next = rest.next() }
-            return next
-        }
+extension SendQueue {
+    /// How many segments there are.
+    var segments: Int { front == nil ? 0 : 1 + others.count }
+
+    /// A segment by its place from the front.
+    subscript(index: Int) -> Segment {
+        if index == 0, let front { return front }
+        return others[index - 1]
     }
 }
 

@@ -77,9 +77,9 @@ extension SendQueue {
     fileprivate func fill(_ buffers: UnsafeMutableBufferPointer<uv_buf_t>, limit: Int) -> Int {
         var count = 0
         var room = limit
-        for segment in self {
-            guard count < buffers.count, room > 0 else { break }
-            let length = Swift.min(segment.range.count, room)
+        for index in 0..<min(segments, buffers.count) where room > 0 {
+            let segment = self[index]
+            let length = min(segment.range.count, room)
             unsafe buffers[count] = uv_buf_t(
                 base: UnsafeMutablePointer(
                     mutating: (segment.buffer.base + segment.range.lowerBound)

@@ -16,7 +16,7 @@ internal import CLibuv
     }
 
     func retain(_ queue: SendQueue, _ count: Int, _ bytes: Int) {
-        buffers = queue.prefix(count).map(\.buffer)
+        buffers = (0..<count).map { queue[$0].buffer }
         self.bytes = bytes
     }
 
