@@ -13,11 +13,11 @@ struct Options: ParsableCommand {
             1 where the server goes away before.
             """)
 
-    @Argument(help: "The server as HOST:PORT.", transform: Self.endpoint)
+    @Argument(help: "The server as HOST:PORT. (default: localhost:8081)", transform: Self.endpoint)
     var server: UVEndpoint = "localhost:8081"
 
     @Option(
-        help: "How many seconds to try to connect, name lookup included.", transform: Self.seconds)
+        help: "How many seconds to try to connect, name lookup included. (default: 10)", transform: Self.seconds)
     var timeout = Duration.seconds(10)
 
     private static func endpoint(_ text: String) throws -> UVEndpoint {

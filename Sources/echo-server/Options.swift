@@ -19,10 +19,10 @@ struct Options: ParsableCommand {
     @Option(help: "The address, or a name of this machine, to listen on; :: is every address.")
     var host = "::"
 
-    @Option(help: "The port, 0 to 65535; 0 takes a free one.", transform: Self.port)
+    @Option(help: "The port, 0 to 65535; 0 takes a free one. (default: 8081)", transform: Self.port)
     var port: UInt16 = 8081
 
-    @Option(help: "How many clients the kernel accepts ahead.", transform: Self.positive)
+    @Option(help: "How many clients the kernel accepts ahead. (default: 4096)", transform: Self.positive)
     var backlog = 4096
 
     @Option(
@@ -40,7 +40,7 @@ struct Options: ParsableCommand {
     var console = false
 
     @Option(
-        help: "What to log: trace, debug, info, notice, warning, error or critical.",
+        help: "What to log: trace, debug, info, notice, warning, error or critical. (default: notice)",
         transform: Self.level)
     var logLevel = Logger.Level.notice
 

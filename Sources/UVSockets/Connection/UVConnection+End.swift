@@ -37,8 +37,11 @@ extension UVConnection {
     /// A call on the socket failed: the connection is gone.
     func fail(_ call: String, _ code: UVError.Code) {
         let why: UVEndReason =
-            code.isPeerGone
-            ? .peerReset : .failed(UVError(call: call, subject: "\(peer)", code: code))
+            switch code {
+            case .timedOut, .hostUnreachable: .peerVanished
+            case _ where code.isPeerGone: .peerReset
+            default: .failed(UVError(call: call, subject: "\(peer)", code: code))
+            }
         perform(state.failed(why))
     }
 

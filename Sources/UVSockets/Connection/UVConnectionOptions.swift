@@ -5,7 +5,7 @@ public struct UVConnectionOptions: Sendable {
     public var noDelay = true
 
     /// How a silent peer is probed; nil never notices one whose machine or network is gone. By
-    /// default it is noticed within two minutes.
+    /// default it is noticed after two minutes, and ends with ``UVEndReason/peerVanished``.
     public var keepAlive: UVKeepAlive? = UVKeepAlive()
 
     /// How many queued bytes are too many: ``UVConnection/send(_:)-(Span<UInt8>)`` returns false,

@@ -3,8 +3,10 @@
 public enum UVEndReason: Sendable, Hashable {
     /// The peer finished sending, and what was queued for it has left.
     case peerClosed
-    /// The peer reset the connection, or went away without finishing.
+    /// The peer reset the connection.
     case peerReset
+    /// The peer stopped answering: its machine or the network is gone.
+    case peerVanished
     /// ``UVConnection/close()`` was called.
     case closed
     /// ``UVConnection/reset()`` was called.
@@ -25,6 +27,7 @@ extension UVEndReason: CustomStringConvertible {
         switch self {
         case .peerClosed: "closed by the peer"
         case .peerReset: "reset by the peer"
+        case .peerVanished: "the peer stopped answering"
         case .closed: "closed"
         case .reset: "reset"
         case .kicked: "kicked"

@@ -29,6 +29,8 @@ extension UVError.Code {
     public static let invalidArgument = Self(UV_EINVAL)
     /// The process has no descriptor left.
     public static let tooManyOpenFiles = Self(UV_EMFILE)
+    /// There is no way to the host any more.
+    public static let hostUnreachable = Self(UV_EHOSTUNREACH)
     /// The system has no descriptor left.
     public static let fileTableOverflow = Self(UV_ENFILE)
     /// The name has no address.

@@ -126,7 +126,8 @@ extension TCPHandle {
         set(Int32(IPPROTO_TCP), TCP_NODELAY, &value)
     }
 
-    /// Probes a silent peer; nil does not.
+    /// Probes a silent peer; nil does not. A peer that leaves sent bytes unacknowledged is given up
+    /// after the same time, where TCP alone would go on for a quarter of an hour.
     ///
     /// Not by `uv_tcp_keepalive`, whose interval and count are fixed.
     func setKeepAlive(_ keepAlive: UVKeepAlive?) {
@@ -143,6 +144,11 @@ extension TCPHandle {
         #endif
         set(Int32(IPPROTO_TCP), TCP_KEEPINTVL, &interval)
         set(Int32(IPPROTO_TCP), TCP_KEEPCNT, &count)
+        #if canImport(Glibc)
+            let (product, overflow) = interval.multipliedReportingOverflow(by: count)
+            var patience = overflow ? Int32.max : Int32(clamping: (Int(idle) + Int(product)) * 1000)
+            set(Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, &patience)
+        #endif
     }
 
     /// Options are hints: a socket that refuses one, because its peer is gone, still reports that.

@@ -3,7 +3,7 @@ internal import Logging
 /// The server's agent: it owns the listening socket and the clients' sockets, and nobody else
 /// calls them.
 ///
-///     let listener = try UVListener(on: loop, at: "0.0.0.0:8081") { client, message in
+///     let listener = UVListener(on: loop, at: "0.0.0.0:8081") { client, message in
 ///         client.send(message)
 ///     }
 ///     try listener.startAccept()
@@ -109,14 +109,16 @@ public final class UVListener {
 
     /// Takes the cycle's first turn: the shuttle is made, once, and given its request.
     private func startAccept(on socket: TCPHandle) throws(UVError) {
-        guard let spare = socket.duplicateDescriptor() else {
-            throw UVError(call: "listen", subject: "\(endpoint)", code: .tooManyOpenFiles)
-        }
         let args = SocketEventArgs(userToken: self, buffer: loop.receiveBuffer) { args in
             (args.userToken as? UVListener)?.onAcceptCompleted(args)
         }
         let nextTurn = try IdleHandle(on: loop) { self.accept(args) }
         let pause = try TimerHandle(on: loop) { self.listenAgain() }
+        guard let spare = socket.duplicateDescriptor() else {
+            nextTurn.close()
+            pause.close()
+            throw UVError(call: "listen", subject: "\(endpoint)", code: .tooManyOpenFiles)
+        }
         state = .listening(
             Door(socket: socket, args: args, nextTurn: nextTurn, pause: pause, spare: spare))
         localEndpoint = socket.localAddress?.endpoint

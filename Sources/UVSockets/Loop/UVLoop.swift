@@ -77,7 +77,13 @@ internal import Synchronization
         }
         unsafe raw.pointee.data = receiveBuffer.base
         ignoreSIGPIPE()
-        let wakeUp = try AsyncHandle(on: self) { [unowned self] in drainInbox() }
+        let wakeUp: AsyncHandle
+        do throws(UVError) {
+            wakeUp = try AsyncHandle(on: self) { [unowned self] in drainInbox() }
+        } catch {
+            _ = unsafe uv_loop_close(raw)
+            throw error
+        }
         let turnCounter = try CheckHandle(on: self)
         let clock = try DeadlineClock(on: self)
         self.wakeUp = wakeUp
@@ -138,6 +144,7 @@ internal import Synchronization
                 call: "close loop", code: .busy, reason: "still open: \(openNames)")
         }
         inbox.close()
+        mailboxes = [:]
         openHandles = ownHandles.count
         ownHandles.forEach { $0.close() }
         ownHandles = []
@@ -191,7 +198,7 @@ internal import Synchronization
             expected: 0, desired: currentThread(), ordering: .relaxed)
         guard isFirst else {
             fatalError(
-                "\(call) was called on another thread than its loop's; use UVLoop.submit to get there"
+                "\(call) was called on another thread than its loop's; post to a UVMailbox made on the loop"
             )
         }
     }
