@@ -82,6 +82,13 @@ public final class Output: Sendable {
         _ = done.wait(timeout: timeout ?? .distantFuture)
     }
 
+    /// Calls on another thread once everything is written, or could not be, and then after `onGone`.
+    ///
+    /// - Parameter body: What to call.
+    public func whenWritten(_ body: @escaping @Sendable () -> Void) {
+        queue.async(execute: body)
+    }
+
     private func writeWaiting() {
         while let batch = nextBatch() {
             if let failure = writeAll(batch) {

@@ -25,6 +25,8 @@ final class EchoClient {
     private var isFinished = false
     private var isStopping = false
     private var failure: Failure?
+    /// Ends the program once what came back is written; a signal more ends it sooner.
+    private var endAfterOutput: () -> Void = {}
 
     init(_ options: Options) throws(UVError) {
         self.options = options
@@ -33,9 +35,12 @@ final class EchoClient {
 
     /// Talks to the server until one of the two has finished.
     func run() throws {
+        let written = loop.mailbox { [loop] (_: Void) in loop.stop() }
+        endAfterOutput = { [self] in output?.whenWritten { written.post(()) } }
         let room = loop.mailbox { [self] (_: Void) in server?.resumeReceiving() }
         let gone = loop.mailbox { [self] (code: Int32) in
             fail("cannot write the output: \(unsafe String(cString: strerror(code)))")
+            loop.stop()
         }
         output = Output(1, excess: .wait { room.post(()) }, onGone: { gone.post($0) })
         let events = loop.mailbox { [self] (event: Input.Event) in handle(event) }
@@ -57,7 +62,6 @@ final class EchoClient {
         try connector.startConnect()
         loop.run(.untilStopped)
         if let failure { throw failure }
-        output?.flush()
     }
 
     private func connected(_ connection: UVConnection) {
@@ -93,14 +97,14 @@ final class EchoClient {
 
     private func disconnected(_ server: UVConnection, _ reason: UVEndReason) {
         switch reason {
-        case .peerClosed, .closed: loop.stop()
+        case .peerClosed, .closed: endAfterOutput()
         default: fail("\(options.server) is gone: \(reason)")
         }
     }
 
     private func fail(_ reason: String) {
         if failure == nil, !isStopping { failure = Failure(description: reason) }
-        loop.stop()
+        endAfterOutput()
     }
 
     private func stop(signal: Int32) {

@@ -17,7 +17,9 @@ struct Options: ParsableCommand {
     var server: UVEndpoint = "localhost:8081"
 
     @Option(
-        help: "How many seconds to try to connect, name lookup included. (default: 10)", transform: Self.seconds)
+        parsing: .unconditional,
+        help: "How many seconds to try to connect, name lookup included. (default: 10)",
+        transform: Self.seconds)
     var timeout = Duration.seconds(10)
 
     private static func endpoint(_ text: String) throws -> UVEndpoint {

@@ -19,13 +19,18 @@ struct Options: ParsableCommand {
     @Option(help: "The address, or a name of this machine, to listen on; :: is every address.")
     var host = "::"
 
-    @Option(help: "The port, 0 to 65535; 0 takes a free one. (default: 8081)", transform: Self.port)
+    @Option(
+        parsing: .unconditional, help: "The port, 0 to 65535; 0 takes a free one. (default: 8081)",
+        transform: Self.port)
     var port: UInt16 = 8081
 
-    @Option(help: "How many clients the kernel accepts ahead. (default: 4096)", transform: Self.positive)
+    @Option(
+        parsing: .unconditional, help: "How many clients the kernel accepts ahead. (default: 4096)",
+        transform: Self.positive)
     var backlog = 4096
 
     @Option(
+        parsing: .unconditional,
         help: "How many clients there may be at a time; by default what the descriptors allow.",
         transform: Self.positive)
     var maxConnections: Int?
@@ -40,7 +45,8 @@ struct Options: ParsableCommand {
     var console = false
 
     @Option(
-        help: "What to log: trace, debug, info, notice, warning, error or critical. (default: notice)",
+        help:
+            "What to log: trace, debug, info, notice, warning, error or critical. (default: notice)",
         transform: Self.level)
     var logLevel = Logger.Level.notice
 

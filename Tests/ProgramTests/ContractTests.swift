@@ -1,0 +1,275 @@
+import Testing
+
+/// A text that must compile, or must not and then with certain words in the diagnostic.
+struct Snippet: CustomTestStringConvertible, Sendable {
+    let testDescription: String
+    let source: String
+    let words: [String]
+
+    /// - Parameters:
+    ///   - name: What it does.
+    ///   - imports: What it imports beside UVSockets.
+    ///   - words: What the diagnostic must have in it; none for a text that compiles.
+    ///   - source: The text.
+    init(_ name: String, imports: String = "", refusedWith words: String..., source: String) {
+        testDescription = name
+        self.words = words
+        self.source = "import UVSockets\n\(imports)\n\(source)\n"
+    }
+}
+
+@Suite("What the compiler refuses", .serialized, .timeLimit(.minutes(5)))
+struct ContractTests {
+    private static let race = "risks causing data races"
+
+    @Test(
+        "A data race, a span that is kept and a libuv type do not compile",
+        arguments: [
+            Snippet(
+                "a listener in a detached task", refusedWith: race, "listener",
+                source: """
+                    func start(_ listener: UVListener) {
+                        Task.detached { listener.kick(1) }
+                    }
+                    """),
+            Snippet(
+                "a connector in a detached task", refusedWith: race, "connector",
+                source: """
+                    func start(_ connector: UVConnector) {
+                        Task.detached { connector.cancel() }
+                    }
+                    """),
+            Snippet(
+                "a connection in a detached task", refusedWith: race, "client",
+                source: """
+                    func listen(on loop: UVLoop) -> UVListener {
+                        UVListener(on: loop, at: "[::]:0") { client, _ in
+                            Task.detached { client.send("late") }
+                        }
+                    }
+                    """),
+            Snippet(
+                "a listener on a dispatch queue", imports: "import Dispatch",
+                refusedWith: "UVListener", "Sendable",
+                source: """
+                    func stop(_ listener: UVListener) {
+                        DispatchQueue.global().async { listener.stop() }
+                    }
+                    """),
+            Snippet(
+                "a connection on a dispatch queue", imports: "import Dispatch",
+                refusedWith: "UVConnection", "Sendable",
+                source: """
+                    func listen(on loop: UVLoop) -> UVListener {
+                        UVListener(on: loop, at: "[::]:0") { client, _ in
+                            DispatchQueue.global().async { client.close() }
+                        }
+                    }
+                    """),
+            Snippet(
+                "a connector on a thread", imports: "import Foundation",
+                refusedWith: "UVConnector", "Sendable",
+                source: """
+                    func cancel(_ connector: UVConnector) {
+                        Thread.detachNewThread { connector.cancel() }
+                    }
+                    """),
+            Snippet(
+                "a listener in a submission", refusedWith: "UVListener", "Sendable",
+                source: """
+                    func kick(_ listener: UVListener, on loop: UVLoop) {
+                        loop.submit { listener.kick(1) }
+                    }
+                    """),
+            Snippet(
+                "a timer in a submission", refusedWith: "UVTimer", "Sendable",
+                source: """
+                    func cancel(_ timer: UVTimer, on loop: UVLoop) {
+                        loop.submit { timer.cancel() }
+                    }
+                    """),
+            Snippet(
+                "a connection in a mailbox", refusedWith: "UVConnection", "Sendable",
+                source: """
+                    func open(_ loop: UVLoop) {
+                        _ = loop.mailbox { (client: UVConnection) in client.close() }
+                    }
+                    """),
+            Snippet(
+                "a handler's own state in a submission", refusedWith: "count",
+                source: """
+                    func count(on loop: UVLoop) -> UVListener {
+                        var count = 0
+                        let listener = UVListener(on: loop, at: "[::]:0") { _, _ in count += 1 }
+                        loop.submit { count += 1 }
+                        return listener
+                    }
+                    """),
+            Snippet(
+                "an actor's listener used from outside", refusedWith: race,
+                source: """
+                    actor Owner {
+                        var listener: UVListener?
+                        func take(_ listener: UVListener) { self.listener = listener }
+                    }
+                    func give(_ listener: UVListener, to owner: Owner) async {
+                        await owner.take(listener)
+                        listener.stop()
+                    }
+                    """),
+            Snippet(
+                "a span kept in a variable", refusedWith: "message", "escape",
+                source: """
+                    func listen(on loop: UVLoop) -> UVListener {
+                        var kept: Span<UInt8>?
+                        return UVListener(on: loop, at: "[::]:0") { _, message in
+                            kept = message
+                            print(kept?.count ?? 0)
+                        }
+                    }
+                    """),
+            Snippet(
+                "a span kept by a task", refusedWith: "message", "escape",
+                source: """
+                    func listen(on loop: UVLoop) -> UVListener {
+                        UVListener(on: loop, at: "[::]:0") { _, message in
+                            Task { print(message.count) }
+                        }
+                    }
+                    """),
+            Snippet(
+                "a span kept by a timer", refusedWith: "message", "escape",
+                source: """
+                    func connect(on loop: UVLoop) -> UVConnector {
+                        UVConnector(on: loop, to: "localhost:1") { server, message in
+                            _ = try? loop.after(.seconds(1)) { server.send(message) }
+                        }
+                    }
+                    """),
+            Snippet(
+                "a libuv type by way of UVSockets", refusedWith: "uv_loop_t",
+                source: """
+                    func use(_ loop: uv_loop_t) {}
+                    """),
+            Snippet(
+                "a loop's uv_loop_t", refusedWith: "raw", "inaccessible",
+                source: """
+                    func use(_ loop: UVLoop) { _ = loop.raw }
+                    """),
+            Snippet(
+                "a libuv type in a public signature", imports: "internal import C" + "Libuv",
+                refusedWith: "uv_loop_t", "public",
+                source: """
+                    public func use(_ loop: uv_loop_t) {}
+                    """),
+        ])
+    func refused(snippet: Snippet) throws {
+        let outcome = try Compiler.compile(snippet.source, allowsWarnings: true)
+        #expect(outcome.ending == .code(1))
+        // What the compiler says, without the lines of the text that it shows with it.
+        let said = outcome.errors.split(separator: "\n").filter {
+            $0.contains("error: ") || $0.contains("note: ")
+        }
+        for word in snippet.words {
+            #expect(said.contains { $0.contains(word) }, "\(word) in \(outcome.errors)")
+        }
+        // One line is at fault, the one that is meant: a slip of the pen would be refused as well.
+        let lines = said.filter { $0.contains(": error: ") }.map { $0.split(separator: ":")[1] }
+        #expect(Set(lines).count == 1, "\(outcome.errors)")
+    }
+
+    @Test(
+        "What is right compiles, without a warning",
+        arguments: [
+            Snippet(
+                "an echo server that counts without a lock",
+                source: """
+                    final class Tally { var messages = 0 }
+                    func serve() throws {
+                        let loop = try UVLoop()
+                        let tally = Tally()
+                        var bytes = 0
+                        let listener = UVListener(on: loop, at: "0.0.0.0:8081") { client, message in
+                            tally.messages += 1
+                            bytes += message.count
+                            client.send(message)
+                        }
+                        listener.onDisconnected = { client, reason in tally.messages -= 1 }
+                        try listener.startAccept()
+                        loop.run()
+                    }
+                    """),
+            Snippet(
+                "a mailbox that kicks, posted to from a thread", imports: "import Foundation",
+                source: """
+                    func open(_ listener: UVListener) {
+                        let kicks = listener.loop.mailbox { (id: UVConnection.ID) in listener.kick(id) }
+                        Thread.detachNewThread { kicks.post(7) }
+                        Task.detached { kicks.post(8) }
+                    }
+                    """),
+            Snippet(
+                "a listener that a submission makes",
+                source: """
+                    func serve(on loop: UVLoop) {
+                        Task.detached {
+                            loop.submit {
+                                let listener = UVListener(on: loop, at: "[::]:0") { $0.send($1) }
+                                try? listener.startAccept()
+                            }
+                        }
+                    }
+                    """),
+            Snippet(
+                "a loop that runs on a thread of its own", imports: "import Foundation",
+                source: """
+                    func run(_ loop: UVLoop) {
+                        Thread.detachNewThread { loop.run(.untilStopped) }
+                        loop.stop()
+                    }
+                    """),
+            Snippet(
+                "a copy of a message that leaves the loop",
+                source: """
+                    func listen(on loop: UVLoop) -> UVListener {
+                        UVListener(on: loop, at: "[::]:0") { client, message in
+                            let copy = (0..<message.count).map { message[$0] }
+                            let id = client.id
+                            Task.detached { print(id, copy) }
+                        }
+                    }
+                    """),
+            Snippet(
+                "a handler that connects on",
+                source: """
+                    func forward(on loop: UVLoop) -> UVListener {
+                        UVListener(on: loop, at: "[::]:0") { client, _ in
+                            let connector = UVConnector(on: client.loop, to: "localhost:7") { server, answer in
+                                client.send(answer)
+                                server.close()
+                            }
+                            connector.onConnected = { $0.send("hello") }
+                            connector.onFailed = { _, error in client.send("\\(error)") }
+                            try? connector.startConnect()
+                        }
+                    }
+                    """),
+            Snippet(
+                "an endpoint, an error and a reason on another thread",
+                source: """
+                    func tell(_ endpoint: UVEndpoint, _ error: UVError, _ reason: UVEndReason) {
+                        Task.detached { print(endpoint, error, reason) }
+                    }
+                    """),
+            Snippet(
+                "names of libuv's, free for the user",
+                source: """
+                    struct uv_loop_t {}
+                    func use(_ loop: uv_loop_t) {}
+                    """),
+        ])
+    func accepted(snippet: Snippet) throws {
+        let outcome = try Compiler.compile(snippet.source)
+        #expect(outcome.ending == .code(0), "\(outcome.errors)")
+    }
+}

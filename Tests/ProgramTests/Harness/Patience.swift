@@ -1,0 +1,33 @@
+import Foundation
+
+/// How long a test waits for anything before it fails. Long enough for a machine that does
+/// something else at the same time; nothing ever waits that long when all is well.
+let patience = Duration.seconds(20)
+
+/// What a test waited for in vain, and what there was instead.
+struct Overdue: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}
+
+/// A call of the system that failed.
+struct SystemFailure: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ call: String, _ code: Int32 = errno) {
+        description = "\(call): \(unsafe String(cString: strerror(code)))"
+    }
+}
+
+/// Asks again and again until the answer is yes: for what another process does without telling.
+/// What is waited for is named for the message when it does not come.
+func wait(for what: String, until isTrue: () throws -> Bool) throws {
+    let deadline = ContinuousClock.now + patience
+    while try !isTrue() {
+        guard ContinuousClock.now < deadline else { throw Overdue("\(what): never happened") }
+        sched_yield()
+    }
+}

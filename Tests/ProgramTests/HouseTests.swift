@@ -1,0 +1,105 @@
+import Foundation
+import Testing
+
+/// A breach of the rules of the house: a line, where it is put, and what must be said of it.
+///
+/// The lines are put together from pieces, for this file keeps the rules, too.
+struct Breach: CustomTestStringConvertible, Sendable {
+    let file: String
+    let line: String
+    let sentence: String
+
+    var testDescription: String { "\(line) in \(file)" }
+}
+
+@Suite("The house", .timeLimit(.minutes(3)))
+struct HouseTests {
+    @Test(
+        "make lists its targets, also where none is named",
+        arguments: [["make", "help"], ["make"]])
+    func help(command: [String]) throws {
+        let outcome = try run(command + ["--no-print-directory", "-C", Built.root])
+        #expect(outcome.ending == .code(0))
+        #expect(outcome.errors == "")
+        let lines = outcome.output.split(separator: "\n")
+        for target in [
+            "help", "build", "run-server", "run-client", "test", "lint", "format", "docs",
+            "clean",
+        ] {
+            let line = lines.first { $0.hasPrefix("  make \(target) ") }
+            #expect(try #require(line, "no \(target)").split(separator: " ").count > 3)
+        }
+    }
+
+    @Test("The shape check passes")
+    func shape() throws {
+        try withCopy { folder in
+            let outcome = try run(["\(folder)/.ci/shape"], in: folder)
+            #expect(outcome.ending == .code(0))
+            #expect(outcome.output + outcome.errors == "")
+        }
+    }
+
+    private static let library = "Sources/UVSockets/Connection/Watermark.swift"
+
+    @Test(
+        "The shape check finds a breach",
+        arguments: [
+            Breach(file: library, line: "import C" + "Libuv", sentence: "CLibuv outside"),
+            Breach(
+                file: "Sources/echo-server/main.swift", line: "import C" + "Libuv",
+                sentence: "CLibuv outside"),
+            Breach(file: library, line: "let x = un" + "safe y", sentence: "unsafe outside"),
+            Breach(file: library, line: "import Foundation", sentence: "Foundation in the library"),
+            Breach(
+                file: "Sources/UVSockets/Loop/UVLoop.swift", line: "internal import Foundation",
+                sentence: "Foundation in the library"),
+            Breach(file: library, line: "    print(\"x\")", sentence: "print in the library"),
+            Breach(file: library, line: "let x = try" + "! f()", sentence: "or a" + "s!"),
+            Breach(
+                file: "Tests/UVSocketsTests/EndpointTests.swift", line: "let x = y as" + "! Int",
+                sentence: "or a" + "s!"),
+            Breach(
+                file: library, line: "final class C: @unchecked Sendable {}",
+                sentence: "escape from Sendable checking"),
+            Breach(
+                file: "Sources/UVSockets/Loop/UVLoop.swift",
+                line: "final class C: @unchecked Sendable {}",
+                sentence: "escape from Sendable checking"),
+            Breach(
+                file: "Sources/Console/Output.swift", line: "nonisolated(un" + "safe) var x = 0",
+                sentence: "escape from Sendable checking"),
+        ])
+    func breach(breach: Breach) throws {
+        try withCopy { folder in
+            let path = "\(folder)/\(breach.file)"
+            let text = try String(contentsOfFile: path, encoding: .utf8) + "\(breach.line)\n"
+            try text.write(toFile: path, atomically: true, encoding: .utf8)
+            let outcome = try run(["\(folder)/.ci/shape"], in: folder)
+            #expect(outcome.ending == .code(1))
+            #expect(outcome.output.contains(breach.sentence))
+            #expect(outcome.output.contains("\(breach.file):"))
+            #expect(outcome.output.contains(breach.line))
+        }
+    }
+
+    /// A copy of what the check looks at, in a repository of its own.
+    private func withCopy(_ body: (String) throws -> Void) throws {
+        try withTemporaryFolder { folder in
+            for name in [".ci", "Sources", "Tests"] {
+                try FileManager.default.copyItem(
+                    atPath: "\(Built.root)/\(name)", toPath: "\(folder)/\(name)")
+            }
+            #expect(try run(["git", "init", "--quiet", folder]).ending == .code(0))
+            try body(folder)
+        }
+    }
+
+    private func run(_ command: [String], in folder: String) throws -> Outcome {
+        try ProgramTests.run(["env", "-C", folder] + command)
+    }
+
+    private func run(_ command: [String]) throws -> Outcome {
+        try ProgramTests.run(command)
+    }
+}

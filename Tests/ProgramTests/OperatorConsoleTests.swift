@@ -1,0 +1,221 @@
+import Foundation
+import Testing
+
+@Suite("The operator's console", .timeLimit(.minutes(3)))
+struct OperatorConsoleTests {
+    @Test("list: a client a line with its id, address, age and bytes")
+    func list() throws {
+        try withEchoServer(["--quiet", "--console"]) { server in
+            try server.command("list")
+            #expect(try server.output.line() == "no clients")
+            let first = try server.connectAndEcho("hello\n")
+            let second = try server.connectAndEcho("안녕\n")
+            try server.command("list")
+            for (id, client, bytes) in [(1, first, 6), (2, second, 7)] {
+                let fields = try server.output.line().split(separator: " ", maxSplits: 2)
+                try #require(fields.count == 3)
+                #expect(fields[0] == "\(id)")
+                #expect(fields[1] == "127.0.0.1:\(client.localPort)")
+                let counts = "\(bytes) bytes in, \(bytes) bytes out, 0 bytes queued"
+                #expect(fields[2].hasSuffix(" s, \(counts)"))
+                #expect(Int(fields[2].prefix { $0 != " " }) != nil)
+            }
+        }
+    }
+
+    @Test("list shows what is queued for a client that does not read")
+    func listQueued() throws {
+        try withEchoServer(["--quiet", "--console", "--mode", "broadcast"]) { server in
+            let reader = try server.fillQueue()
+            try server.command("list")
+            let line = try server.output.line { $0.hasPrefix("1 127.0.0.1:") }
+            let queued = line.split(separator: ", ").last?.split(separator: " ").first
+            #expect(try #require(queued.flatMap { Int($0) }) > 1 << 20)
+            reader.close()
+        }
+    }
+
+    @Test("kick sends one client away and no other")
+    func kick() throws {
+        try withEchoServer(["--console"]) { server in
+            let first = try server.connectAndEcho()
+            let second = try server.connectAndEcho()
+            try server.command("kick 1")
+            _ = try server.output.line { $0 == "kicked 1" }
+            #expect(try first.rest() == [])
+            first.close()
+            _ = try server.output.line { $0.hasPrefix("[1] ") && $0.hasSuffix(" gone: kicked") }
+            try second.write("still here\n")
+            #expect(try second.line() == "still here")
+            try server.command("kick 1")
+            _ = try server.output.line { $0 == "there is no client 1" }
+        }
+    }
+
+    @Test(
+        "broadcast sends a line to every client, in either mode", arguments: ["echo", "broadcast"])
+    func broadcast(mode: String) throws {
+        try withEchoServer(["--quiet", "--console", "--mode", mode]) { server in
+            let clients = try (1...2).map { _ in try server.connect() }
+            try server.waitForClients(2)
+            try server.command("broadcast 점심  시간")
+            #expect(try server.output.line() == "sent to 2 clients")
+            for client in clients { #expect(try client.line() == "점심  시간") }
+        }
+    }
+
+    @Test("stats: the sums over all clients")
+    func stats() throws {
+        try withEchoServer(["--quiet", "--console", "--max-connections", "7"]) { server in
+            let clients = try ["one\n", "three\n"].map { try server.connectAndEcho($0) }
+            try server.command("stats")
+            #expect(
+                try server.output.line() == """
+                    2 of at most 7 clients, 10 bytes in, 10 bytes out, 0 bytes queued, \
+                    0 accept failures
+                    """)
+            clients.forEach { $0.close() }
+            try server.waitForClients(0)
+        }
+    }
+
+    @Test("help names every command")
+    func help() throws {
+        try withEchoServer(["--console"]) { server in
+            try server.command("help")
+            for command in ["list", "kick ID", "broadcast TEXT", "stats", "help", "quit"] {
+                #expect(try server.output.line().hasPrefix(command))
+            }
+        }
+    }
+
+    @Test("quit stops the server as a signal does")
+    func quit() throws {
+        try withEchoServer(["--console"]) { server in
+            try server.connectAndEcho().close()
+            try server.command("quit")
+            _ = try server.output.line(with: "stopped: ")
+            #expect(try server.program.ending() == .code(0))
+            #expect(try server.program.errorText() == "")
+        }
+    }
+
+    @Test(
+        "A line that is no command is answered, and does nothing",
+        arguments: [
+            ("lost", "'lost' is no command; see help"),
+            ("LIST", "'LIST' is no command; see help"),
+            ("list all", "'list all' is no command; see help"),
+            ("quit now", "'quit now' is no command; see help"),
+            ("kick", "'kick' is no command; see help"),
+            ("kick me", "kick takes a client's id, a number; see list"),
+            ("kick -1", "kick takes a client's id, a number; see list"),
+            ("kick 1 2", "kick takes a client's id, a number; see list"),
+            ("kick 99", "there is no client 99"),
+            ("kick 18446744073709551616", "kick takes a client's id, a number; see list"),
+            ("broadcast", "'broadcast' is no command; see help"),
+            ("broadcast alone", "sent to 0 clients"),
+            ("\u{1B}[2J", #"'\u{1b}[2J' is no command; see help"#),
+            ("\r", nil), ("", nil), ("    ", nil),
+        ])
+    func noCommand(line: String, answer: String?) throws {
+        try withEchoServer(["--console"]) { server in
+            try server.command(line)
+            // A blank line has no answer: what comes is the answer to the next.
+            if let answer { #expect(try server.output.line() == answer) }
+            try server.command("  list ")
+            #expect(try server.output.line() == "no clients")
+        }
+    }
+
+    @Test("A line that is too long, or not UTF-8, is refused, and the next one is read")
+    func strangeLines() throws {
+        try withEchoServer(["--console"]) { server in
+            try server.command(String(repeating: "x", count: 1 << 20))
+            let answer = try server.output.line(with: "xxx")
+            #expect(answer.utf8.count < 8192)
+            try server.input.write([0xFF, 0xC3, 0x28, 0x00, 0x0A])
+            #expect(try server.output.line().hasSuffix("is no command; see help"))
+            try server.command("list")
+            #expect(try server.output.line() == "no clients")
+        }
+    }
+
+    @Test("Of a line that is too long no more than a few KiB are kept")
+    func boundedLine() throws {
+        try withEchoServer(["--quiet", "--console"]) { server in
+            let client = try server.connect()
+            try server.waitForClients(1)
+            try server.command("broadcast " + String(repeating: "x", count: 1 << 20))
+            try server.command("broadcast end")
+            var bytes = 0
+            while true {
+                let line = try client.line()
+                if line == "end" { break }
+                bytes += line.utf8.count
+            }
+            #expect(bytes <= 8192)
+        }
+    }
+
+    @Test("Half a line does not hold up the clients, nor is it a command")
+    func halfLine() throws {
+        try withEchoServer(["--quiet", "--console"]) { server in
+            try server.input.write("sta")
+            let client = try server.connectAndEcho()
+            try server.command("ts")
+            #expect(try server.output.line().hasPrefix("1 of at most "))
+            client.close()
+        }
+    }
+
+    @Test("The end of its input leaves the server running")
+    func endOfInput() throws {
+        try withEchoServer(["--quiet", "--console"]) { server in
+            try server.command("list")
+            #expect(try server.output.line() == "no clients")
+            server.input.close()
+            for _ in 1...3 { try server.connectAndEcho().close() }
+            try server.stop()
+        }
+    }
+
+    @Test("A terminal has the console without being asked; Ctrl-D leaves the server running")
+    func terminal() throws {
+        try withEchoServer(["--quiet"], input: .terminal) { server in
+            let client = try server.connectAndEcho()
+            try server.command("list")
+            #expect(try server.output.line().hasPrefix("1 127.0.0.1:\(client.localPort) "))
+            try server.command("broadcast 안녕")
+            #expect(try client.line() == "안녕")
+            try server.input.write("\u{4}")
+            for _ in 1...3 { try server.connectAndEcho().close() }
+            client.close()
+            try server.stop()
+        }
+    }
+
+    @Test("Without the option an input that is no terminal is not read")
+    func withoutOption() throws {
+        try withEchoServer(["--quiet"]) { server in
+            try server.command("quit")
+            for _ in 1...3 { try server.connectAndEcho().close() }
+            try server.stop()
+            #expect(try server.output.rest() == [])
+        }
+    }
+
+    @Test("It answers while a crowd is served, and the crowd is served while it answers")
+    func crowd() throws {
+        try withEchoServer(["--quiet", "--console"]) { server in
+            let clients = try (1...50).map { _ in try server.connectAndEcho() }
+            for _ in 1...20 { try server.command("list") }
+            for client in clients { try client.write("again\n") }
+            for client in clients { #expect(try client.line() == "again") }
+            for _ in 1...20 {
+                for id in 1...50 { #expect(try server.output.line().hasPrefix("\(id) ")) }
+            }
+            clients.forEach { $0.close() }
+        }
+    }
+}
