@@ -25,7 +25,10 @@ extension TCPHandle {
     }
 
     /// Lets clients connect. The kernel accepts up to `backlog` of them ahead of us.
-    func listen(backlog: Int32) throws(UVError.Code) {
+    ///
+    /// The request is made known now, because an error is reported to it also while it does not ask.
+    func listen(backlog: Int32, _ args: SocketEventArgs) throws(UVError.Code) {
+        acceptArgs = args
         let status = unsafe uv_listen(stream, backlog) { unsafe TCPHandle.from($0).connected($1) }
         guard status == 0 else { throw .init(rawValue: status) }
     }
@@ -36,19 +39,22 @@ extension TCPHandle {
     ///   false, a connection had been waiting, and it is in `args` already.
     func accept(_ args: SocketEventArgs) -> Bool {
         guard hasWaitingConnection else {
-            acceptArgs = args
+            isAcceptPending = true
             return true
         }
         acceptWaiting(args)
         return false
     }
 
-    /// libuv has a connection, or an error. While nobody asks, it is left there: not calling
-    /// `uv_accept` stops polling, and the clients wait in the kernel's backlog.
+    /// libuv has a connection, or an error.
+    ///
+    /// While nobody asks, a connection is left there: not calling `uv_accept` stops polling, and the
+    /// clients wait in the kernel's backlog. An error is always passed on: libuv would call again
+    /// with it, at once and without end, until the handle is closed.
     private func connected(_ status: Int32) {
         hasWaitingConnection = status == 0
-        guard let args = acceptArgs else { return }
-        acceptArgs = nil
+        guard let args = acceptArgs, isAcceptPending || status < 0 else { return }
+        isAcceptPending = false
         loop.callback {
             if hasWaitingConnection {
                 acceptWaiting(args)

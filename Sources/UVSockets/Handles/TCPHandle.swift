@@ -23,8 +23,9 @@ final class TCPHandle: Handle {
     /// Retained until the handle is closed, so that a connection nobody holds lives on.
     var owner: (any TCPHandleOwner)?
 
-    // Listening: the request that waits for a connection, or the connection that waits for one.
+    // Listening: whether a request waits for a connection, or a connection waits for a request.
     var acceptArgs: SocketEventArgs?
+    var isAcceptPending = false
     var hasWaitingConnection = false
 
     // Receiving: demand is renewed, or not, in each callback.
@@ -159,12 +160,15 @@ extension TCPHandle {
             descriptor, level, option, &value, socklen_t(MemoryLayout<Value>.size))
     }
 
-    /// Whether the connection has ended although nothing is read from it: libuv does not notice a
+    /// Whether the connection was reset although nothing is read from it: libuv does not notice a
     /// reset while reading is stopped.
+    ///
+    /// Told by the socket's error. A hang-up proves nothing: both sides may have finished while bytes
+    /// still wait to be read.
     var hasBeenReset: Bool {
         guard let descriptor else { return true }
         var request = pollfd(fd: descriptor, events: 0, revents: 0)
         guard unsafe poll(&request, 1, 0) == 1 else { return false }
-        return Int32(request.revents) & (POLLERR | POLLHUP) != 0
+        return Int32(request.revents) & POLLERR != 0
     }
 }

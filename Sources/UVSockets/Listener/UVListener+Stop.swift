@@ -57,6 +57,8 @@ extension UVListener {
 
     private func cutOff() {
         for client in clientTable.all {
+            client.flushCork()
+            client.flush()
             if client.queuedBytes == 0 {
                 client.perform(client.state.failed(.listenerStopped))
             } else {

@@ -108,10 +108,11 @@ public final class UVListener {
     }
 
     /// Takes the cycle's first turn: the shuttle is made, once, and given its request.
-    private func startAccept(on socket: TCPHandle) throws(UVError) {
+    private func startAccept(on socket: TCPHandle, at endpoint: UVEndpoint) throws(UVError) {
         let args = SocketEventArgs(userToken: self, buffer: loop.receiveBuffer) { args in
             (args.userToken as? UVListener)?.onAcceptCompleted(args)
         }
+        try listen(on: socket, endpoint, args)
         let nextTurn = try IdleHandle(on: loop) { self.accept(args) }
         let pause = try TimerHandle(on: loop) { self.listenAgain() }
         guard let spare = socket.duplicateDescriptor() else {
@@ -200,17 +201,18 @@ public final class UVListener {
             // Linux gives the accepted sockets the options of the listening one.
             socket.setNoDelay(handlers.options.noDelay)
             socket.setKeepAlive(handlers.options.keepAlive)
-            try listen(on: socket, address.endpoint)
-            try startAccept(on: socket)
+            try startAccept(on: socket, at: address.endpoint)
         } catch {
             socket.close()
             throw error
         }
     }
 
-    private func listen(on socket: TCPHandle, _ endpoint: UVEndpoint) throws(UVError) {
+    private func listen(
+        on socket: TCPHandle, _ endpoint: UVEndpoint, _ args: SocketEventArgs
+    ) throws(UVError) {
         do throws(UVError.Code) {
-            try socket.listen(backlog: backlog)
+            try socket.listen(backlog: backlog, args)
         } catch {
             // libuv keeps the error of bind until here.
             let call = error == .addressInUse || error == .addressNotAvailable ? "bind" : "listen"
@@ -260,7 +262,7 @@ public final class UVListener {
             door.socket = socket
             state = .listening(door)
             try socket.open(descriptor)
-            try listen(on: socket, endpoint)
+            try listen(on: socket, endpoint, door.args)
         } catch {
             return acceptFailed(error.code)
         }

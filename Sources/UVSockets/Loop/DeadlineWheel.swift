@@ -63,6 +63,7 @@ struct DeadlineWheel {
 final class DeadlineClock {
     /// How exact deadlines are.
     static let tick = Duration.milliseconds(100)
+    private static let tickMilliseconds: UInt64 = 100
 
     private(set) var timer: TimerHandle?
     private unowned let loop: UVLoop
@@ -78,12 +79,16 @@ final class DeadlineClock {
     }
 
     func schedule(_ owner: any DeadlineOwner, after delay: Duration) {
+        // A handler that has run for long has left the loop's time behind.
+        loop.updateTime()
         if wheel.count == 0 {
             tickBegan = loop.now
             timer?.start(after: Self.tick, repeating: Self.tick)
         }
-        // One more, because the present tick has begun already.
-        wheel.schedule(owner, ticks: UInt64(max(0, (delay / Self.tick).rounded(.up))) + 1)
+        // The ticks that the wheel has still to catch up with, and the one that has begun.
+        let begun = (loop.now - tickBegan) / Self.tickMilliseconds + 1
+        let wait = UInt64(max(0, (delay / Self.tick).rounded(.up)))
+        wheel.schedule(owner, ticks: begun + wait)
     }
 
     func unschedule(_ owner: any DeadlineOwner) {
@@ -93,9 +98,8 @@ final class DeadlineClock {
 
     /// A busy loop misses calls of the timer, but no tick of the wheel.
     private func ticked() {
-        let length = UInt64(Self.tick / .milliseconds(1))
-        while loop.now - tickBegan >= length, wheel.count > 0 {
-            tickBegan += length
+        while loop.now - tickBegan >= Self.tickMilliseconds, wheel.count > 0 {
+            tickBegan += Self.tickMilliseconds
             for owner in wheel.advance() { owner.deadlinePassed() }
         }
         if wheel.count == 0 { timer?.stop() }

@@ -9,6 +9,7 @@ internal import CLibuv
     private let limit: Int
     private var waiting: [@Sendable () -> Void] = []
     private var wakeUp: AsyncHandle?
+    private var isStopRequested = false
     private var isClosed = false
 
     init(limit: Int) {
@@ -31,7 +32,7 @@ internal import CLibuv
         locked { self.wakeUp = wakeUp }
     }
 
-    var isEmpty: Bool { locked { waiting.isEmpty } }
+    var isEmpty: Bool { locked { waiting.isEmpty && !isStopRequested } }
 
     /// Takes one more, and wakes the loop for the first of a batch.
     @discardableResult
@@ -41,6 +42,22 @@ internal import CLibuv
             waiting.append(body)
             if waiting.count == 1 { wakeUp?.wake() }
             return true
+        }
+    }
+
+    /// The loop is to stop, after what has been posted before, and whether or not there is room for
+    /// more of that.
+    func requestStop() {
+        locked {
+            isStopRequested = true
+            wakeUp?.wake()
+        }
+    }
+
+    func takeStopRequest() -> Bool {
+        locked {
+            defer { isStopRequested = false }
+            return isStopRequested
         }
     }
 

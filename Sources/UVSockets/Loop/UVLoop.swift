@@ -121,7 +121,7 @@ internal import Synchronization
     /// loop is not running, its next run returns at once. From any thread.
     public func stop() {
         guard isOnLoop else {
-            inbox.post { [self] in stop() }
+            inbox.requestStop()
             return
         }
         isStopping = true
@@ -217,6 +217,7 @@ internal import Synchronization
 
     private func drainInbox() {
         inbox.drain()
+        if inbox.takeStopRequest() { stop() }
     }
 
     // MARK: Callbacks
@@ -251,6 +252,11 @@ internal import Synchronization
 
     /// The loop's clock, in milliseconds: the time at which this turn began.
     var now: UInt64 { unsafe uv_now(raw) }
+
+    /// Asks the system for the time in the middle of a turn.
+    func updateTime() {
+        unsafe uv_update_time(raw)
+    }
 
     /// Calls `owner.deadlinePassed()` once the time has passed, to within a tick; replaces what
     /// was scheduled for it before.

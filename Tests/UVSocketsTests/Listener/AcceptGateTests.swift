@@ -1,0 +1,87 @@
+import Testing
+
+@testable import UVSockets
+
+@Suite("AcceptGate")
+struct AcceptGateTests {
+    @Test("No turn takes in more than the budget, and each turn has its own")
+    func budget() {
+        var gate = AcceptGate(limit: 1000)
+        for turn in 1...3 {
+            for _ in 0..<AcceptGate.budget {
+                #expect(gate.next(turn: UInt64(turn)) == .accept)
+                gate.accepted()
+                gate.joined()
+            }
+            #expect(gate.next(turn: UInt64(turn)) == .yield)
+            #expect(gate.next(turn: UInt64(turn)) == .yield)
+        }
+        #expect(gate.clients == 3 * AcceptGate.budget)
+    }
+
+    @Test("What was accepted but did not become a client counts in its turn, too")
+    func neverClients() {
+        var gate = AcceptGate(limit: 1)
+        for _ in 0..<AcceptGate.budget {
+            #expect(gate.next(turn: 1) == .accept)
+            gate.accepted()
+        }
+        #expect(gate.next(turn: 1) == .yield)
+        #expect(!gate.isFull)
+    }
+
+    @Test("At the limit clients are held until one leaves")
+    func limit() {
+        var gate = AcceptGate(limit: 2)
+        for _ in 0..<2 {
+            #expect(gate.next(turn: 1) == .accept)
+            gate.accepted()
+            gate.joined()
+        }
+        #expect(gate.isFull)
+        #expect(gate.next(turn: 2) == .hold)
+        gate.left()
+        #expect(!gate.isFull)
+        #expect(gate.next(turn: 2) == .accept)
+    }
+
+    @Test("Each failure in a row doubles the pause from 50 ms up to a second")
+    func pauses() {
+        var gate = AcceptGate(limit: 10)
+        let pauses = (0..<70).map { _ in gate.failed().pause }
+        let expected: [Duration] =
+            [50, 100, 200, 400, 800].map { .milliseconds($0) }
+            + Array(repeating: .seconds(1), count: 65)
+        #expect(pauses == expected)
+    }
+
+    @Test("Only the first failure in a row is the first, and a success begins anew")
+    func firstInRow() {
+        var gate = AcceptGate(limit: 10)
+        #expect(gate.failed() == (.milliseconds(50), true))
+        gate.resumed()
+        #expect(gate.failed() == (.milliseconds(100), false))
+        gate.resumed()
+        gate.accepted()
+        #expect(gate.failed() == (.milliseconds(50), true))
+    }
+
+    @Test("Nobody comes in during the pause")
+    func paused() {
+        var gate = AcceptGate(limit: 10)
+        _ = gate.failed()
+        #expect(gate.next(turn: 1) == .hold)
+        gate.resumed()
+        #expect(gate.next(turn: 1) == .accept)
+    }
+
+    @Test("Once closed, it stays closed")
+    func closed() {
+        var gate = AcceptGate(limit: 10)
+        gate.joined()
+        gate.close()
+        gate.left()
+        gate.resumed()
+        #expect(gate.next(turn: 9) == .hold)
+    }
+}

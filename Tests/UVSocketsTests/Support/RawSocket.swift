@@ -1,0 +1,308 @@
+import Foundation
+import UVSockets
+
+/// A POSIX call that failed, with its `errno`.
+struct SocketError: Error, CustomStringConvertible {
+    let call: String
+    let number: Int32
+
+    init(_ call: String) {
+        self.call = call
+        number = errno
+    }
+
+    var description: String {
+        unsafe "\(call): \(String(cString: strerror(number)))"
+    }
+}
+
+/// A blocking POSIX socket of numeric addresses, made without the library: the independent
+/// witness of the wire. No call blocks longer than the test's patience.
+///
+/// Two threads may use one, where one sends and the other receives.
+class RawSocket: @unchecked Sendable {
+    private(set) var descriptor: Int32
+
+    fileprivate init(descriptor: Int32) throws {
+        self.descriptor = descriptor
+        guard descriptor >= 0 else { throw SocketError("socket") }
+        try setTimeout(seconds: patience)
+    }
+
+    fileprivate convenience init(family: Int32) throws {
+        try self.init(descriptor: socket(family, Int32(SOCK_STREAM.rawValue), 0))
+    }
+
+    deinit {
+        close()
+    }
+
+    /// Closes the socket; with bytes unread, or unsent and a linger of 0, by a reset.
+    func close() {
+        guard descriptor >= 0 else { return }
+        _ = Glibc.close(descriptor)
+        descriptor = -1
+    }
+
+    func set<Value: BitwiseCopyable>(_ level: Int32, _ option: Int32, _ value: Value) throws {
+        var value = value
+        let status = unsafe setsockopt(
+            descriptor, level, option, &value, socklen_t(MemoryLayout<Value>.size))
+        guard status == 0 else { throw SocketError("setsockopt") }
+    }
+
+    func setTimeout(seconds: Double) throws {
+        let time = timeval(
+            tv_sec: Int(seconds), tv_usec: Int(seconds.truncatingRemainder(dividingBy: 1) * 1e6))
+        try set(SOL_SOCKET, SO_RCVTIMEO, time)
+        try set(SOL_SOCKET, SO_SNDTIMEO, time)
+    }
+
+    /// Waits for one of the socket's events.
+    ///
+    /// - Returns: Whether it came in time.
+    func poll(_ events: Int32 = POLLIN, seconds: Double = patience) -> Bool {
+        var request = pollfd(fd: descriptor, events: Int16(events), revents: 0)
+        return unsafe Glibc.poll(&request, 1, Int32(seconds * 1000)) > 0
+    }
+
+    /// This end's address.
+    var local: UVEndpoint {
+        var address = [UInt8](repeating: 0, count: 28)
+        var length = socklen_t(address.count)
+        _ = unsafe withSockaddr(&address) { unsafe getsockname(descriptor, $0, &length) }
+        let isIPv6 = Int32(address[0]) == AF_INET6
+        var text = [CChar](repeating: 0, count: 64)
+        let host = Array(address[(isIPv6 ? 8 : 4)...])
+        _ = unsafe inet_ntop(isIPv6 ? AF_INET6 : AF_INET, host, &text, 64)
+        return UVEndpoint(
+            host: String(decoding: text.prefix { $0 != 0 }.map(UInt8.init), as: UTF8.self),
+            port: UInt16(address[2]) << 8 | UInt16(address[3]))
+    }
+
+    /// Takes an address.
+    func bind(to endpoint: UVEndpoint) throws {
+        let status = try unsafe withAddress(endpoint) { unsafe Glibc.bind(descriptor, $0, $1) }
+        guard status == 0 else { throw SocketError("bind") }
+    }
+}
+
+// MARK: - Other descriptors of this process
+
+extension RawSocket {
+    /// The descriptors that are open.
+    static var descriptors: Set<Int32> {
+        Set((0..<Int32(20_000)).filter { fcntl($0, F_GETFD) >= 0 })
+    }
+
+    /// Those that are sockets.
+    static var sockets: Set<Int32> {
+        descriptors.filter { option($0, SOL_SOCKET, SO_TYPE) != nil }
+    }
+
+    /// The port at the other end of a connected socket.
+    static func peerPort(of descriptor: Int32) -> UInt16? {
+        var address = [UInt8](repeating: 0, count: 28)
+        var length = socklen_t(address.count)
+        let status = unsafe withSockaddr(&address) { unsafe getpeername(descriptor, $0, &length) }
+        return status == 0 ? UInt16(address[2]) << 8 | UInt16(address[3]) : nil
+    }
+
+    /// An option of a socket.
+    static func option(_ descriptor: Int32, _ level: Int32, _ option: Int32) -> Int32? {
+        var value: Int32 = 0
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        let status = unsafe getsockopt(descriptor, level, option, &value, &length)
+        return status == 0 ? value : nil
+    }
+}
+
+/// One end of a connection.
+final class RawPeer: RawSocket, @unchecked Sendable {
+    /// Connects.
+    ///
+    /// - Parameters:
+    ///   - endpoint: To whom.
+    ///   - source: The local address to come from, one of 127.0.0.0/8.
+    ///   - receiveBuffer: How much the kernel may receive ahead, roughly.
+    /// - Throws: ``SocketError`` where it cannot connect.
+    convenience init(
+        to endpoint: UVEndpoint, from source: String? = nil, receiveBuffer: Int32? = nil
+    ) throws {
+        try self.init(family: endpoint.host.contains(":") ? AF_INET6 : AF_INET)
+        if let receiveBuffer { try set(SOL_SOCKET, SO_RCVBUF, receiveBuffer) }
+        if let source { try bind(to: UVEndpoint(host: source, port: 0)) }
+        try connect(to: endpoint)
+    }
+
+    /// An IPv4 socket that is not connected yet.
+    static func unconnected() throws -> RawPeer {
+        try RawPeer(family: AF_INET)
+    }
+
+    func connect(to endpoint: UVEndpoint) throws {
+        let status = try unsafe withAddress(endpoint) { unsafe Glibc.connect(descriptor, $0, $1) }
+        guard status == 0 else { throw SocketError("connect") }
+        try set(Int32(IPPROTO_TCP), TCP_NODELAY, Int32(1))
+    }
+
+    fileprivate convenience init(accepted descriptor: Int32) throws {
+        try self.init(descriptor: descriptor)
+    }
+
+    /// Sends everything.
+    func send(_ bytes: [UInt8]) throws {
+        var sent = 0
+        while sent < bytes.count {
+            let status = unsafe bytes.withUnsafeBytes { source in
+                unsafe Glibc.send(
+                    descriptor, source.baseAddress.map { unsafe $0 + sent }, source.count - sent,
+                    Int32(MSG_NOSIGNAL))
+            }
+            guard status > 0 else { throw SocketError("send") }
+            sent += status
+        }
+    }
+
+    func send(_ text: String) throws {
+        try send(Array(text.utf8))
+    }
+
+    /// Receives what is there, at least a byte; nothing at the end.
+    func receiveSome(_ limit: Int = 1 << 16, flags: Int32 = 0) throws -> [UInt8] {
+        var status = 0
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: limit) { room, count in
+            status = unsafe recv(descriptor, room.baseAddress, room.count, flags)
+            count = max(0, status)
+        }
+        guard status >= 0 else { throw SocketError("receive") }
+        return bytes
+    }
+
+    /// Receives exactly so many bytes, or fewer where the end comes first.
+    func receive(_ count: Int) throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        while bytes.count < count {
+            let some = try receiveSome(min(count - bytes.count, 1 << 18))
+            if some.isEmpty { break }
+            bytes += some
+        }
+        return bytes
+    }
+
+    /// Receives until the other end has finished.
+    func receiveToEnd() throws -> [UInt8] {
+        try receive(.max)
+    }
+
+    /// Sends and receives at the same time, until so many bytes came as were sent.
+    func exchange(_ bytes: [UInt8]) throws -> [UInt8] {
+        var sent = 0
+        var received: [UInt8] = []
+        received.reserveCapacity(bytes.count)
+        let later = Int32(MSG_DONTWAIT)
+        while received.count < bytes.count {
+            guard poll(sent < bytes.count ? POLLIN | POLLOUT : POLLIN) else {
+                throw TimedOut("\(received.count) of \(bytes.count) bytes came back")
+            }
+            if sent < bytes.count {
+                let status = unsafe bytes.withUnsafeBytes { source in
+                    unsafe Glibc.send(
+                        descriptor, source.baseAddress.map { unsafe $0 + sent },
+                        min(source.count - sent, 1 << 18),
+                        later | Int32(MSG_NOSIGNAL))
+                }
+                guard status > 0 || errno == EAGAIN else { throw SocketError("send") }
+                sent += max(0, status)
+            }
+            do {
+                let some = try receiveSome(1 << 18, flags: later)
+                if some.isEmpty { break }
+                received += some
+            } catch let error as SocketError where error.number == EAGAIN {
+                continue
+            }
+        }
+        return received
+    }
+
+    /// Sends as long as the kernel takes bytes and, when it does not, for so long as told.
+    ///
+    /// - Returns: How many it took.
+    func sendUntilHeld(_ limit: Int = 1 << 30, quietFor seconds: Double = 0.3) throws -> Int {
+        let chunk = pattern(1 << 16)
+        var sent = 0
+        while sent < limit, poll(POLLOUT, seconds: seconds) {
+            let status = unsafe chunk.withUnsafeBytes {
+                unsafe Glibc.send(
+                    descriptor, $0.baseAddress, $0.count,
+                    Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+            }
+            guard status > 0 else {
+                guard errno == EAGAIN else { throw SocketError("send") }
+                continue
+            }
+            sent += status
+        }
+        return sent
+    }
+
+    /// Tells the other end that no more follows.
+    func finish() throws {
+        guard shutdown(descriptor, Int32(SHUT_WR)) == 0 else { throw SocketError("shutdown") }
+    }
+
+    /// Closes by a reset.
+    func reset() throws {
+        try set(SOL_SOCKET, SO_LINGER, linger(l_onoff: 1, l_linger: 0))
+        close()
+    }
+}
+
+/// A listening socket.
+final class RawListener: RawSocket, @unchecked Sendable {
+    convenience init(at endpoint: UVEndpoint = "127.0.0.1:0", backlog: Int32 = 64) throws {
+        try self.init(family: endpoint.host.contains(":") ? AF_INET6 : AF_INET)
+        try bind(to: endpoint)
+        guard listen(descriptor, backlog) == 0 else { throw SocketError("listen") }
+    }
+
+    func accept() throws -> RawPeer {
+        let descriptor = Glibc.accept(descriptor, nil, nil)
+        guard descriptor >= 0 else { throw SocketError("accept") }
+        return try RawPeer(accepted: descriptor)
+    }
+}
+
+// MARK: - Addresses
+
+/// Writes the address as the system has it, byte by byte: its structures' members belong to
+/// whichever module imported them first.
+private func withAddress<Result>(
+    _ endpoint: UVEndpoint, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
+) throws -> Result {
+    let isIPv6 = endpoint.host.contains(":")
+    let family = isIPv6 ? AF_INET6 : AF_INET
+    var host = [UInt8](repeating: 0, count: isIPv6 ? 16 : 4)
+    guard unsafe inet_pton(family, endpoint.host, &host) == 1 else {
+        throw SocketError("inet_pton")
+    }
+    let port = [UInt8(endpoint.port >> 8), UInt8(endpoint.port & 0xff)]
+    let zeros = [UInt8](repeating: 0, count: 8)
+    var address =
+        [UInt8(family), 0] + port
+        + (isIPv6 ? zeros.prefix(4) + host + zeros.prefix(4) : host + zeros)
+    let size = socklen_t(address.count)
+    return unsafe withSockaddr(&address) { unsafe body($0, size) }
+}
+
+private func withSockaddr<Result>(
+    _ bytes: inout [UInt8], _ body: (UnsafeMutablePointer<sockaddr>) -> Result
+) -> Result {
+    unsafe bytes.withUnsafeMutableBytes { bytes in
+        unsafe bytes.withMemoryRebound(to: sockaddr.self) { addresses in
+            guard let address = addresses.baseAddress else { fatalError("no address") }
+            return unsafe body(address)
+        }
+    }
+}
