@@ -6,7 +6,7 @@ BIN     := .build/release
 INPUTS  := Package.swift $(shell find Sources Vendor-modulemaps -type f -not -name '.*')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run-server run-client test lint format docs clean
+.PHONY: help setup build run-server run-client test bench bench-check lint format docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,12 @@ $(BIN)/echo-server: $(INPUTS) | setup
 test: setup ## Build what is needed and run every test
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build --disable-xctest
+
+bench: ## Measure the server beside others (ARGS="--help" for options); the results land in Benchmarks/
+	@$(MAKE) --no-print-directory -C Benchmarks bench
+
+bench-check: ## Count instructions and allocations a message; fail where a threshold is passed
+	@$(MAKE) --no-print-directory -C Benchmarks check
 
 lint: ## Check the formatting and the documentation comments
 	$(SWIFT) format lint --strict -r -p Sources Tests Package.swift

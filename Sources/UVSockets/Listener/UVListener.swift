@@ -20,7 +20,7 @@ public final class UVListener {
     /// Where it listens, with the port the system gave for port 0; nil while it does not.
     public internal(set) var localEndpoint: UVEndpoint?
     /// How many times accepting, or listening again after that, has failed.
-    public private(set) var acceptFailures = 0
+    public internal(set) var acceptFailures = 0
 
     /// It listens now. Where ``startAccept()`` needs no lookup this comes before it returns.
     public var onListening: ((UVListener) -> Void)?
@@ -33,13 +33,13 @@ public final class UVListener {
     var clientTable = ClientTable()
     var drain: DrainProgress?
     var lookup: LookupRequest?
-    private let backlog: Int32
-    private var state = State.idle
+    let backlog: Int32
+    var state = State.idle
     private var nextID: UVConnection.ID = 1
     private var isAccepting = false
     private var isAcceptWanted = false
 
-    private enum State {
+    enum State {
         case idle
         case lookingUp
         case listening(Door)
@@ -47,7 +47,7 @@ public final class UVListener {
     }
 
     /// What a listening listener holds.
-    private struct Door {
+    struct Door {
         var socket: TCPHandle
         let args: SocketEventArgs
         let nextTurn: IdleHandle
@@ -108,7 +108,7 @@ public final class UVListener {
     }
 
     /// Takes the cycle's first turn: the shuttle is made, once, and given its request.
-    private func startAccept(on socket: TCPHandle, at endpoint: UVEndpoint) throws(UVError) {
+    func startAccept(on socket: TCPHandle, at endpoint: UVEndpoint) throws(UVError) {
         let args = SocketEventArgs(userToken: self, buffer: loop.receiveBuffer) { args in
             (args.userToken as? UVListener)?.onAcceptCompleted(args)
         }
@@ -132,7 +132,7 @@ public final class UVListener {
     ///
     /// When one has been waiting, the answer is there at once, and the next is asked for in this
     /// loop: a crowd at the door does not grow the stack.
-    private func accept(_ args: SocketEventArgs) {
+    func accept(_ args: SocketEventArgs) {
         isAcceptWanted = true
         guard !isAccepting else { return }
         isAccepting = true
@@ -176,113 +176,6 @@ public final class UVListener {
             "connected", metadata: ["client": "\(client.id)", "peer": "\(client.peer)"])
         handlers.onConnected?(client)
         client.startReceive()
-    }
-
-    // MARK: - Listening
-
-    private func listen(at address: SocketAddress) throws(UVError) {
-        do throws(UVError) {
-            try bindAndListen(address)
-        } catch {
-            // A machine without IPv6 refuses its wildcard address.
-            let isWithoutIPv6 =
-                error.code == .addressFamilyNotSupported || error.code == .addressNotAvailable
-            guard endpoint.host == "::", address.isIPv6, isWithoutIPv6,
-                let wildcard = SocketAddress(UVEndpoint(host: "0.0.0.0", port: endpoint.port))
-            else { throw error }
-            try bindAndListen(wildcard)
-        }
-    }
-
-    private func bindAndListen(_ address: SocketAddress) throws(UVError) {
-        let socket = try TCPHandle(on: loop)
-        do throws(UVError) {
-            try socket.bind(to: address)
-            // Linux gives the accepted sockets the options of the listening one.
-            socket.setNoDelay(handlers.options.noDelay)
-            socket.setKeepAlive(handlers.options.keepAlive)
-            try startAccept(on: socket, at: address.endpoint)
-        } catch {
-            socket.close()
-            throw error
-        }
-    }
-
-    private func listen(
-        on socket: TCPHandle, _ endpoint: UVEndpoint, _ args: SocketEventArgs
-    ) throws(UVError) {
-        do throws(UVError.Code) {
-            try socket.listen(backlog: backlog, args)
-        } catch {
-            // libuv keeps the error of bind until here.
-            let call = error == .addressInUse || error == .addressNotAvailable ? "bind" : "listen"
-            throw UVError(call: call, subject: "\(endpoint)", code: error)
-        }
-    }
-
-    private func lookedUp(_ result: Result<[SocketAddress], UVError>) {
-        lookup = nil
-        guard case .lookingUp = state else { return }
-        state = .idle
-        do throws(UVError) {
-            guard let address = try result.get().first else { return }
-            try listen(at: address)
-        } catch {
-            onFailed?(self, error)
-        }
-    }
-
-    /// Closes the listening handle, for libuv would call back with the same error without end, and
-    /// listens again on the same socket after a pause. The clients in its backlog stay there.
-    private func acceptFailed(_ code: UVError.Code) {
-        guard case .listening(let door) = state else { return }
-        acceptFailures += 1
-        let (pause, isFirst) = gate.failed()
-        door.socket.close()
-        door.pause.start(after: pause)
-        if isFirst {
-            let error = UVError(call: "accept", subject: "\(localEndpoint ?? endpoint)", code: code)
-            loop.logger.warning("clients wait in the backlog: \(error)")
-        }
-    }
-
-    private func listenAgain() {
-        guard case .listening(var door) = state else { return }
-        do throws(UVError) {
-            guard let descriptor = TCPHandle.duplicate(door.spare) else {
-                throw UVError(call: "listen again", code: .tooManyOpenFiles)
-            }
-            let socket: TCPHandle
-            do throws(UVError) {
-                socket = try TCPHandle(on: loop)
-            } catch {
-                TCPHandle.closeDuplicate(descriptor)
-                throw error
-            }
-            door.socket = socket
-            state = .listening(door)
-            try socket.open(descriptor)
-            try listen(on: socket, endpoint, door.args)
-        } catch {
-            return acceptFailed(error.code)
-        }
-        gate.resumed()
-        accept(door.args)
-    }
-
-    /// Ends listening for good.
-    func closeDoor() {
-        gate.close()
-        lookup?.cancel()
-        lookup = nil
-        if case .listening(let door) = state {
-            door.socket.close()
-            door.nextTurn.close()
-            door.pause.close()
-            TCPHandle.closeDuplicate(door.spare)
-        }
-        state = .stopped
-        localEndpoint = nil
     }
 }
 

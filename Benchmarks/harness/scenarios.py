@@ -1,0 +1,49 @@
+"""What the servers are asked to do."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One way to load a server, and what is to be reached in it."""
+
+    name: str
+    title: str
+    load: tuple
+    """The options of the load generator."""
+    connections: int
+    target: float
+    """At most so many times the baseline's CPU time a message; at most so many KiB when idle."""
+    protocol: str = "echo"
+    baseline: str = "epoll"
+    unit: str = "message"
+
+    @property
+    def measures_memory(self):
+        return self.unit == "connection"
+
+    def load_options(self):
+        return [*self.load, "--connections", str(self.connections)]
+
+
+SCENARIOS = [
+    Scenario("64B-50", "64 B × 50 connections", ("--size", "64"), 50, 1.05),
+    Scenario("1KiB-50", "1 KiB × 50 connections", ("--size", "1024"), 50, 1.05),
+    Scenario("64KiB-10", "64 KiB × 10 connections", ("--size", "65536"), 10, 1.05),
+    Scenario("64B-pipelined", "64 B, 16 pipelined × 50", ("--size", "64", "--depth", "16"), 50,
+             1.05),
+    Scenario("64B-1000", "64 B × 1,000 connections", ("--size", "64"), 1000, 1.05),
+    Scenario("connect", "connect, 64 B, close", ("--mode", "connect", "--size", "64"), 50, 1.10,
+             unit="cycle"),
+    Scenario("broadcast-1000", "broadcast 64 B to 1,000",
+             ("--mode", "broadcast", "--size", "64"), 1000, 1.10,
+             protocol="broadcast", baseline="libuv", unit="delivery"),
+    Scenario("broadcast-5000", "broadcast 1 KiB to 5,000",
+             ("--mode", "broadcast", "--size", "1024"), 5000, 1.10,
+             protocol="broadcast", baseline="libuv", unit="delivery"),
+    Scenario("lines", "64 B lines, 16 pipelined × 50",
+             ("--mode", "lines", "--size", "64", "--depth", "16"), 50, 1.25, protocol="lines",
+             unit="line"),
+    Scenario("idle", "10,000 idle connections", ("--mode", "idle", "--size", "64"), 10000, 0.75,
+             unit="connection"),
+]

@@ -1,0 +1,166 @@
+"""The servers that are measured: what they are called, how they start, what they use."""
+
+import os
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+BENCHMARKS = Path(__file__).resolve().parent.parent
+REPOSITORY = BENCHMARKS.parent
+
+START_SECONDS = 10
+STOP_SECONDS = 10
+
+_OURS = [".build/release/echo-server", "--quiet", "--port", "0", "--max-connections", "15000"]
+_C = "Benchmarks/.build/bin"
+_SWIFT = "Benchmarks/.build/release"
+_PYTHON_PATH = "Benchmarks/.build/python"
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A server that takes part, with its command for every protocol that it speaks."""
+
+    name: str
+    title: str
+    commands: dict = field(compare=False)
+    module: str = ""
+
+    def absence(self):
+        """Why this peer cannot be measured here; None when it can."""
+        for command in self.commands.values():
+            program = command[0] if shutil.which(command[0]) else REPOSITORY / command[0]
+            if not shutil.which(program):
+                return f"{command[0]} is not there"
+        if self.module and not _imports(self.module):
+            return f"the Python module {self.module} is not there"
+        return None
+
+
+PEERS = [
+    Peer("uvsockets", "UVSockets", {
+        "echo": _OURS,
+        "broadcast": [*_OURS, "--mode", "broadcast"],
+    }),
+    Peer("epoll", "C, raw epoll", {
+        "echo": [f"{_C}/epoll-echo", "--port", "0"],
+        "lines": [f"{_C}/epoll-lines", "--port", "0"],
+    }),
+    Peer("libuv", "C, libuv", {
+        "echo": [f"{_C}/libuv-echo", "--port", "0"],
+        "broadcast": [f"{_C}/libuv-broadcast", "--port", "0"],
+    }),
+    Peer("nio-channel", "SwiftNIO, channel handler", {
+        "echo": [f"{_SWIFT}/nio-channel-echo", "--port", "0"],
+    }),
+    Peer("nio-async", "SwiftNIO, NIOAsyncChannel", {
+        "echo": [f"{_SWIFT}/nio-async-echo", "--port", "0"],
+    }),
+    Peer("uvloop", "Python, uvloop", {
+        "echo": ["python3", "Benchmarks/peers/uvloop-echo.py", "--port", "0"],
+    }, module="uvloop"),
+    Peer("node", "Node, net", {
+        "echo": ["node", "Benchmarks/peers/node-echo.js", "--port", "0"],
+    }),
+]
+
+
+class ServerFailed(Exception):
+    """A server did not start, or ended when it should not have."""
+
+
+class Server:
+    """A running server: a context, pinned to a core if one is given, gone when the context ends."""
+
+    def __init__(self, command, core=None, start_seconds=START_SECONDS):
+        self._command = command
+        self._core = core
+        self._start_seconds = start_seconds
+
+    def __enter__(self):
+        self._complaints = tempfile.TemporaryFile()
+        try:
+            self._process = subprocess.Popen(
+                _runnable(self._command),
+                cwd=REPOSITORY,
+                env=python_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=self._complaints,
+                preexec_fn=pin(self._core),
+            )
+        except OSError as error:
+            raise ServerFailed(f"{self._command[0]}: {error.strerror}") from None
+        self.pid = self._process.pid
+        try:
+            self.port = self._read_port()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+        self._complaints.close()
+
+    def cpu_seconds(self):
+        """CPU time of all its threads, ended ones too."""
+        # MAKE_PROCESS_CPUCLOCK of Linux, which clock_getcpuclockid(3) returns for another process.
+        return time.clock_gettime((~self.pid << 3) | 2)
+
+    def memory_kib(self):
+        """Memory that it has written to: heap, stacks and data, without any program's text."""
+        try:
+            lines = Path(f"/proc/{self.pid}/smaps_rollup").read_text().splitlines()
+        except OSError:
+            lines = []
+        for line in lines:
+            if line.startswith("Anonymous:"):
+                return int(line.split()[1])
+        raise ServerFailed("its /proc/PID/smaps_rollup cannot be read; it may have ended")
+
+    def last_complaint(self):
+        """The last line on its standard error, or an empty string."""
+        self._complaints.seek(0)
+        lines = self._complaints.read().decode(errors="replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+    def _read_port(self):
+        ready, _, _ = select.select([self._process.stdout], [], [], self._start_seconds)
+        line = self._process.stdout.readline().decode(errors="replace") if ready else ""
+        port = line.strip().rpartition(":")[2]
+        if line.startswith("listening on ") and port.isdigit():
+            return int(port)
+        complaint = self.last_complaint() or f"it printed {line.strip()!r}"
+        raise ServerFailed(f"{self._command[0]} did not say where it listens: {complaint}")
+
+
+def pin(core):
+    """What a new process calls to stay on a core."""
+    return None if core is None else lambda: os.sched_setaffinity(0, {core})
+
+
+def python_environment():
+    """The environment in which Python finds what `make build` installed for it."""
+    paths = [str(REPOSITORY / _PYTHON_PATH), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+
+def _runnable(command):
+    return [sys.executable, *command[1:]] if command[0] == "python3" else command
+
+
+def _imports(module):
+    command = [sys.executable, "-c", f"import {module}"]
+    return subprocess.run(command, env=python_environment(), capture_output=True).returncode == 0

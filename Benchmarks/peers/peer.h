@@ -1,0 +1,28 @@
+/* What every peer written in C shares: its one option, and the line that says where it listens. */
+#ifndef PEER_H
+#define PEER_H
+
+#include <stddef.h>
+
+enum { PEER_BACKLOG = 4096, PEER_BUFFER = 64 * 1024 };
+
+/* Bytes that had to be kept: taken from the front, added at the end. All zero is empty. */
+struct bytes {
+    char *start;
+    size_t length, capacity;
+};
+
+void bytes_append(struct bytes *bytes, const char *start, size_t length);
+void bytes_remove_first(struct bytes *bytes, size_t length);
+void bytes_free(struct bytes *bytes);
+
+/* The value of `--port`; ends the program with a sentence when that is not what was given. */
+int peer_port(int argc, char **argv);
+
+/* Prints the line that the benchmark waits for. */
+void peer_announce(int port);
+
+/* Ends the program with `call: the reason that errno gives`. */
+_Noreturn void peer_fail(const char *call);
+
+#endif

@@ -1,0 +1,45 @@
+"""Every server that is there must answer rightly, also when the kernel takes only part of it."""
+
+import json
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from harness.rounds import LOAD
+from harness.servers import PEERS, REPOSITORY, Server
+
+LARGE = ["--size", str(1 << 20), "--depth", "4", "--connections", "3"]
+LOADS = {
+    "echo": [[], ["--depth", "16"], LARGE, ["--mode", "connect"],
+             ["--mode", "idle", "--connections", "300"]],
+    "lines": [["--mode", "lines"], ["--mode", "lines", "--depth", "500"],
+              ["--mode", "lines", "--size", "60000", "--depth", "3", "--connections", "3"]],
+    "broadcast": [["--mode", "broadcast"],
+                  ["--mode", "broadcast", "--size", "65536", "--depth", "4"]],
+}
+
+
+class PeersTest(unittest.TestCase):
+    def test_every_byte_comes_back(self):
+        for peer in PEERS:
+            if peer.absence():
+                continue
+            for protocol, command in peer.commands.items():
+                for options in LOADS[protocol]:
+                    with self.subTest(peer=peer.name, options=options):
+                        self.check(command, options)
+
+    def check(self, command, options):
+        with Server(command) as server:
+            load = subprocess.run(
+                [LOAD, "--port", str(server.port), "--seconds", "0.2", *options],
+                cwd=REPOSITORY, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+            self.assertEqual(load.returncode, 0, load.stderr)
+            self.assertEqual(json.loads(load.stdout)["errors"], 0)
+
+
+if __name__ == "__main__":
+    unittest.main()

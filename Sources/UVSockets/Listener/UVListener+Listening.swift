@@ -1,0 +1,108 @@
+internal import Logging
+
+extension UVListener {
+    func listen(at address: SocketAddress) throws(UVError) {
+        do throws(UVError) {
+            try bindAndListen(address)
+        } catch {
+            // A machine without IPv6 refuses its wildcard address.
+            let isWithoutIPv6 =
+                error.code == .addressFamilyNotSupported || error.code == .addressNotAvailable
+            guard endpoint.host == "::", address.isIPv6, isWithoutIPv6,
+                let wildcard = SocketAddress(UVEndpoint(host: "0.0.0.0", port: endpoint.port))
+            else { throw error }
+            try bindAndListen(wildcard)
+        }
+    }
+
+    private func bindAndListen(_ address: SocketAddress) throws(UVError) {
+        let socket = try TCPHandle(on: loop)
+        do throws(UVError) {
+            try socket.bind(to: address)
+            // Linux gives the accepted sockets the options of the listening one.
+            socket.setNoDelay(handlers.options.noDelay)
+            socket.setKeepAlive(handlers.options.keepAlive)
+            try startAccept(on: socket, at: address.endpoint)
+        } catch {
+            socket.close()
+            throw error
+        }
+    }
+
+    func listen(
+        on socket: TCPHandle, _ endpoint: UVEndpoint, _ args: SocketEventArgs
+    ) throws(UVError) {
+        do throws(UVError.Code) {
+            try socket.listen(backlog: backlog, args)
+        } catch {
+            // libuv keeps the error of bind until here.
+            let call = error == .addressInUse || error == .addressNotAvailable ? "bind" : "listen"
+            throw UVError(call: call, subject: "\(endpoint)", code: error)
+        }
+    }
+
+    func lookedUp(_ result: Result<[SocketAddress], UVError>) {
+        lookup = nil
+        guard case .lookingUp = state else { return }
+        state = .idle
+        do throws(UVError) {
+            guard let address = try result.get().first else { return }
+            try listen(at: address)
+        } catch {
+            onFailed?(self, error)
+        }
+    }
+
+    /// Closes the listening handle, for libuv would call back with the same error without end, and
+    /// listens again on the same socket after a pause. The clients in its backlog stay there.
+    func acceptFailed(_ code: UVError.Code) {
+        guard case .listening(let door) = state else { return }
+        acceptFailures += 1
+        let (pause, isFirst) = gate.failed()
+        door.socket.close()
+        door.pause.start(after: pause)
+        if isFirst {
+            let error = UVError(call: "accept", subject: "\(localEndpoint ?? endpoint)", code: code)
+            loop.logger.warning("clients wait in the backlog: \(error)")
+        }
+    }
+
+    func listenAgain() {
+        guard case .listening(var door) = state else { return }
+        do throws(UVError) {
+            guard let descriptor = TCPHandle.duplicate(door.spare) else {
+                throw UVError(call: "listen again", code: .tooManyOpenFiles)
+            }
+            let socket: TCPHandle
+            do throws(UVError) {
+                socket = try TCPHandle(on: loop)
+            } catch {
+                TCPHandle.closeDuplicate(descriptor)
+                throw error
+            }
+            door.socket = socket
+            state = .listening(door)
+            try socket.open(descriptor)
+            try listen(on: socket, endpoint, door.args)
+        } catch {
+            return acceptFailed(error.code)
+        }
+        gate.resumed()
+        accept(door.args)
+    }
+
+    /// Ends listening for good.
+    func closeDoor() {
+        gate.close()
+        lookup?.cancel()
+        lookup = nil
+        if case .listening(let door) = state {
+            door.socket.close()
+            door.nextTurn.close()
+            door.pause.close()
+            TCPHandle.closeDuplicate(door.spare)
+        }
+        state = .stopped
+        localEndpoint = nil
+    }
+}
