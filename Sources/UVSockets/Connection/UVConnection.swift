@@ -116,7 +116,10 @@ public final class UVConnection: Identifiable {
     }
 
     private func receiveFailed(_ error: UVError.Code) {
-        guard error == .endOfFile else { return fail("receive", error) }
+        // libuv may report an end where a reset stands behind the last bytes.
+        guard error == .endOfFile, !handle.hasBeenReset else {
+            return fail("receive", error == .endOfFile ? .connectionReset : error)
+        }
         let isExpected = state.reason != nil
         perform(state.peerFinished(allowsHalfOpen: options.allowsHalfOpen))
         if options.allowsHalfOpen, !isExpected { handlers.onPeerFinished?(self) }

@@ -34,7 +34,8 @@ final class TimerHandle: Handle {
 }
 
 extension Duration {
-    /// At least 1, rounded up, so that a timer never fires early.
+    /// At least 1, rounded up. The loop's clock counts whole milliseconds, so that a timer may still
+    /// fire up to one early.
     fileprivate var wholeMilliseconds: UInt64 {
         let (seconds, attoseconds) = components
         guard seconds >= 0, attoseconds >= 0 else { return 1 }

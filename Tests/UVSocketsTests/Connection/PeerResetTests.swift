@@ -30,6 +30,29 @@ struct PeerResetTests {
             })
     }
 
+    @Test("A reset that is found behind bytes is a reset, not an end, and the bytes are delivered")
+    func behindBytes() throws {
+        let heard = Journal<[UInt8]>()
+        try withServer(
+            onMessage: { _, message in heard.append(Array(copying: message)) },
+            body: { server in
+                let peer = try server.connect()
+                try server.connected.wait(for: 1)
+                let isBusy = Journal<Void>()
+                let go = Journal<Void>()
+                server.post { _ in
+                    isBusy.append(())
+                    _ = try? go.first()
+                }
+                try isBusy.wait(for: 1)
+                try peer.send("last words")
+                try peer.reset()
+                go.append(())
+                #expect(try server.ended.first().reason == .peerReset)
+                #expect(heard.entries.flatMap(\.self) == Array("last words".utf8))
+            })
+    }
+
     @Test("It is noticed while bytes wait to be sent to it, in the queue and above the watermark")
     func sending() throws {
         try withServer(
