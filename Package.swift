@@ -18,6 +18,7 @@ let package = Package(
     platforms: [.macOS(.v26)],
     products: [
         .library(name: "UVSockets", targets: ["UVSockets"]),
+        .library(name: "UVSocketsJSON", targets: ["UVSocketsJSON"]),
         .executable(name: "echo-server", targets: ["echo-server"]),
         .executable(name: "echo-client", targets: ["echo-client"]),
     ],
@@ -41,8 +42,11 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
+            name: "UVSocketsJSON", dependencies: ["UVSockets"], swiftSettings: strict),
+        .target(
             name: "Console",
             dependencies: [
+                "UVSockets",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -62,7 +66,10 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
-        .testTarget(name: "UVSocketsTests", dependencies: ["UVSockets"], swiftSettings: strict),
+        .testTarget(
+            name: "UVSocketsTests",
+            dependencies: ["UVSockets", "UVSocketsJSON"],
+            swiftSettings: strict),
         .testTarget(
             name: "ProgramTests",
             dependencies: ["Console", "echo-server", "echo-client"],

@@ -46,6 +46,7 @@ PEERS = [
     Peer("uvsockets", "UVSockets", {
         "echo": _OURS,
         "broadcast": [*_OURS, "--mode", "broadcast"],
+        "lines": [*_OURS, "--framing", "lines"],
     }),
     Peer("epoll", "C, raw epoll", {
         "echo": [f"{_C}/epoll-echo", "--port", "0"],

@@ -22,6 +22,7 @@ final class EchoClient {
     private var input: Input?
     private var output: Output?
     private var server: UVConnection?
+    private var lines = LineBuffer(maximumLength: 1 << 20)
     private var isFinished = false
     private var isStopping = false
     private var failure: Failure?
@@ -49,9 +50,17 @@ final class EchoClient {
         var settings = UVConnectionOptions.connector
         // A server that finishes first is told apart from one that answers our end.
         settings.allowsHalfOpen = true
-        let connector = UVConnector(
-            on: loop, to: options.server, deadline: options.timeout, options: settings
-        ) { [self] in received($0, $1) }
+        let connector =
+            if let codec = options.framing?.codec {
+                UVConnector(
+                    on: loop, to: options.server, deadline: options.timeout, framing: codec,
+                    options: settings
+                ) { [self] in received($0, $1) }
+            } else {
+                UVConnector(
+                    on: loop, to: options.server, deadline: options.timeout, options: settings
+                ) { [self] in received($0, $1) }
+            }
         connector.onConnected = { [self] in connected($0) }
         connector.onDrained = { [self] _ in input?.request() }
         connector.onPeerFinished = { [self] in serverFinished($0) }
@@ -71,21 +80,40 @@ final class EchoClient {
 
     private func received(_ server: UVConnection, _ message: Span<UInt8>) {
         var bytes = [UInt8](copying: message)
-        if isTerminal { bytes = Array(("\(Printable(bytes, limit: .max))\n").utf8) }
+        if isTerminal { bytes = Array(Printable(bytes, limit: .max).description.utf8) }
+        if isTerminal || isFramed { bytes.append(UInt8(ascii: "\n")) }
         if output?.write(bytes) ?? 0 > Self.outputHighWatermark { server.pauseReceiving() }
     }
+
+    private var isFramed: Bool { options.framing?.codec != nil }
 
     private func handle(_ event: Input.Event) {
         guard let server else { return }
         switch event {
         case .bytes(let bytes):
-            if server.send(bytes) { input?.request() }
+            if send(bytes, to: server) == .taken { input?.request() }
         case .end:
             isFinished = true
+            if isFramed, let line = lines.finish() { send(line: line, to: server) }
             server.finish()
         case .failed(let code):
             fail("cannot read the input: \(unsafe String(cString: strerror(code)))")
         }
+    }
+
+    /// Sends what was read: as it is, or each line as a message.
+    private func send(_ bytes: [UInt8], to server: UVConnection) -> UVSendResult {
+        guard isFramed else { return server.send(bytes) }
+        var result = UVSendResult.taken
+        for line in lines.append(bytes) { result = send(line: line, to: server) }
+        return result
+    }
+
+    @discardableResult
+    private func send(line: [UInt8], to server: UVConnection) -> UVSendResult {
+        let result = server.send(line)
+        if case .refused(let error) = result { fail("a line of the input \(error)") }
+        return result
     }
 
     private func serverFinished(_ server: UVConnection) {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Console
 import UVSockets
 
 /// The program's options.
@@ -21,6 +22,14 @@ struct Options: ParsableCommand {
         help: "How many seconds to try to connect, name lookup included. (default: 10)",
         transform: Self.seconds)
     var timeout = Duration.seconds(10)
+
+    @Option(
+        help: """
+            How messages are told apart: \(Framing.names). (default: raw) Unless it is raw, each \
+            line of the input is a message, and each message is printed as a line.
+            """,
+        transform: { try Framing.parse($0) })
+    var framing: Framing?
 
     private static func endpoint(_ text: String) throws -> UVEndpoint {
         do throws(UVError) {

@@ -20,11 +20,9 @@ final class EchoServer {
         let output = output
         let isQuiet = options.quiet
         let isBroadcast = options.mode == .broadcast
-        listener = UVListener(
-            on: loop, at: UVEndpoint(host: options.host, port: options.port),
-            backlog: options.backlog,
-            options: UVListenerOptions(maxConnections: options.maxConnections)
-        ) { client, message in
+        let endpoint = UVEndpoint(host: options.host, port: options.port)
+        let settings = UVListenerOptions(maxConnections: options.maxConnections)
+        func handle(_ client: UVConnection, _ message: Span<UInt8>) {
             if !isQuiet {
                 output.write(line: "\(client.label): \(Printable([UInt8](copying: message)))")
             }
@@ -34,6 +32,16 @@ final class EchoServer {
                 client.send(message)
             }
         }
+        listener =
+            if let codec = options.framing?.codec {
+                UVListener(
+                    on: loop, at: endpoint, backlog: options.backlog, framing: codec,
+                    options: settings, onMessageReceived: handle)
+            } else {
+                UVListener(
+                    on: loop, at: endpoint, backlog: options.backlog, options: settings,
+                    onMessageReceived: handle)
+            }
     }
 
     /// Serves until it is told to stop.
@@ -80,7 +88,8 @@ final class EchoServer {
     }
 
     private func openConsole() {
-        let console = OperatorConsole(listener, output) { [self] in stop() }
+        let isFramed = options.framing?.codec != nil
+        let console = OperatorConsole(listener, isFramed: isFramed, output) { [self] in stop() }
         let lines = loop.mailbox { (event: Input.Event) in console.handle(event) }
         let input = Input { lines.post($0) }
         console.start(input)

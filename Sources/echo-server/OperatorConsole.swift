@@ -9,8 +9,14 @@ final class OperatorConsole {
     private var input: Input?
     private var lines = LineBuffer()
 
-    init(_ listener: UVListener, _ output: Output, quit: @escaping () -> Void) {
+    /// Whether the framing ends a broadcast line.
+    private let isFramed: Bool
+
+    init(
+        _ listener: UVListener, isFramed: Bool, _ output: Output, quit: @escaping () -> Void
+    ) {
         self.listener = listener
+        self.isFramed = isFramed
         self.output = output
         self.quit = quit
     }
@@ -26,7 +32,9 @@ final class OperatorConsole {
         guard case .bytes(let bytes) = event else { return }
         for line in lines.append(bytes) {
             do {
-                if let command = try Command(line) { perform(command) }
+                if let command = try Command(String(decoding: line, as: UTF8.self)) {
+                    perform(command)
+                }
             } catch {
                 output.write(line: "\(error)")
             }
@@ -43,7 +51,8 @@ final class OperatorConsole {
         case .kick(let id):
             output.write(line: listener.kick(id) ? "kicked \(id)" : "there is no client \(id)")
         case .broadcast(let text):
-            output.write(line: "sent to \(listener.broadcast(text + "\n")) clients")
+            output.write(
+                line: "sent to \(listener.broadcast(isFramed ? text : text + "\n")) clients")
         case .stats:
             let clients = listener.clients
             output.write(

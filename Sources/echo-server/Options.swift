@@ -1,4 +1,5 @@
 import ArgumentParser
+import Console
 import Logging
 
 /// The program's options.
@@ -37,6 +38,11 @@ struct Options: ParsableCommand {
 
     @Option(help: "Who gets a message: its sender (echo) or everybody else (broadcast).")
     var mode = Mode.echo
+
+    @Option(
+        help: "How messages are told apart: \(Framing.names). (default: raw)",
+        transform: { try Framing.parse($0) })
+    var framing: Framing?
 
     @Flag(help: "Print no messages, only where it listens and what goes wrong.")
     var quiet = false

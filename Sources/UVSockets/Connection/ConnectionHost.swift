@@ -7,6 +7,7 @@ protocol ConnectionHost: AnyObject {
 /// What all connections of an agent share: the callbacks and the options they were given.
 final class ConnectionHandlers {
     let options: UVConnectionOptions
+    let coder: FrameCoder?
     let onMessageReceived: (UVConnection, Span<UInt8>) -> Void
     var onConnected: ((UVConnection) -> Void)?
     var onDisconnected: ((UVConnection, UVEndReason) -> Void)?
@@ -14,10 +15,16 @@ final class ConnectionHandlers {
     var onDrained: ((UVConnection) -> Void)?
 
     init(
-        _ options: UVConnectionOptions,
+        _ options: UVConnectionOptions, _ codec: (any FrameCodec)?,
         onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
     ) {
         self.options = options
+        coder = codec.map { FrameCoder.of($0) }
         self.onMessageReceived = onMessageReceived
+    }
+
+    /// What frames a message; nil where nothing does.
+    func ends(of message: Span<UInt8>) throws(FramingError) -> FrameEnds? {
+        try coder?.ends(of: message)
     }
 }

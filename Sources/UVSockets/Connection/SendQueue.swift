@@ -24,6 +24,7 @@ struct SendQueue {
 
     /// Adds a copy of the bytes.
     mutating func append(copying span: Span<UInt8>) {
+        guard span.count > 0 else { return }
         bytes += span.count
         let copied = canExtendLast ? extendLast(span) : 0
         guard copied < span.count else { return }
@@ -32,6 +33,13 @@ struct SendQueue {
         buffer.append(rest)
         add(Segment(buffer: buffer, range: 0..<rest.count))
         canExtendLast = true
+    }
+
+    /// Adds a copy of a payload between its ends.
+    mutating func append(copying payload: Span<UInt8>, between ends: FrameEnds) {
+        ends.prefix.withSpan { append(copying: $0) }
+        append(copying: payload)
+        ends.suffix.withSpan { append(copying: $0) }
     }
 
     /// Adds a buffer's bytes without copying them. The buffer may wait in other queues, too.

@@ -2,18 +2,53 @@ extension UVConnection {
     /// Bytes of at least this number are not gathered but offered to the kernel at once.
     private static let directSize = 16 * 1024
 
-    /// Sends bytes. Those sent to one connection arrive in the order they were sent.
+    /// Sends a message. Messages sent to one connection arrive in the order they were sent.
     ///
-    /// What is sent within one callback of the loop leaves together when the callback ends, or
+    /// It is framed as the connection's ``framing`` says; without one its bytes are sent as they
+    /// are. What is sent within one callback of the loop leaves together when the callback ends, or
     /// sooner where it is much. What the kernel does not take is queued.
     ///
-    /// - Parameter bytes: The bytes; they are not needed after the call.
-    /// - Returns: Whether to send more. False when more bytes are queued than the high watermark,
-    ///   and `onDrained` will be called; and when the connection takes no more bytes, because it
-    ///   has ended or is about to.
+    /// - Parameter message: The message; it is not needed after the call.
+    /// - Returns: Whether it was taken, and whether to send more.
     @discardableResult
-    public func send(_ bytes: Span<UInt8>) -> Bool {
-        guard canSend("UVConnection.send") else { return false }
+    public func send(_ message: Span<UInt8>) -> UVSendResult {
+        guard canSend("UVConnection.send") else { return .closed }
+        do throws(FramingError) {
+            if let ends = try ends(of: message) {
+                sendFrame(message, between: ends)
+            } else {
+                sendBytes(message)
+            }
+        } catch {
+            return .refused(error)
+        }
+        return sendResult
+    }
+
+    /// Sends a message, as ``send(_:)-(Span<UInt8>)`` does.
+    ///
+    /// - Parameter message: The message.
+    /// - Returns: Whether it was taken, and whether to send more.
+    @discardableResult
+    public func send(_ message: [UInt8]) -> UVSendResult {
+        send(message.span)
+    }
+
+    /// Sends a text as UTF-8, as ``send(_:)-(Span<UInt8>)`` does.
+    ///
+    /// - Parameter text: The text. Nothing is added to it but what the ``framing`` adds.
+    /// - Returns: Whether it was taken, and whether to send more.
+    @discardableResult
+    public func send(_ text: String) -> UVSendResult {
+        send(text.utf8.span)
+    }
+
+    private var sendResult: UVSendResult {
+        guard state.acceptsBytes else { return .closed }
+        return watermark.isAbove ? .full : .taken
+    }
+
+    private func sendBytes(_ bytes: Span<UInt8>) {
         if queuedBytes == 0, loop.cork.isUsed(by: self) {
             sendCorked(bytes)
         } else if queuedBytes == 0, bytes.count >= Self.directSize {
@@ -22,29 +57,22 @@ extension UVConnection {
             enqueue { $0.append(copying: bytes) }
             writeLater()
         }
-        return !watermark.isAbove && state.acceptsBytes
     }
 
-    /// Sends bytes, as ``send(_:)-(Span<UInt8>)`` does.
+    private func sendFrame(_ payload: Span<UInt8>, between ends: FrameEnds) {
+        if queuedBytes == 0, loop.cork.isUsed(by: self) {
+            if loop.cork.append(payload, between: ends) { return }
+            flushCork()
+            if queuedBytes == 0, loop.corkFrame(payload, between: ends) { return }
+        }
+        guard state.acceptsBytes else { return }
+        enqueue { $0.append(copying: payload, between: ends) }
+        writeLater()
+    }
+
+    /// Sends a buffer, framed already, that other connections send, too.
     ///
-    /// - Parameter bytes: The bytes.
-    /// - Returns: Whether to send more.
-    @discardableResult
-    public func send(_ bytes: [UInt8]) -> Bool {
-        send(bytes.span)
-    }
-
-    /// Sends a text as UTF-8, as ``send(_:)-(Span<UInt8>)`` does.
-    ///
-    /// - Parameter text: The text. Nothing is added to it, no end of line either.
-    /// - Returns: Whether to send more.
-    @discardableResult
-    public func send(_ text: String) -> Bool {
-        send(text.utf8.span)
-    }
-
-    /// Sends a buffer that other connections send, too.
-    @discardableResult
+    /// - Returns: Whether it was taken.
     func send(shared buffer: SendBuffer) -> Bool {
         guard canSend("UVConnection.send") else { return false }
         flushCork()
@@ -64,10 +92,10 @@ extension UVConnection {
     }
 
     private func sendCorked(_ bytes: Span<UInt8>) {
-        if loop.cork.append(bytes, received: loop.receiveBuffer) { return }
+        if loop.cork.append(bytes) { return }
         flushCork()
         guard queuedBytes == 0, state.acceptsBytes else { return queueRest(bytes) }
-        guard bytes.count < Self.directSize, loop.cork.append(bytes, received: loop.receiveBuffer)
+        guard bytes.count < Self.directSize, loop.cork.append(bytes)
         else { return sendNow(bytes) }
     }
 

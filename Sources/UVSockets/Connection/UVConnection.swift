@@ -18,6 +18,9 @@ public final class UVConnection: Identifiable {
     /// How many bytes the kernel has taken to send.
     public var bytesSent: UInt64 { bytesOut }
 
+    /// The loop it belongs to.
+    public let loop: UVLoop
+
     let handle: TCPHandle
     let host: any ConnectionHost
     let handlers: ConnectionHandlers
@@ -38,6 +41,7 @@ public final class UVConnection: Identifiable {
     var isGathered = false
     var isFlushBounded = false
     private(set) var isPaused = false
+    var frames: FrameReader?
     var deadlineSlot: DeadlineSlot?
     /// Where the listener's table has this client; the table's to write.
     var tableIndex = 0
@@ -47,6 +51,7 @@ public final class UVConnection: Identifiable {
         _ handlers: ConnectionHandlers
     ) {
         self.handle = handle
+        loop = handle.loop
         self.peerAddress = peer
         self.id = id
         self.host = host
@@ -55,8 +60,6 @@ public final class UVConnection: Identifiable {
         handle.owner = self
     }
 
-    /// The loop it belongs to.
-    public var loop: UVLoop { handle.loop }
     /// How it behaves.
     public var options: UVConnectionOptions { handlers.options }
     /// The listener whose client this is; nil for a connector's connection.
@@ -106,13 +109,26 @@ public final class UVConnection: Identifiable {
         if let error = args.error { return receiveFailed(error) }
         bytesIn += UInt64(args.bytesTransferred)
         if state.delivers {
-            loop.cork.begin(for: self)
-            args.buffer.withBytes(args.bytesTransferred) { handlers.onMessageReceived(self, $0) }
-            flushCork()
-            loop.cork.end()
-            settle()
+            args.buffer.withBytes(args.bytesTransferred) { bytes in
+                receiving {
+                    if handlers.coder != nil || frames != nil {
+                        deliverFrames(bytes)
+                    } else {
+                        handlers.onMessageReceived(self, bytes)
+                    }
+                }
+            }
         }
         if wantsToReceive { receive(args) }
+    }
+
+    /// Calls the handler; what it sends back leaves together when it is done.
+    func receiving(_ body: () -> Void) {
+        loop.cork.begin(for: self)
+        body()
+        flushCork()
+        loop.cork.end()
+        settle()
     }
 
     private func receiveFailed(_ error: UVError.Code) {
@@ -121,20 +137,27 @@ public final class UVConnection: Identifiable {
             return fail("receive", error == .endOfFile ? .connectionReset : error)
         }
         let isExpected = state.reason != nil
+        if !isExpected, let truncation { perform(state.close(truncation)) }
         perform(state.peerFinished(allowsHalfOpen: options.allowsHalfOpen))
         if options.allowsHalfOpen, !isExpected { handlers.onPeerFinished?(self) }
         settle()
     }
 
-    private var wantsToReceive: Bool {
-        if state.discards { return true }
-        let isHeld = watermark.isAbove && options.holdsAboveHighWatermark
+    /// Whether the handler may be called.
+    var isDemanding: Bool {
+        let isHeld = watermark.isAbove && handlers.options.holdsAboveHighWatermark
         return state.delivers && !isPaused && !isHeld
+    }
+
+    private var wantsToReceive: Bool {
+        state.discards || (isDemanding && frames?.hasBacklog != true)
     }
 
     /// Starts or stops receiving, as it stands.
     func updateReceiving() {
-        if wantsToReceive, let args = handle.receiveArgs {
+        if isDemanding, frames?.hasBacklog == true {
+            loop.deliverInNextTurn(self)
+        } else if wantsToReceive, let args = handle.receiveArgs {
             receive(args)
         } else {
             handle.stopReceiving()

@@ -15,6 +15,8 @@ public enum UVEndReason: Sendable, Hashable {
     case kicked
     /// More bytes were queued than the `sendLimit` allows: the peer does not read what it is sent.
     case slowReceiver
+    /// What the peer sent is not of the connection's framing, or ended within a frame.
+    case framing(FramingError)
     /// The listener was stopped.
     case listenerStopped
     /// A system call failed.
@@ -32,6 +34,7 @@ extension UVEndReason: CustomStringConvertible {
         case .reset: "reset"
         case .kicked: "kicked"
         case .slowReceiver: "too slow to receive"
+        case .framing(let error): "\(error)"
         case .listenerStopped: "the listener stopped"
         case .failed(let error): "failed: \(error)"
         }

@@ -62,16 +62,42 @@ public final class UVConnector {
     ///   - options: How its connection behaves.
     ///   - onMessageReceived: What to do with the bytes of the server. They are valid during the
     ///     call; the compiler refuses to keep them.
-    public init(
+    public convenience init(
         on loop: UVLoop, to endpoint: UVEndpoint, deadline: Duration = .seconds(10),
         options: UVConnectionOptions = .connector,
         onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
+    ) {
+        self.init(loop, endpoint, deadline, nil, options, onMessageReceived)
+    }
+
+    /// Makes a connector whose connection sends and receives messages of a framing.
+    ///
+    /// - Parameters:
+    ///   - loop: The loop it is to belong to.
+    ///   - endpoint: Whom to connect to.
+    ///   - deadline: How long the lookup and all attempts together may take.
+    ///   - framing: How the bytes are divided into messages, such as `.lines`.
+    ///   - options: How its connection behaves.
+    ///   - onMessageReceived: What to do with a message of the server, which is whole, and without
+    ///     what frames it. It is valid during the call; the compiler refuses to keep it.
+    public convenience init(
+        on loop: UVLoop, to endpoint: UVEndpoint, deadline: Duration = .seconds(10),
+        framing: some FrameCodec, options: UVConnectionOptions = .connector,
+        onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
+    ) {
+        self.init(loop, endpoint, deadline, framing, options, onMessageReceived)
+    }
+
+    private init(
+        _ loop: UVLoop, _ endpoint: UVEndpoint, _ deadline: Duration, _ codec: (any FrameCodec)?,
+        _ options: UVConnectionOptions,
+        _ onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
     ) {
         loop.confine("UVConnector.init")
         self.loop = loop
         self.endpoint = endpoint
         self.deadline = deadline
-        handlers = ConnectionHandlers(options, onMessageReceived: onMessageReceived)
+        handlers = ConnectionHandlers(options, codec, onMessageReceived: onMessageReceived)
     }
 
     // MARK: - The connect cycle

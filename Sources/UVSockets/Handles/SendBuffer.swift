@@ -19,6 +19,14 @@
         append(bytes)
     }
 
+    /// Makes a full buffer of a copy of a payload between its ends.
+    convenience init(copying payload: Span<UInt8>, between ends: FrameEnds) {
+        self.init(capacity: ends.count + payload.count)
+        ends.prefix.withSpan { _ = append($0) }
+        append(payload)
+        ends.suffix.withSpan { _ = append($0) }
+    }
+
     deinit {
         unsafe storage.deallocate()
     }

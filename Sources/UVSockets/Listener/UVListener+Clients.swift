@@ -75,11 +75,15 @@ extension UVListener {
     @discardableResult
     public func broadcast(_ bytes: Span<UInt8>, except exception: UVConnection? = nil) -> Int {
         loop.confine("UVListener.broadcast")
-        guard !bytes.isEmpty else { return 0 }
-        let shared = SendBuffer(copying: bytes)
+        guard let ends = try? handlers.coder?.ends(of: bytes) ?? FrameEnds(),
+            ends.count + bytes.count > 0
+        else { return 0 }
+        let shared = SendBuffer(copying: bytes, between: ends)
         var receivers = 0
-        for client in clientTable.all where client !== exception && client.send(shared: shared) {
-            receivers += 1
+        for client in clientTable.all where client !== exception {
+            let isTaken =
+                client.hasOwnFraming ? client.send(bytes).isTaken : client.send(shared: shared)
+            receivers += isTaken ? 1 : 0
         }
         return receivers
     }

@@ -67,16 +67,43 @@ public final class UVListener {
     ///   - options: How it and its connections behave.
     ///   - onMessageReceived: What to do with the bytes of a client. They are valid during the
     ///     call; the compiler refuses to keep them.
-    public init(
+    public convenience init(
         on loop: UVLoop, at endpoint: UVEndpoint, backlog: Int = 4096,
         options: UVListenerOptions = UVListenerOptions(),
         onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
+    ) {
+        self.init(loop, endpoint, backlog, nil, options, onMessageReceived)
+    }
+
+    /// Makes a listener whose clients send and receive messages of a framing.
+    ///
+    /// - Parameters:
+    ///   - loop: The loop it is to belong to.
+    ///   - endpoint: Where to listen.
+    ///   - backlog: How many clients the kernel accepts ahead of the listener.
+    ///   - framing: How the bytes are divided into messages, such as `.lines`.
+    ///   - options: How it and its connections behave.
+    ///   - onMessageReceived: What to do with a message of a client, which is whole, and without
+    ///     what frames it. It is valid during the call; the compiler refuses to keep it.
+    public convenience init(
+        on loop: UVLoop, at endpoint: UVEndpoint, backlog: Int = 4096,
+        framing: some FrameCodec, options: UVListenerOptions = UVListenerOptions(),
+        onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
+    ) {
+        self.init(loop, endpoint, backlog, framing, options, onMessageReceived)
+    }
+
+    private init(
+        _ loop: UVLoop, _ endpoint: UVEndpoint, _ backlog: Int, _ codec: (any FrameCodec)?,
+        _ options: UVListenerOptions,
+        _ onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
     ) {
         loop.confine("UVListener.init")
         self.loop = loop
         self.endpoint = endpoint
         self.backlog = Int32(clamping: max(1, backlog))
-        handlers = ConnectionHandlers(options.connection, onMessageReceived: onMessageReceived)
+        handlers = ConnectionHandlers(
+            options.connection, codec, onMessageReceived: onMessageReceived)
         gate = AcceptGate(limit: Self.connectionLimit(options.maxConnections, loop.logger))
     }
 

@@ -10,11 +10,16 @@ internal import CLibuv
     /// How many bytes are gathered.
     private(set) var bytes = 0
 
+    private let received: ReceiveBuffer
     private var user: ObjectIdentifier?
     private var count = 0
     private let scratch = UnsafeMutableRawBufferPointer.allocate(
         byteCount: 16 * 1024, alignment: 64)
     private var scratchUsed = 0
+
+    init(_ received: ReceiveBuffer) {
+        self.received = received
+    }
 
     deinit {
         unsafe buffers.deallocate()
@@ -38,24 +43,49 @@ internal import CLibuv
     /// Adds the bytes, all or none.
     ///
     /// - Returns: Whether there was room; if not, what is gathered must be written first.
-    func append(_ bytes: Span<UInt8>, received: ReceiveBuffer) -> Bool {
+    func append(_ bytes: Span<UInt8>) -> Bool {
         unsafe bytes.withUnsafeBytes { source in
-            let isLasting = unsafe received.contains(source)
-            guard unsafe isLasting || source.count <= scratch.count - scratchUsed else {
-                return false
-            }
-            var source = unsafe source
-            if !isLasting {
-                let room = unsafe UnsafeMutableRawBufferPointer(
-                    rebasing: scratch[scratchUsed..<scratchUsed + source.count])
-                unsafe room.copyMemory(from: source)
-                unsafe source = UnsafeRawBufferPointer(room)
-            }
-            guard unsafe extendLast(by: source) || add(source) else { return false }
-            scratchUsed += isLasting ? 0 : source.count
-            self.bytes += source.count
-            return true
+            if unsafe received.contains(source) { return unsafe take(source) }
+            return unsafe copy(source.count) { unsafe $0.copyMemory(from: source) }
         }
+    }
+
+    /// Adds a payload between its ends, all or none. One that stands between the same ends in the
+    /// receive buffer, as a frame does that is sent back, is kept by reference together with them.
+    ///
+    /// - Returns: Whether there was room; if not, what is gathered must be written first.
+    func append(_ payload: Span<UInt8>, between ends: FrameEnds) -> Bool {
+        unsafe payload.withUnsafeBytes { source in
+            if let frame = unsafe received.frame(of: source, between: ends) {
+                return unsafe take(frame)
+            }
+            return unsafe copy(ends.count + source.count) { room in
+                let body = unsafe UnsafeMutableRawBufferPointer(
+                    rebasing: room[ends.prefix.count..<ends.prefix.count + source.count])
+                let tail = unsafe UnsafeMutableRawBufferPointer(
+                    rebasing: room[(ends.prefix.count + source.count)...])
+                unsafe ends.prefix.copy(to: room)
+                unsafe body.copyMemory(from: source)
+                unsafe ends.suffix.copy(to: tail)
+            }
+        }
+    }
+
+    private func copy(_ count: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Void) -> Bool {
+        guard unsafe count <= scratch.count - scratchUsed else { return false }
+        let room = unsafe UnsafeMutableRawBufferPointer(
+            rebasing: scratch[scratchUsed..<scratchUsed + count])
+        guard unsafe take(UnsafeRawBufferPointer(room)) else { return false }
+        unsafe fill(room)
+        scratchUsed += count
+        return true
+    }
+
+    /// Refers to bytes that stay where they are until the callback ends.
+    private func take(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard unsafe extendLast(by: bytes) || add(bytes) else { return false }
+        self.bytes += bytes.count
+        return true
     }
 
     private func extendLast(by bytes: UnsafeRawBufferPointer) -> Bool {

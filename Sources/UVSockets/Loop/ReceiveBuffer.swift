@@ -37,4 +37,18 @@ internal import CLibuv
         }
         return unsafe first >= start && first + bytes.count <= start + storage.count
     }
+
+    /// The payload with its ends, where it lies in this buffer and they stand around it; else nil.
+    func frame(
+        of payload: UnsafeRawBufferPointer, between ends: FrameEnds
+    ) -> UnsafeRawBufferPointer? {
+        guard let first = payload.baseAddress else { return nil }
+        let frame = unsafe UnsafeRawBufferPointer(
+            start: first - ends.prefix.count, count: ends.count + payload.count)
+        guard unsafe contains(frame), unsafe ends.prefix.isBeginning(of: frame),
+            unsafe ends.suffix.isBeginning(
+                of: UnsafeRawBufferPointer(rebasing: frame[(frame.count - ends.suffix.count)...]))
+        else { return nil }
+        return unsafe frame
+    }
 }

@@ -33,8 +33,8 @@ internal import Synchronization
     public let logger: Logger
 
     let raw: UnsafeMutablePointer<uv_loop_t>
-    let receiveBuffer = ReceiveBuffer()
-    let cork = Cork()
+    let receiveBuffer: ReceiveBuffer
+    let cork: Cork
     /// libuv's spare descriptor, kept here between inits of sockets; -1 before the first.
     var spareDescriptor: Int32 = -1
     /// What keeps ``close()`` from closing.
@@ -54,6 +54,8 @@ internal import Synchronization
     private var callbackDepth = 0
     private var gathered: [UVConnection] = []
     private var hasGathered = false
+    private var nextTurn: IdleHandle?
+    private var backlogged: [UVConnection] = []
     private var isRunning = false
     private var isStopping = false
     private var isClosed = false
@@ -70,6 +72,8 @@ internal import Synchronization
     ) throws(UVError) {
         self.logger = logger
         inbox = Inbox(limit: submissionLimit)
+        receiveBuffer = ReceiveBuffer()
+        cork = Cork(receiveBuffer)
         unsafe raw = .allocate(capacity: 1)
         let status = unsafe uv_loop_init(raw)
         guard status == 0 else {
@@ -88,8 +92,10 @@ internal import Synchronization
         let clock = try DeadlineClock(on: self)
         self.wakeUp = wakeUp
         self.clock = clock
+        let nextTurn = try IdleHandle(on: self) { [unowned self] in deliverBacklogs() }
         self.turnCounter = turnCounter
-        ownHandles = [wakeUp, turnCounter] + [clock.timer].compactMap(\.self)
+        self.nextTurn = nextTurn
+        ownHandles = [wakeUp, turnCounter, nextTurn] + [clock.timer].compactMap(\.self)
         openHandles = 0
         inbox.open(wakeUp)
     }
@@ -151,6 +157,7 @@ internal import Synchronization
         clock = nil
         wakeUp = nil
         turnCounter = nil
+        nextTurn = nil
         _ = unsafe uv_run(raw, UV_RUN_DEFAULT)
         unsafe raw.pointee.emfile_fd = spareDescriptor
         let status = unsafe uv_loop_close(raw)
@@ -235,6 +242,10 @@ internal import Synchronization
     /// Whether what is sent now can wait for the end of a callback.
     var isInCallback: Bool { callbackDepth > 0 }
 
+    func corkFrame(_ payload: Span<UInt8>, between ends: FrameEnds) -> Bool {
+        cork.append(payload, between: ends)
+    }
+
     /// The connection has something to write at the end of this callback.
     func gather(_ connection: UVConnection) {
         gathered.append(connection)
@@ -246,6 +257,18 @@ internal import Synchronization
         for connection in gathered { connection.flush() }
         gathered.removeAll(keepingCapacity: true)
         hasGathered = false
+    }
+
+    /// The connection has messages that it may deliver again.
+    func deliverInNextTurn(_ connection: UVConnection) {
+        backlogged.append(connection)
+        nextTurn?.callInNextTurn()
+    }
+
+    private func deliverBacklogs() {
+        let connections = backlogged
+        backlogged = []
+        for connection in connections { connection.deliverBacklog() }
     }
 
     // MARK: Time

@@ -74,7 +74,7 @@ struct HalfCloseTests {
                 client.send("before the end")
                 client.finish()
                 client.finish()
-                #expect(!client.send("never"))
+                #expect(client.send("never") == .closed)
             },
             body: { server in
                 let peer = try server.connect()

@@ -109,7 +109,7 @@ struct SlowPeerTests {
                     client.send(message)
                     return
                 }
-                while client.send([UInt8](repeating: 0, count: 1 << 16)) {}
+                while client.send([UInt8](repeating: 0, count: 1 << 16)) == .taken {}
                 refused.append(client.bytesQueued)
             },
             configure: { $0.onDrained = { drained.append($0.bytesQueued) } },

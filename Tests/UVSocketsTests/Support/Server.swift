@@ -76,6 +76,7 @@ let echo: MessageHandler = { client, message in client.send(message) }
 ///
 /// - Parameters:
 ///   - endpoint: Where it listens.
+///   - framing: How messages are told apart; nil for bytes as they come.
 ///   - options: How it behaves.
 ///   - isHeld: Whether its loop waits for ``Server/run()``, while clients can already connect.
 ///   - onMessage: What it does with messages.
@@ -83,16 +84,23 @@ let echo: MessageHandler = { client, message in client.send(message) }
 ///   - body: The test.
 /// - Throws: What the body throws, when the loop is closed.
 func withServer(
-    at endpoint: UVEndpoint = "127.0.0.1:0", options: UVListenerOptions = UVListenerOptions(),
-    isHeld: Bool = false, onMessage: @escaping MessageHandler = echo,
+    at endpoint: UVEndpoint = "127.0.0.1:0", framing: (any FrameCodec)? = nil,
+    options: UVListenerOptions = UVListenerOptions(), isHeld: Bool = false,
+    onMessage: @escaping MessageHandler = echo,
     configure: @escaping @Sendable (UVListener) -> Void = { _ in },
     body: (Server) throws -> Void
 ) throws {
     let connected = Journal<UVConnection.ID>()
     let ended = Journal<Server.End>()
     let thread = try LoopThread(.untilStopped, isHeld: isHeld) { loop in
-        let listener = UVListener(
-            on: loop, at: endpoint, options: options, onMessageReceived: onMessage)
+        let listener =
+            if let framing {
+                UVListener(
+                    on: loop, at: endpoint, framing: framing, options: options,
+                    onMessageReceived: onMessage)
+            } else {
+                UVListener(on: loop, at: endpoint, options: options, onMessageReceived: onMessage)
+            }
         configure(listener)
         observe(listener, connected, ended)
         try listener.startAccept()

@@ -1,0 +1,15 @@
+/// What became of a message given to ``UVConnection/send(_:)-(Span<UInt8>)``.
+public enum UVSendResult: Sendable, Hashable {
+    /// It was taken; send more if you like.
+    case taken
+    /// It was taken, and more bytes are queued now than the high watermark: hold back until
+    /// `onDrained`.
+    case full
+    /// It was not taken: the connection has ended, or is about to.
+    case closed
+    /// It was not taken, because it cannot be one frame of the connection's framing.
+    case refused(FramingError)
+
+    /// Whether the message will be sent, unless the connection ends before.
+    public var isTaken: Bool { self == .taken || self == .full }
+}

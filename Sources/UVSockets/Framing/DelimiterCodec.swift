@@ -1,0 +1,92 @@
+/// Frames that end where a delimiter first occurs.
+public struct DelimiterCodec: FrameCodec {
+    /// The most bytes a payload may have, the delimiter not counted.
+    public let maximumLength: Int
+    private let delimiter: FrameEnds.Bytes
+
+    /// Describes the frames.
+    ///
+    /// - Parameters:
+    ///   - delimiter: What ends a frame: 1 to 16 bytes.
+    ///   - maximumLength: The most bytes a payload may have, the delimiter not counted. Positive.
+    public init(
+        _ delimiter: some Collection<UInt8>, maximumLength: Int = Self.defaultMaximumLength
+    ) {
+        precondition(1...16 ~= delimiter.count, "a delimiter must have 1 to 16 bytes")
+        self.delimiter = FrameEnds.Bytes(delimiter)
+        self.maximumLength = Self.checked(maximumLength)
+    }
+
+    /// Finds the first frame; see ``FrameCodec/firstFrame(in:scanned:)``.
+    public func firstFrame(
+        in bytes: Span<UInt8>, scanned: Int
+    ) throws(FramingError) -> FrameSearch {
+        // Where the delimiter of a frame within the limit may begin, as far as it is whole.
+        let starts = min(max(0, bytes.count - delimiter.count + 1), maximumLength + 1)
+        let candidates = bytes.extracting(first: starts)
+        var next = scanned
+        while let start = firstIndex(of: delimiter[0], in: candidates, from: next) {
+            if isDelimiter(bytes, at: start) {
+                return .frame(payload: 0..<start, end: start + delimiter.count)
+            }
+            next = start + 1
+        }
+        guard starts <= maximumLength else { throw .frameTooLong(limit: maximumLength) }
+        return .incomplete(scanned: starts, needed: max(delimiter.count, bytes.count + 1))
+    }
+
+    private func isDelimiter(_ bytes: Span<UInt8>, at start: Int) -> Bool {
+        for index in 1..<delimiter.count where bytes[start + index] != delimiter[index] {
+            return false
+        }
+        return true
+    }
+
+    /// Tells how a frame ends; see ``FrameCodec/ends(of:)``. A payload cannot be sent that holds
+    /// the delimiter, or whose end would make one together with the delimiter's beginning.
+    public func ends(of payload: Span<UInt8>) throws(FramingError) -> FrameEnds {
+        try checkIsSendable(payload)
+        guard !holdsDelimiter(payload), !runsIntoDelimiter(payload) else {
+            throw .unsendable("the delimiter within the payload")
+        }
+        return FrameEnds(suffix: delimiter)
+    }
+
+    private func holdsDelimiter(_ payload: Span<UInt8>) -> Bool {
+        let candidates = payload.extracting(first: max(0, payload.count - delimiter.count + 1))
+        var next = 0
+        while let start = firstIndex(of: delimiter[0], in: candidates, from: next) {
+            if isDelimiter(payload, at: start) { return true }
+            next = start + 1
+        }
+        return false
+    }
+
+    /// Whether the delimiter occurs early once it is written behind the payload, as `aa` does
+    /// behind `xa`.
+    private func runsIntoDelimiter(_ payload: Span<UInt8>) -> Bool {
+        let lengths = 1..<max(1, min(delimiter.count, payload.count + 1))
+        return lengths.contains { length in
+            let start = payload.count - length
+            return (0..<delimiter.count).allSatisfy { index in
+                let byte = index < length ? payload[start + index] : delimiter[index - length]
+                return byte == delimiter[index]
+            }
+        }
+    }
+}
+
+extension FrameCodec where Self == DelimiterCodec {
+    /// Frames that end where a delimiter first occurs.
+    ///
+    /// - Parameters:
+    ///   - delimiter: What ends a frame: 1 to 16 bytes, such as `[0]` or `"\r\n.\r\n".utf8`.
+    ///   - maximumLength: The most bytes a payload may have, the delimiter not counted. Positive.
+    /// - Returns: The codec.
+    public static func delimiter(
+        _ delimiter: some Collection<UInt8>,
+        maximumLength: Int = DelimiterCodec.defaultMaximumLength
+    ) -> DelimiterCodec {
+        DelimiterCodec(delimiter, maximumLength: maximumLength)
+    }
+}

@@ -1,0 +1,41 @@
+/// Frames that all have the same length and nothing around them.
+public struct FixedLengthCodec: FrameCodec {
+    /// The length of every frame.
+    public let maximumLength: Int
+
+    /// Describes the frames.
+    ///
+    /// - Parameter length: The length of every frame in bytes. Positive.
+    public init(_ length: Int) {
+        maximumLength = Self.checked(length)
+    }
+
+    /// Finds the first frame; see ``FrameCodec/firstFrame(in:scanned:)``. No bytes are malformed.
+    public func firstFrame(
+        in bytes: Span<UInt8>, scanned: Int
+    ) throws(FramingError) -> FrameSearch {
+        guard bytes.count >= maximumLength else {
+            return .incomplete(scanned: 0, needed: maximumLength)
+        }
+        return .frame(payload: 0..<maximumLength, end: maximumLength)
+    }
+
+    /// Tells that nothing is written around a payload; see ``FrameCodec/ends(of:)``. One of
+    /// another length cannot be sent.
+    public func ends(of payload: Span<UInt8>) throws(FramingError) -> FrameEnds {
+        guard payload.count == maximumLength else {
+            throw .unsendable("\(payload.count) bytes where every frame has \(maximumLength)")
+        }
+        return FrameEnds()
+    }
+}
+
+extension FrameCodec where Self == FixedLengthCodec {
+    /// Frames that all have the same length.
+    ///
+    /// - Parameter length: The length of every frame in bytes. Positive.
+    /// - Returns: The codec.
+    public static func fixed(_ length: Int) -> FixedLengthCodec {
+        FixedLengthCodec(length)
+    }
+}

@@ -1,0 +1,103 @@
+/// What stands before and behind a payload on the wire.
+public struct FrameEnds: Equatable, Sendable {
+    /// What stands before the payload.
+    public let prefix: Bytes
+    /// What stands behind the payload.
+    public let suffix: Bytes
+
+    /// Names both ends.
+    ///
+    /// - Parameters:
+    ///   - prefix: What stands before the payload; nothing by default.
+    ///   - suffix: What stands behind the payload; nothing by default.
+    public init(prefix: Bytes = [], suffix: Bytes = []) {
+        self.prefix = prefix
+        self.suffix = suffix
+    }
+
+    /// How many bytes both ends have.
+    public var count: Int { prefix.count + suffix.count }
+}
+
+extension FrameEnds {
+    /// At most 23 bytes, stored in place: to frame a message allocates nothing.
+    public struct Bytes: Sendable {
+        /// The most bytes an end can have.
+        public static let capacity = 23
+
+        private var storage = InlineArray<23, UInt8>(repeating: 0)
+        private var used: UInt8 = 0
+
+        /// Makes an end of no bytes.
+        public init() {}
+
+        /// How many bytes there are.
+        public var count: Int { Int(used) }
+        /// Whether there are none.
+        public var isEmpty: Bool { used == 0 }
+
+        /// Reads one of the bytes.
+        ///
+        /// - Parameter index: Which, counted from 0.
+        public subscript(index: Int) -> UInt8 {
+            precondition(index < count, "the byte lies behind the end's last")
+            return storage[index]
+        }
+
+        /// Adds a byte. More than ``capacity`` are a programmer's error.
+        ///
+        /// - Parameter byte: The byte.
+        public mutating func append(_ byte: UInt8) {
+            precondition(count < Self.capacity, "a frame's end has at most 23 bytes")
+            storage[count] = byte
+            used += 1
+        }
+
+        /// Shows the bytes.
+        ///
+        /// - Parameter body: What reads them; it cannot keep the span.
+        /// - Returns: What `body` returns.
+        /// - Throws: What `body` throws.
+        public func withSpan<Result, Failure: Error>(
+            _ body: (Span<UInt8>) throws(Failure) -> Result
+        ) throws(Failure) -> Result {
+            try body(storage.span.extracting(..<count))
+        }
+
+        /// Adds the bytes to an array.
+        ///
+        /// - Parameter array: What they are added to.
+        public func append(to array: inout [UInt8]) {
+            withSpan { array.append(copying: $0) }
+        }
+    }
+}
+
+extension FrameEnds.Bytes: ExpressibleByArrayLiteral {
+    /// Makes an end of the bytes named.
+    ///
+    /// - Parameter elements: The bytes, at most ``capacity`` of them.
+    public init(arrayLiteral elements: UInt8...) {
+        self.init(elements)
+    }
+
+    /// Makes an end of the bytes given.
+    ///
+    /// - Parameter bytes: The bytes, at most ``capacity`` of them.
+    public init(_ bytes: some Sequence<UInt8>) {
+        self.init()
+        for byte in bytes { append(byte) }
+    }
+}
+
+extension FrameEnds.Bytes: Equatable {
+    /// Whether two ends are the same bytes.
+    ///
+    /// - Parameters:
+    ///   - one: An end.
+    ///   - other: Another end.
+    /// - Returns: Whether they are.
+    public static func == (one: Self, other: Self) -> Bool {
+        one.count == other.count && (0..<one.count).allSatisfy { one[$0] == other[$0] }
+    }
+}

@@ -1,0 +1,23 @@
+/// What a ``FrameCodec`` says of bytes that begin at a frame's first byte.
+public enum FrameSearch: Equatable, Sendable {
+    /// The first frame is whole: its payload lies at `payload`, and the next begins at `end`.
+    case frame(payload: Range<Int>, end: Int)
+    /// The first frame is not whole.
+    ///
+    /// `scanned` is handed to the next search of these bytes. `needed` counts all bytes from the
+    /// frame's first on: with fewer, neither a frame nor an error can be found, and the codec is
+    /// not asked again.
+    case incomplete(scanned: Int, needed: Int)
+}
+
+extension FrameSearch {
+    /// Says whether a frame is whole whose payload of `length` bytes begins behind a prefix.
+    static func behind(
+        prefix: Int, length: UInt64, limit: Int, of count: Int
+    ) throws(FramingError) -> FrameSearch {
+        guard length <= UInt64(limit) else { throw .frameTooLong(limit: limit) }
+        let end = prefix + Int(length)
+        guard end <= count else { return .incomplete(scanned: 0, needed: end) }
+        return .frame(payload: prefix..<end, end: end)
+    }
+}

@@ -1,0 +1,103 @@
+/// Frames that are lines of text: each ends in a line feed.
+///
+/// A payload is a line without its end. It need not be UTF-8, and it may be empty.
+public struct LineCodec: FrameCodec {
+    /// What ends a line.
+    public enum Ending: Sendable, Hashable {
+        /// A line feed, and one carriage return before it belongs to the end. Written is a line
+        /// feed, except behind a payload that ends in a carriage return of its own: that is
+        /// followed by a carriage return and a line feed, so that it arrives as it is.
+        case lfOrCRLF
+        /// A line feed; a carriage return before it belongs to the payload.
+        case lf
+        /// A carriage return and a line feed. A line feed alone is malformed rather than a part of
+        /// the payload, because where programs disagree about it lines are smuggled
+        /// (RFC 5321 §2.3.8).
+        case crlf
+    }
+
+    /// What ends a line.
+    public let ending: Ending
+    /// The most bytes a line may have, its end not counted.
+    public let maximumLength: Int
+
+    private static let lineFeed = UInt8(ascii: "\n")
+    private static let carriageReturn = UInt8(ascii: "\r")
+    private static let lf = FrameEnds(suffix: [lineFeed])
+    private static let crlf = FrameEnds(suffix: [carriageReturn, lineFeed])
+
+    /// Describes the lines.
+    ///
+    /// - Parameters:
+    ///   - ending: What ends a line; by default a line feed, with or without a carriage return.
+    ///   - maximumLength: The most bytes a line may have, its end not counted. Positive.
+    public init(
+        ending: Ending = .lfOrCRLF, maximumLength: Int = Self.defaultMaximumLength
+    ) {
+        self.ending = ending
+        self.maximumLength = Self.checked(maximumLength)
+    }
+
+    /// Finds the first line; see ``FrameCodec/firstFrame(in:scanned:)``.
+    public func firstFrame(
+        in bytes: Span<UInt8>, scanned: Int
+    ) throws(FramingError) -> FrameSearch {
+        // The longest line has both its end's bytes within this window.
+        let window = bytes.extracting(first: maximumLength + 2)
+        guard let feed = firstIndex(of: Self.lineFeed, in: window, from: scanned) else {
+            return try unended(bytes)
+        }
+        let follows = feed > 0 && bytes[feed - 1] == Self.carriageReturn
+        let length = follows && ending != .lf ? feed - 1 : feed
+        guard length <= maximumLength else { throw .frameTooLong(limit: maximumLength) }
+        guard follows || ending != .crlf else {
+            throw .malformed("a line feed without a carriage return before it")
+        }
+        return .frame(payload: 0..<length, end: feed + 1)
+    }
+
+    /// Only a carriage return can stand behind a payload of the greatest length and still be
+    /// followed by the line feed.
+    private func unended(_ bytes: Span<UInt8>) throws(FramingError) -> FrameSearch {
+        if bytes.count > maximumLength {
+            let isReturn = bytes[maximumLength] == Self.carriageReturn && ending != .lf
+            guard isReturn, bytes.count == maximumLength + 1 else {
+                throw .frameTooLong(limit: maximumLength)
+            }
+        }
+        return .incomplete(scanned: bytes.count, needed: bytes.count + 1)
+    }
+
+    /// Tells how a line ends; see ``FrameCodec/ends(of:)``. A payload that holds a line feed
+    /// cannot be sent.
+    public func ends(of payload: Span<UInt8>) throws(FramingError) -> FrameEnds {
+        try checkIsSendable(payload)
+        guard firstIndex(of: Self.lineFeed, in: payload, from: 0) == nil else {
+            throw .unsendable("a line feed within a line")
+        }
+        let hasReturn = ending == .crlf || (ending == .lfOrCRLF && endsInReturn(payload))
+        return hasReturn ? Self.crlf : Self.lf
+    }
+
+    private func endsInReturn(_ payload: Span<UInt8>) -> Bool {
+        !payload.isEmpty && payload[payload.count - 1] == Self.carriageReturn
+    }
+}
+
+extension FrameCodec where Self == LineCodec {
+    /// Lines of at most 1 MiB that end in a line feed, with or without a carriage return.
+    public static var lines: LineCodec { LineCodec() }
+
+    /// Lines.
+    ///
+    /// - Parameters:
+    ///   - ending: What ends a line; by default a line feed, with or without a carriage return.
+    ///   - maximumLength: The most bytes a line may have, its end not counted. Positive.
+    /// - Returns: The codec.
+    public static func lines(
+        ending: LineCodec.Ending = .lfOrCRLF,
+        maximumLength: Int = LineCodec.defaultMaximumLength
+    ) -> LineCodec {
+        LineCodec(ending: ending, maximumLength: maximumLength)
+    }
+}

@@ -1,0 +1,75 @@
+/// Frames as netstrings: the length in decimal digits, a colon, the payload, a comma, as in
+/// `5:hello,` (D. J. Bernstein, *Netstrings*, 1997).
+public struct NetstringCodec: FrameCodec {
+    /// The most bytes a payload may have.
+    public let maximumLength: Int
+
+    /// Describes the frames.
+    ///
+    /// - Parameter maximumLength: The most bytes a payload may have. Positive.
+    public init(maximumLength: Int = Self.defaultMaximumLength) {
+        self.maximumLength = Self.checked(maximumLength)
+    }
+
+    /// Finds the first frame; see ``FrameCodec/firstFrame(in:scanned:)``. A length beyond the limit
+    /// is an error at the digit that makes it so; a length with a leading zero is malformed.
+    public func firstFrame(
+        in bytes: Span<UInt8>, scanned: Int
+    ) throws(FramingError) -> FrameSearch {
+        var length = 0
+        for index in 0..<bytes.count {
+            let byte = bytes[index]
+            if byte == UInt8(ascii: ":"), index > 0 {
+                return try frame(prefix: index + 1, length: length, in: bytes)
+            }
+            guard UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte else {
+                throw .malformed("no decimal length and colon")
+            }
+            guard index == 0 || length > 0 else { throw .malformed("a length with a leading zero") }
+            let digit = Int(byte - UInt8(ascii: "0"))
+            guard digit <= maximumLength, length <= (maximumLength - digit) / 10 else {
+                throw .frameTooLong(limit: maximumLength)
+            }
+            length = length * 10 + digit
+        }
+        return .incomplete(scanned: 0, needed: bytes.count + 1)
+    }
+
+    private func frame(
+        prefix: Int, length: Int, in bytes: Span<UInt8>
+    ) throws(FramingError) -> FrameSearch {
+        let comma = prefix + length
+        guard comma < bytes.count else { return .incomplete(scanned: 0, needed: comma + 1) }
+        guard bytes[comma] == UInt8(ascii: ",") else {
+            throw .malformed("no comma behind the payload")
+        }
+        return .frame(payload: prefix..<comma, end: comma + 1)
+    }
+
+    /// Tells the length to write before a payload; see ``FrameCodec/ends(of:)``.
+    public func ends(of payload: Span<UInt8>) throws(FramingError) -> FrameEnds {
+        try checkIsSendable(payload)
+        var prefix = FrameEnds.Bytes()
+        var unit = 1
+        while payload.count / unit >= 10 { unit *= 10 }
+        while unit > 0 {
+            prefix.append(UInt8(ascii: "0") + UInt8(payload.count / unit % 10))
+            unit /= 10
+        }
+        prefix.append(UInt8(ascii: ":"))
+        return FrameEnds(prefix: prefix, suffix: [UInt8(ascii: ",")])
+    }
+}
+
+extension FrameCodec where Self == NetstringCodec {
+    /// Netstrings of at most 1 MiB.
+    public static var netstring: NetstringCodec { NetstringCodec() }
+
+    /// Netstrings.
+    ///
+    /// - Parameter maximumLength: The most bytes a payload may have. Positive.
+    /// - Returns: The codec.
+    public static func netstring(maximumLength: Int) -> NetstringCodec {
+        NetstringCodec(maximumLength: maximumLength)
+    }
+}

@@ -1,0 +1,65 @@
+/// Frames that begin with their length as a varint: 7 bits a byte, the least significant first,
+/// the high bit set in every byte but the last. Streams of protobuf messages are framed so.
+public struct VarintPrefixCodec: FrameCodec {
+    /// The most bytes a payload may have.
+    public let maximumLength: Int
+
+    /// 64 bits, 7 a byte.
+    private static let longestPrefix = 10
+
+    /// Describes the frames.
+    ///
+    /// - Parameter maximumLength: The most bytes a payload may have. Positive.
+    public init(maximumLength: Int = Self.defaultMaximumLength) {
+        self.maximumLength = Self.checked(maximumLength)
+    }
+
+    /// Finds the first frame; see ``FrameCodec/firstFrame(in:scanned:)``. A length that is written
+    /// in more bytes than it needs, or has more than 64 bits, is malformed; one beyond the limit is
+    /// an error as soon as its last byte is there.
+    public func firstFrame(
+        in bytes: Span<UInt8>, scanned: Int
+    ) throws(FramingError) -> FrameSearch {
+        var length: UInt64 = 0
+        for index in 0..<min(Self.longestPrefix, bytes.count) {
+            let byte = bytes[index]
+            guard index < Self.longestPrefix - 1 || byte <= 1 else {
+                throw .malformed("a length of more than 64 bits")
+            }
+            length |= UInt64(byte & 0x7F) << (7 * index)
+            guard byte & 0x80 == 0 else { continue }
+            guard byte != 0 || index == 0 else {
+                throw .malformed("a length in more bytes than it needs")
+            }
+            return try .behind(
+                prefix: index + 1, length: length, limit: maximumLength, of: bytes.count)
+        }
+        return .incomplete(scanned: 0, needed: bytes.count + 1)
+    }
+
+    /// Tells the length to write before a payload; see ``FrameCodec/ends(of:)``.
+    public func ends(of payload: Span<UInt8>) throws(FramingError) -> FrameEnds {
+        try checkIsSendable(payload)
+        var prefix = FrameEnds.Bytes()
+        var rest = payload.count
+        while rest > 0x7F {
+            prefix.append(UInt8(rest & 0x7F) | 0x80)
+            rest >>= 7
+        }
+        prefix.append(UInt8(rest))
+        return FrameEnds(prefix: prefix)
+    }
+}
+
+extension FrameCodec where Self == VarintPrefixCodec {
+    /// Frames of at most 1 MiB that begin with their length as a varint.
+    public static var varint: VarintPrefixCodec { VarintPrefixCodec() }
+
+    /// Frames that begin with their length as a varint.
+    ///
+    /// - Parameter maximumLength: The most bytes a payload may have. Positive.
+    /// - Returns: The codec.
+    public static func varint(maximumLength: Int) -> VarintPrefixCodec {
+        VarintPrefixCodec(maximumLength: maximumLength)
+    }
+}

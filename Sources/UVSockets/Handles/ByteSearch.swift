@@ -1,0 +1,18 @@
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Darwin)
+    internal import Darwin
+#endif
+
+/// Finds a byte with `memchr`, which looks at many bytes at once where a loop looks at one.
+///
+/// - Returns: Where the byte is first found at or behind `start`; nil where it is not.
+func firstIndex(of byte: UInt8, in bytes: Span<UInt8>, from start: Int) -> Int? {
+    precondition(start >= 0, "a search begins within the bytes")
+    guard start < bytes.count else { return nil }
+    return unsafe bytes.withUnsafeBytes { all in
+        guard let base = all.baseAddress else { return nil }
+        let found = unsafe memchr(base + start, Int32(byte), all.count - start)
+        return unsafe found.map { unsafe UnsafeRawPointer($0) - base }
+    }
+}

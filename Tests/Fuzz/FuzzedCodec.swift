@@ -1,0 +1,47 @@
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Darwin)
+    internal import Darwin
+#endif
+
+/// The codec that this run is about; the environment's `FUZZED_CODEC` names it.
+enum FuzzedCodec: String {
+    case lines, delimiter, fixed, lengthPrefix, varint, netstring
+
+    static let chosen: FuzzedCodec = {
+        let name = unsafe getenv("FUZZED_CODEC").map { unsafe String(cString: $0) } ?? ""
+        guard let codec = FuzzedCodec(rawValue: name) else {
+            fatalError("FUZZED_CODEC is '\(name)', which names no codec")
+        }
+        return codec
+    }()
+
+    private static let endings: [LineCodec.Ending] = [.lfOrCRLF, .lf, .crlf]
+    private static let delimiters = ["\0", "aa", "\r\n", "aab", "abab", "aaaaaaaaaaaaaaab"]
+
+    /// Makes the codec with one of its possible settings.
+    func make(variant: Int, limit: Int) -> any FrameCodec {
+        switch self {
+        case .lines:
+            return .lines(ending: Self.endings[variant % 3], maximumLength: limit)
+        case .delimiter:
+            return .delimiter(Self.delimiters[variant % 6].utf8, maximumLength: limit)
+        case .fixed:
+            return .fixed(limit)
+        case .lengthPrefix:
+            return .lengthPrefix(
+                LengthPrefixCodec.Width.allCases[variant & 3],
+                byteOrder: variant & 4 == 0 ? .bigEndian : .littleEndian,
+                countsItself: variant & 8 != 0, maximumLength: limit)
+        case .varint:
+            return .varint(maximumLength: limit)
+        case .netstring:
+            return .netstring(maximumLength: limit)
+        }
+    }
+
+    /// Whether there is only one way to write a payload as a frame.
+    func isCanonical(variant: Int) -> Bool {
+        self != .lines || Self.endings[variant % 3] != .lfOrCRLF
+    }
+}

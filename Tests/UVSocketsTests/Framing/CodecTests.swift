@@ -1,0 +1,101 @@
+import Testing
+
+@testable import UVSockets
+
+@Suite("Codecs")
+struct CodecTests {
+    @Test("A stream gives the frames and the end in the table", arguments: WireCase.all)
+    func whole(row: WireCase) {
+        let divided = Divided([row.wire.bytes], row.codec)
+        #expect(divided.frames == row.frames)
+        #expect(divided.end == row.end)
+    }
+
+    @Test("It does not matter where a stream is cut", arguments: WireCase.all)
+    func split(row: WireCase) {
+        for index in 0...row.wire.bytes.count {
+            for stops in [false, true] {
+                let divided = Divided(row.wire.split(at: index), stops: stops, row.codec)
+                #expect(divided.frames == row.frames, "cut at \(index), stops: \(stops)")
+                #expect(divided.end == row.end, "cut at \(index), stops: \(stops)")
+            }
+        }
+    }
+
+    @Test("A stream may come byte by byte", arguments: WireCase.all)
+    func single(row: WireCase) {
+        let divided = Divided(row.wire.single, row.codec)
+        #expect(divided.frames == row.frames)
+        #expect(divided.end == row.end)
+    }
+
+    @Test(
+        "A stream that ends within a frame is truncated, at every byte",
+        arguments: WireCase.all.filter { $0.end == .clean })
+    func truncated(row: WireCase) {
+        let whole = Divided([row.wire.bytes], row.codec)
+        for length in 0...row.wire.bytes.count {
+            let arrived = whole.boundaries.filter { $0 <= length }
+            let rest = length - (arrived.last ?? 0)
+            let divided = Divided([Array(row.wire.bytes[..<length])], row.codec)
+            #expect(divided.frames == Array(row.frames[..<arrived.count]))
+            #expect(divided.end == (rest == 0 ? .clean : .truncated(rest)), "after \(length)")
+        }
+    }
+
+    @Test("What was received can be sent, and arrives as it was", arguments: WireCase.all)
+    func sentAgain(row: WireCase) throws {
+        let sent = try row.frames.map { try Wire(framing: $0, by: row.codec).bytes }
+        #expect(Divided([sent.flatMap(\.self)], row.codec).frames == row.frames)
+    }
+
+    @Test("A row's number is its own")
+    func numbers() {
+        #expect(Set(WireCase.all.map(\.number)).count == WireCase.all.count)
+    }
+}
+
+@Suite("Frame limits")
+struct FrameLimitTests {
+    static let mebibyte = 1 << 20
+    /// Each codec with the default limit, and the same with a limit beyond it.
+    static let codecs: [(any FrameCodec, any FrameCodec)] = [
+        (.lines, .lines(maximumLength: 1 << 21)),
+        (.lines(ending: .crlf), .lines(ending: .crlf, maximumLength: 1 << 21)),
+        (.delimiter("end".utf8), .delimiter("end".utf8, maximumLength: 1 << 21)),
+        (.lengthPrefix(.bytes4), .lengthPrefix(.bytes4, maximumLength: 1 << 21)),
+        (.varint, .varint(maximumLength: 1 << 21)),
+        (.netstring, .netstring(maximumLength: 1 << 21)),
+    ]
+
+    @Test("Without being told, a codec takes 1 MiB and no byte more", arguments: codecs)
+    func standard(codec: any FrameCodec, beyond: any FrameCodec) throws {
+        #expect(codec.maximumLength == Self.mebibyte)
+        let payload = "x" * Self.mebibyte as Wire
+        let sent = try Wire(framing: payload, by: codec)
+        #expect(Divided(sent.pieces(of: 65_536), codec).frames == [payload])
+
+        let longer = try Wire(framing: payload + "x", by: beyond)
+        let error = WireEnd.error(.frameTooLong(limit: Self.mebibyte))
+        #expect(Divided(longer.pieces(of: 65_536), codec).end == error)
+        #expect(throws: FramingError.self) { try Wire(framing: payload + "x", by: codec) }
+    }
+
+    @Test("A limit beyond what a width can say is lowered to that")
+    func expressible() {
+        #expect(LengthPrefixCodec(.bytes1).maximumLength == 255)
+        #expect(LengthPrefixCodec(.bytes1, countsItself: true).maximumLength == 254)
+        #expect(LengthPrefixCodec(.bytes2).maximumLength == 65_535)
+        #expect(LengthPrefixCodec(.bytes2, countsItself: true).maximumLength == 65_533)
+        #expect(LengthPrefixCodec(.bytes4).maximumLength == Self.mebibyte)
+    }
+
+    @Test("What cannot be is refused when the codec is made")
+    func refused() async {
+        await #expect(processExitsWith: .failure) { _ = LineCodec(maximumLength: 0) }
+        await #expect(processExitsWith: .failure) { _ = NetstringCodec(maximumLength: .max) }
+        await #expect(processExitsWith: .failure) { _ = FixedLengthCodec(0) }
+        await #expect(processExitsWith: .failure) { _ = DelimiterCodec([]) }
+        await #expect(processExitsWith: .failure) { _ = DelimiterCodec("12345678901234567".utf8) }
+    }
+}

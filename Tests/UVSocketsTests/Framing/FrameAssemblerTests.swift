@@ -1,0 +1,259 @@
+import Synchronization
+import Testing
+
+@testable import UVSockets
+
+@Suite("FrameAssembler")
+struct FrameAssemblerTests {
+    @Test("Frames within a chunk are not copied")
+    func inPlace() throws {
+        let chunk = (Wire(stringLiteral: "line\n") * 16).bytes
+        var assembler = FrameAssembler()
+        var offset = 0
+        for index in 0..<16 {
+            let place = try assembler.next(in: chunk.span, &offset, .lines)
+            #expect(place == .chunk(index * 5..<index * 5 + 4))
+        }
+        #expect(try assembler.next(in: chunk.span, &offset, .lines) == nil)
+        #expect(assembler.kept.capacity == 0)
+    }
+
+    @Test("Of frames that are cut, only those are copied, and their memory is given back")
+    func cut() throws {
+        let wire = (Wire(stringLiteral: "line\n") * 1000).bytes
+        var assembler = FrameAssembler()
+        var offset = 0
+        assembler.keep(wire.span.extracting(..<2))
+        let chunk = Array(wire[2..<4998])
+        #expect(try assembler.next(in: chunk.span, &offset, .lines) == .kept(0..<4))
+        #expect(assembler.kept.count == 5)
+        #expect(offset == 3)
+        for index in 0..<998 {
+            let place = try assembler.next(in: chunk.span, &offset, .lines)
+            #expect(place == .chunk(3 + index * 5..<3 + index * 5 + 4))
+            #expect(assembler.kept.capacity == 0)
+        }
+        #expect(try assembler.next(in: chunk.span, &offset, .lines) == nil)
+        assembler.keep(chunk.span.extracting(offset...))
+        #expect(assembler.isMidFrame)
+        #expect(assembler.count == 3)
+    }
+
+    @Test(
+        "A long frame in small pieces is looked at once",
+        arguments: [1, 7, 1000],
+        [
+            .lines(maximumLength: 50_000), .lines(ending: .crlf, maximumLength: 50_000),
+            .delimiter("\0".utf8, maximumLength: 50_000),
+            .delimiter("xxxy".utf8, maximumLength: 50_000),
+        ] as [any FrameCodec])
+    func linear(size: Int, codec: any FrameCodec) throws {
+        let payload = "x" * 49_999 as Wire
+        let counting = CountingCodec(codec)
+        let wire = try Wire(framing: payload, by: codec)
+        #expect(Divided(wire.pieces(of: size), counting).frames == [payload])
+        let searches = counting.log.searches.load(ordering: .relaxed)
+        let bytes = counting.log.bytes.load(ordering: .relaxed)
+        // Of a piece of 1000, 256 bytes are taken first, then 512, then the rest.
+        #expect(searches <= (wire.bytes.count / size + 1) * (size > 256 ? 3 : 1))
+        // A search looks again at what may be a delimiter's beginning.
+        #expect(bytes <= wire.bytes.count + 4 * searches)
+    }
+
+    @Test(
+        "A codec that knows a frame's length is not asked again before that has come",
+        arguments: [
+            (.fixed(50_000), 2), (.lengthPrefix(.bytes8, maximumLength: 50_000), 3),
+            (.varint(maximumLength: 50_000), 5), (.netstring(maximumLength: 50_000), 8),
+        ] as [(any FrameCodec, Int)])
+    func asked(codec: any FrameCodec, most: Int) throws {
+        let payload = "x" * 50_000 as Wire
+        let counting = CountingCodec(codec)
+        let wire = try Wire(framing: payload, by: codec)
+        #expect(Divided(wire.single, counting).frames == [payload])
+        #expect(counting.log.searches.load(ordering: .relaxed) <= most)
+    }
+
+    @Test("No more is kept than a frame, and memory grows only as bytes come")
+    func memory() throws {
+        let limit = 10_000
+        for codec: any FrameCodec in [
+            .lines(maximumLength: limit), .lengthPrefix(.bytes4, maximumLength: limit),
+        ] {
+            let wire = try Wire(framing: "x" * limit, by: codec).bytes
+            var assembler = FrameAssembler()
+            for (index, byte) in wire.dropLast().enumerated() {
+                var offset = 0
+                let chunk = [byte]
+                #expect(try assembler.next(in: chunk.span, &offset, codec) == nil)
+                assembler.keep(chunk.span.extracting(offset...))
+                #expect(assembler.kept.capacity <= max(64, 2 * (index + 1) + 32))
+                #expect(assembler.kept.capacity <= limit + 96)
+            }
+        }
+    }
+
+    @Test("A frame is announced without memory being taken for it")
+    func announced() throws {
+        let chunk: [UInt8] = [0, 15, 255, 255, 1, 2, 3]
+        var assembler = FrameAssembler()
+        for byte in chunk {
+            var offset = 0
+            let piece = [byte]
+            #expect(try assembler.next(in: piece.span, &offset, .lengthPrefix(.bytes4)) == nil)
+            assembler.keep(piece.span.extracting(offset...))
+        }
+        #expect(assembler.count == 7)
+        #expect(assembler.kept.capacity < 100)
+    }
+
+    @Test("Who stops within a chunk goes on from there, and holds no memory of frames taken")
+    func stopped() throws {
+        let wire = (Wire(stringLiteral: "line\n") * 1000).bytes + Wire("rest").bytes
+        var assembler = FrameAssembler()
+        var offset = 0
+        #expect(try assembler.next(in: wire.span, &offset, .lines) == .chunk(0..<4))
+        assembler.keep(wire.span.extracting(offset...))
+        for index in 0..<999 {
+            var none = 0
+            let place = try assembler.next(in: Span(), &none, .lines)
+            #expect(place == .kept(index * 5..<index * 5 + 4))
+        }
+        var none = 0
+        #expect(try assembler.next(in: Span(), &none, .lines) == nil)
+        #expect(assembler.count == 4)
+        #expect(assembler.kept.capacity < 100)
+    }
+
+    @Test("Bytes that were not looked at may be kept behind those that were")
+    func unseen() throws {
+        var assembler = FrameAssembler()
+        let chunk = Wire("ab").bytes
+        var offset = 0
+        #expect(try assembler.next(in: chunk.span, &offset, .lines) == nil)
+        assembler.keep(chunk.span)
+        assembler.keep(Wire("c\nd\n").bytes.span)
+        var none = 0
+        #expect(try assembler.next(in: Span(), &none, .lines) == .kept(0..<3))
+        #expect(try assembler.next(in: Span(), &none, .lines) == .kept(4..<5))
+        #expect(try assembler.next(in: Span(), &none, .lines) == nil)
+    }
+
+    @Test("A codec switched between two frames sees every byte that follows")
+    func switched() {
+        let wire = "HELLO\r\n\u{0}\u{3}one\u{0}\u{0}3:two,raw \n bytes" as Wire
+        let frames: [Wire] = ["HELLO", "one", "", "two"]
+        func codec(_ count: Int) -> (any FrameCodec)? {
+            switch count {
+            case 0: .lines
+            case 1, 2: .lengthPrefix(.bytes2)
+            case 3: .netstring
+            default: nil
+            }
+        }
+        func check(_ pieces: [[UInt8]], stops: Bool) {
+            let divided = Divided(pieces, stops: stops, codec)
+            #expect(Array(divided.frames.prefix(4)) == frames)
+            #expect(divided.frames.dropFirst(4).reduce("", +) == "raw \n bytes")
+            #expect(divided.end == .clean)
+        }
+        for first in 0...wire.bytes.count {
+            for second in first...wire.bytes.count {
+                let pieces = [0..<first, first..<second, second..<wire.bytes.count]
+                check(pieces.map { Array(wire.bytes[$0]) }, stops: false)
+                check(pieces.map { Array(wire.bytes[$0]) }, stops: true)
+            }
+        }
+        check(wire.single, stops: false)
+        check(wire.single, stops: true)
+    }
+
+    @Test("A codec switched within a frame searches the kept bytes from their beginning")
+    func switchedWithin() throws {
+        var assembler = FrameAssembler()
+        let chunk = Wire("a;b;c").bytes
+        var offset = 0
+        #expect(try assembler.next(in: chunk.span, &offset, .lines) == nil)
+        assembler.keep(chunk.span.extracting(offset...))
+        assembler.codecChanged()
+        var none = 0
+        #expect(try assembler.next(in: Span(), &none, .delimiter(";".utf8)) == .kept(0..<1))
+        #expect(try assembler.next(in: Span(), &none, .delimiter(";".utf8)) == .kept(2..<3))
+        #expect(try assembler.next(in: Span(), &none, .delimiter(";".utf8)) == nil)
+        #expect(assembler.takeAll(of: Span(), &none) == .kept(0..<1))
+        #expect(assembler.takeAll(of: Span(), &none) == nil)
+        #expect(!assembler.isMidFrame)
+    }
+
+    @Test("Without a codec a chunk is handed on as it is")
+    func raw() {
+        var assembler = FrameAssembler()
+        let chunk: [UInt8] = [1, 2, 3]
+        var offset = 0
+        #expect(assembler.takeAll(of: chunk.span, &offset) == .chunk(0..<3))
+        #expect(assembler.takeAll(of: chunk.span, &offset) == nil)
+        assembler.keep(chunk.span.extracting(offset...))
+        #expect(!assembler.isMidFrame)
+    }
+
+    @Test("An error is thrown again by who asks again")
+    func again() {
+        var assembler = FrameAssembler()
+        let codec = LineCodec(maximumLength: 2)
+        assembler.keep(Wire("lo").bytes.span)
+        let chunk = Wire("ng\n").bytes
+        var offset = 0
+        for _ in 0..<2 {
+            #expect(throws: FramingError.frameTooLong(limit: 2)) {
+                try assembler.next(in: chunk.span, &offset, codec)
+            }
+        }
+    }
+
+    @Test("A codec that finds an empty frame is stopped before it is asked for ever")
+    func nothing() async {
+        await #expect(processExitsWith: .failure) {
+            var assembler = FrameAssembler()
+            let chunk: [UInt8] = [1]
+            var offset = 0
+            _ = try assembler.next(in: chunk.span, &offset, EmptyFrameCodec())
+        }
+    }
+}
+
+/// Counts how often it is asked, and about how many bytes that it was not asked about before.
+private struct CountingCodec: FrameCodec {
+    final class Log: Sendable {
+        let searches = Atomic(0)
+        let bytes = Atomic(0)
+    }
+
+    let log = Log()
+    let codec: any FrameCodec
+
+    init(_ codec: any FrameCodec) {
+        self.codec = codec
+    }
+
+    var maximumLength: Int { codec.maximumLength }
+
+    func firstFrame(in bytes: Span<UInt8>, scanned: Int) throws(FramingError) -> FrameSearch {
+        log.searches.add(1, ordering: .relaxed)
+        log.bytes.add(bytes.count - scanned, ordering: .relaxed)
+        return try codec.firstFrame(in: bytes, scanned: scanned)
+    }
+
+    func ends(of payload: Span<UInt8>) throws(FramingError) -> FrameEnds {
+        try codec.ends(of: payload)
+    }
+}
+
+private struct EmptyFrameCodec: FrameCodec {
+    let maximumLength = 1
+
+    func firstFrame(in bytes: Span<UInt8>, scanned: Int) -> FrameSearch {
+        .frame(payload: 0..<0, end: 0)
+    }
+
+    func ends(of payload: Span<UInt8>) -> FrameEnds { FrameEnds() }
+}

@@ -1,0 +1,98 @@
+import Testing
+
+@testable import UVSockets
+
+@Suite("FrameEnds")
+struct FrameEndsTests {
+    @Test(
+        "A payload is written with the ends of its codec",
+        arguments: [
+            (.lines, "one", "one\n"),
+            (.lines, "", "\n"),
+            (.lines, "one\r", "one\r\r\n"),
+            (.lines(ending: .lf), "one\r", "one\r\n"),
+            (.lines(ending: .crlf), "one", "one\r\n"),
+            (.lines(ending: .crlf), "one\r", "one\r\r\n"),
+            (.delimiter("::".utf8), "one", "one::"),
+            (.fixed(3), "one", "one"),
+            (.lengthPrefix(.bytes1), "one", "\u{3}one"),
+            (.lengthPrefix(.bytes2), "one", "\u{0}\u{3}one"),
+            (.lengthPrefix(.bytes4), "", "\u{0}\u{0}\u{0}\u{0}"),
+            (.lengthPrefix(.bytes4, byteOrder: .littleEndian), "one", "\u{3}\u{0}\u{0}\u{0}one"),
+            (.lengthPrefix(.bytes4, countsItself: true), "one", "\u{0}\u{0}\u{0}\u{7}one"),
+            (.lengthPrefix(.bytes8), "x" * 258, "\0\0\0\0\0\0\u{1}\u{2}" + "x" * 258),
+            (.varint, "", "\u{0}"),
+            (.varint, "x" * 127, "\u{7F}" + "x" * 127),
+            (.varint, "x" * 300, "\u{AC}\u{2}" + "x" * 300),
+            (.netstring, "", "0:,"),
+            (.netstring, "hello", "5:hello,"),
+            (.netstring, "x" * 100, "100:" + "x" * 100 + ","),
+        ] as [(any FrameCodec, Wire, Wire)])
+    func written(codec: any FrameCodec, payload: Wire, framed: Wire) throws {
+        #expect(try Wire(framing: payload, by: codec) == framed)
+        #expect(Divided([framed.bytes], codec).frames == [payload])
+        #expect(
+            try codec.ends(of: payload.bytes.span).count == framed.bytes.count - payload.bytes.count
+        )
+    }
+
+    @Test(
+        "A payload that cannot be one frame is refused",
+        arguments: [
+            (.lines, "o\nne", "a line feed within a line"),
+            (.lines(ending: .crlf), "\n", "a line feed within a line"),
+            (.lines(maximumLength: 4), "five!", "5 bytes are more than the limit of 4"),
+            (.delimiter("::".utf8), "o::ne", "the delimiter within the payload"),
+            (.delimiter("::".utf8), "one:", "the delimiter within the payload"),
+            (.delimiter("abab".utf8), "xab", "the delimiter within the payload"),
+            (
+                .delimiter("aab".utf8, maximumLength: 1), "xy",
+                "2 bytes are more than the limit of 1"
+            ),
+            (.fixed(3), "on", "2 bytes where every frame has 3"),
+            (.fixed(3), "ones", "4 bytes where every frame has 3"),
+            (.lengthPrefix(.bytes1), "x" * 256, "256 bytes are more than the limit of 255"),
+            (
+                .lengthPrefix(.bytes1, countsItself: true), "x" * 255,
+                "255 bytes are more than the limit of 254"
+            ),
+            (.varint(maximumLength: 1), "xy", "2 bytes are more than the limit of 1"),
+            (.netstring(maximumLength: 1), "xy", "2 bytes are more than the limit of 1"),
+        ] as [(any FrameCodec, Wire, String)])
+    func refused(codec: any FrameCodec, payload: Wire, reason: String) {
+        #expect(throws: FramingError.unsendable(reason)) { try Wire(framing: payload, by: codec) }
+    }
+
+    @Test("A delimiter's beginning at a payload's end may be sent where it makes no delimiter")
+    func beginnings() throws {
+        let codec = DelimiterCodec("aab".utf8)
+        for payload: Wire in ["a", "aa", "aaaa", "xa"] {
+            let framed = try Wire(framing: payload, by: codec)
+            #expect(Divided([framed.bytes], codec).frames == [payload])
+        }
+    }
+
+    @Test("An end holds up to 23 bytes, and no more")
+    func capacity() async {
+        let bytes = FrameEnds.Bytes(0..<23)
+        #expect(bytes.count == 23)
+        #expect(bytes[22] == 22)
+        #expect(bytes.withSpan { Array(copying: $0) } == Array(0..<23))
+        #expect(bytes != FrameEnds.Bytes(0..<22))
+        #expect(FrameEnds(prefix: [1, 2]) == FrameEnds(prefix: [1, 2], suffix: []))
+        #expect(FrameEnds(prefix: [1, 2]) != FrameEnds(prefix: [1, 3]))
+        await #expect(processExitsWith: .failure) { _ = FrameEnds.Bytes(0..<33) }
+    }
+
+    @Test(
+        "An error is a clause for a person",
+        arguments: [
+            (.frameTooLong(limit: 4), "a frame is longer than the limit of 4 bytes"),
+            (.truncated(bytes: 3), "the stream ended 3 bytes into a frame"),
+            (.malformed("no comma"), "malformed frame: no comma"),
+            (.unsendable("too long"), "cannot be sent as a frame: too long"),
+        ] as [(FramingError, String)])
+    func descriptions(error: FramingError, text: String) {
+        #expect(error.description == text)
+    }
+}
