@@ -1,4 +1,5 @@
 import Dispatch
+import Foundation
 import Glibc
 import Synchronization
 
@@ -17,16 +18,23 @@ public final class Output: Sendable {
 
     private struct State {
         var waiting: [UInt8] = []
-        var isScheduled = false
+        /// Whether bytes wait or are being written.
+        var isBusy = false
+        var hasThread = false
         var droppedWrites = 0
         var failure: Int32?
+        var onWritten: [@Sendable () -> Void] = []
     }
+
+    /// How long the thread stays when there is nothing to write: a process of one thread has
+    /// cheaper system calls.
+    private static let patience = DispatchTimeInterval.milliseconds(50)
 
     private let descriptor: Int32
     private let excess: Excess
     private let onGone: @Sendable (Int32) -> Void
     private let state = Mutex(State())
-    private let queue: DispatchQueue
+    private let more = DispatchSemaphore(value: 0)
 
     /// Makes a writer.
     ///
@@ -41,7 +49,6 @@ public final class Output: Sendable {
         self.descriptor = descriptor
         self.excess = excess
         self.onGone = onGone
-        queue = DispatchQueue(label: "output \(descriptor)")
     }
 
     /// Writes the bytes soon.
@@ -57,9 +64,12 @@ public final class Output: Sendable {
                 return state.waiting.count
             }
             state.waiting += bytes
-            if !state.isScheduled {
-                state.isScheduled = true
-                queue.async { self.writeWaiting() }
+            state.isBusy = true
+            if state.hasThread {
+                more.signal()
+            } else {
+                state.hasThread = true
+                Thread.detachNewThread { self.run() }
             }
             return state.waiting.count
         }
@@ -72,51 +82,70 @@ public final class Output: Sendable {
         write(Array((line + "\n").utf8))
     }
 
-    /// Waits until everything is written.
+    /// Waits until everything is written, or could not be.
     ///
     /// - Parameter limit: How long to wait at most; nil for as long as it takes.
     public func flush(within limit: Duration? = nil) {
         let done = DispatchSemaphore(value: 0)
-        queue.async { done.signal() }
+        whenWritten { done.signal() }
         let timeout = limit.map { DispatchTime.now() + .milliseconds(Int($0 / .milliseconds(1))) }
         _ = done.wait(timeout: timeout ?? .distantFuture)
     }
 
-    /// Calls on another thread once everything is written, or could not be, and then after `onGone`.
+    /// Calls, on any thread, once everything is written, or could not be, and then after `onGone`.
     ///
     /// - Parameter body: What to call.
     public func whenWritten(_ body: @escaping @Sendable () -> Void) {
-        queue.async(execute: body)
-    }
-
-    private func writeWaiting() {
-        while let batch = nextBatch() {
-            if let failure = writeAll(batch) {
-                state.withLock { state in
-                    state.failure = failure
-                    state.waiting = []
-                    state.isScheduled = false
-                }
-                onGone(failure)
-                return
-            }
+        let isWritten = state.withLock { state in
+            if state.isBusy { state.onWritten.append(body) }
+            return !state.isBusy
         }
-        if case .wait(let onRoom) = excess { onRoom() }
+        if isWritten { body() }
     }
 
-    /// What waits, or nil, and then nothing is scheduled any more.
-    private func nextBatch() -> [UInt8]? {
+    /// The thread: writes what waits, and ends when nothing has come for a while.
+    private func run() {
+        repeat {
+            while let batch = nextBatch() {
+                if let failure = writeAll(batch) { failed(failure) }
+            }
+        } while more.wait(timeout: .now() + Self.patience) == .success || !hasEnded()
+    }
+
+    /// Ends the thread, unless something came at the last moment.
+    private func hasEnded() -> Bool {
         state.withLock { state in
+            state.hasThread = state.isBusy
+            return !state.hasThread
+        }
+    }
+
+    private func failed(_ failure: Int32) {
+        state.withLock { state in
+            state.failure = failure
+            state.waiting = []
+        }
+        onGone(failure)
+    }
+
+    /// What waits, or nil, and then everything is written.
+    private func nextBatch() -> [UInt8]? {
+        let (batch, onWritten) = state.withLock { state in
             var batch = state.waiting
             state.waiting = []
-            if state.droppedWrites > 0 {
+            if state.droppedWrites > 0, state.failure == nil {
                 let notice = "… \(state.droppedWrites) lines not shown: the output was blocked\n"
                 batch += Array(notice.utf8)
                 state.droppedWrites = 0
             }
-            state.isScheduled = !batch.isEmpty
-            return batch.isEmpty ? nil : batch
+            state.isBusy = !batch.isEmpty
+            defer { if !state.isBusy { state.onWritten = [] } }
+            return (batch, state.isBusy ? [] : state.onWritten)
         }
+        guard batch.isEmpty else { return batch }
+        if case .wait(let onRoom) = excess { onRoom() }
+        for body in onWritten { body() }
+        return nil
     }
 
     /// Writes all of it, waiting where the descriptor does not block.

@@ -23,6 +23,10 @@ final class ConnectionHandlers {
         self.onMessageReceived = onMessageReceived
     }
 
+    func receive(_ message: Span<UInt8>, from connection: UVConnection) {
+        onMessageReceived(connection, message)
+    }
+
     /// What frames a message; nil where nothing does.
     func ends(of message: Span<UInt8>) throws(FramingError) -> FrameEnds? {
         try coder?.ends(of: message)

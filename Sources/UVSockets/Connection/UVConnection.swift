@@ -114,7 +114,7 @@ public final class UVConnection: Identifiable {
                     if handlers.coder != nil || frames != nil {
                         deliverFrames(bytes)
                     } else {
-                        handlers.onMessageReceived(self, bytes)
+                        handlers.receive(bytes, from: self)
                     }
                 }
             }

@@ -9,7 +9,7 @@ final class CheckHandle: Handle {
         try unsafe super.init(UV_CHECK, on: loop, call: "make check") { memory in
             unsafe uv_check_init(loop.raw, memory.assumingMemoryBound(to: uv_check_t.self))
         }
-        _ = unsafe uv_check_start(raw()) { unsafe CheckHandle.from($0).turned() }
+        _ = unsafe uv_check_start(raw()) { unsafe CheckHandle.with($0) { $0.turned() } }
         keepsLoopRunning = false
     }
 

@@ -61,6 +61,19 @@ internal import CLibuv
     /// The handle is closed and libuv is done with it; called once, on the loop.
     func didClose() {}
 
+    /// Calls with the object behind a pointer that libuv passed to a callback. The handle retains
+    /// itself while it is open, so that this need not: for the callbacks of every message.
+    @inline(__always)
+    static func with<Raw>(
+        _ pointer: UnsafeMutablePointer<Raw>?, _ body: (Self) -> Void
+    ) {
+        guard let pointer = unsafe pointer,
+            let data = unsafe UnsafeMutableRawPointer(pointer)
+                .assumingMemoryBound(to: uv_handle_t.self).pointee.data
+        else { return }
+        unsafe Unmanaged<Self>.fromOpaque(data)._withUnsafeGuaranteedRef { body($0) }
+    }
+
     /// The object behind a pointer that libuv passed to a callback.
     static func from<Raw>(_ pointer: UnsafeMutablePointer<Raw>?) -> Self {
         guard let pointer = unsafe pointer,

@@ -10,13 +10,13 @@ extension TCPHandle {
     /// - Returns: Whether the answer is pending; it is, always, unless reading cannot start, and
     ///   then `args.error` says why.
     func receive(_ args: SocketEventArgs) -> Bool {
-        receiveArgs = args
         isReceiveDemanded = true
         guard !isReading else { return true }
+        receiveArgs = args
         let status = unsafe uv_read_start(
             stream,
             { unsafe ReceiveBuffer.lend(of: $0, to: $2) },
-            { handle, count, _ in unsafe TCPHandle.from(handle).received(count) })
+            { handle, count, _ in unsafe TCPHandle.with(handle) { $0.received(count) } })
         guard status == 0 else {
             args.error = .init(rawValue: status)
             return false
