@@ -51,11 +51,11 @@ internal import Synchronization
     private var wakeUp: AsyncHandle?
     private var turnCounter: CheckHandle?
     private var clock: DeadlineClock?
-    private var callbackDepth = 0
-    private var gathered: [UVConnection] = []
-    private var hasGathered = false
-    private var nextTurn: IdleHandle?
-    private var backlogged: [UVConnection] = []
+    var callbackDepth = 0
+    var gathered: [UVConnection] = []
+    var hasGathered = false
+    var nextTurn: IdleHandle?
+    var backlogged: [UVConnection] = []
     private var isRunning = false
     private var isStopping = false
     private var isClosed = false
@@ -225,50 +225,6 @@ internal import Synchronization
     private func drainInbox() {
         inbox.drain()
         if inbox.takeStopRequest() { stop() }
-    }
-
-    // MARK: Callbacks
-
-    /// Every call from libuv into Swift goes through here: what was sent within it is written at
-    /// its end, in one write a connection.
-    @inline(__always)
-    func callback(_ body: () -> Void) {
-        callbackDepth += 1
-        body()
-        if callbackDepth == 1, hasGathered { flushGathered() }
-        callbackDepth -= 1
-    }
-
-    /// Whether what is sent now can wait for the end of a callback.
-    var isInCallback: Bool { callbackDepth > 0 }
-
-    func corkFrame(_ payload: Span<UInt8>, between ends: FrameEnds) -> Bool {
-        cork.append(payload, between: ends)
-    }
-
-    /// The connection has something to write at the end of this callback.
-    func gather(_ connection: UVConnection) {
-        gathered.append(connection)
-        hasGathered = true
-    }
-
-    private func flushGathered() {
-        // Flushing calls nobody, so the list does not grow meanwhile.
-        for connection in gathered { connection.flush() }
-        gathered.removeAll(keepingCapacity: true)
-        hasGathered = false
-    }
-
-    /// The connection has messages that it may deliver again.
-    func deliverInNextTurn(_ connection: UVConnection) {
-        backlogged.append(connection)
-        nextTurn?.callInNextTurn()
-    }
-
-    private func deliverBacklogs() {
-        let connections = backlogged
-        backlogged = []
-        for connection in connections { connection.deliverBacklog() }
     }
 
     // MARK: Time
