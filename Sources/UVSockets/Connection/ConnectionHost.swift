@@ -8,6 +8,9 @@ protocol ConnectionHost: AnyObject {
 final class ConnectionHandlers {
     let options: UVConnectionOptions
     let coder: FrameCoder?
+    /// The deadlines of a connection that has bytes queued, and of one that has none.
+    let limits: DeadlineLimits
+    let quietLimits: DeadlineLimits
     let onMessageReceived: (UVConnection, Span<UInt8>) -> Void
     var onConnected: ((UVConnection) -> Void)?
     var onDisconnected: ((UVConnection, UVEndReason) -> Void)?
@@ -20,6 +23,13 @@ final class ConnectionHandlers {
     ) {
         self.options = options
         coder = codec.map { FrameCoder.of($0) }
+        limits = DeadlineLimits(
+            idle: options.idleTimeout, idleCountsSent: options.idleCountsSent,
+            firstFrame: options.firstMessageTimeout, lifetime: options.maximumLifetime,
+            writeStall: options.writeStallTimeout, softLimit: options.softSendLimitTime)
+        quietLimits = DeadlineLimits(
+            idle: options.idleTimeout, idleCountsSent: options.idleCountsSent,
+            firstFrame: options.firstMessageTimeout, lifetime: options.maximumLifetime)
         self.onMessageReceived = onMessageReceived
     }
 

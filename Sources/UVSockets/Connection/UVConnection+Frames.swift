@@ -40,6 +40,7 @@ extension UVConnection {
         do throws(FramingError) {
             if frames == nil { try deliverWholeFrames(chunk, &offset) }
             while isDemanding, let location = try nextFrame(in: chunk, &offset) {
+                deadlines.frameReceived()
                 switch location {
                 case .chunk(let range):
                     handlers.onMessageReceived(self, chunk.extracting(range))
@@ -66,6 +67,7 @@ extension UVConnection {
         {
             let begin = offset
             offset += end
+            deadlines.frameReceived()
             onMessageReceived(
                 self,
                 chunk.extracting(begin + payload.lowerBound..<begin + payload.upperBound))

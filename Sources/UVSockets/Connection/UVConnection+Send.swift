@@ -104,6 +104,7 @@ extension UVConnection {
         do throws(UVError.Code) {
             let written = try handle.tryWrite(bytes)
             bytesOut += UInt64(written)
+            if written > 0 { deadlines.sent(at: loop.now) }
             if written < bytes.count { queueRest(bytes.extracting(written...)) }
         } catch {
             fail("send", error)
@@ -136,6 +137,7 @@ extension UVConnection {
         do throws(UVError.Code) {
             let written = try loop.cork.write(to: handle)
             bytesOut += UInt64(written)
+            if written > 0 { deadlines.sent(at: loop.now) }
             guard written < loop.cork.bytes else { return }
             enqueue { loop.cork.move(from: written, to: &$0) }
             startWriting()
@@ -169,6 +171,7 @@ extension UVConnection {
             do throws(UVError.Code) {
                 try handle.write(queue)
                 isWriting = true
+                writingBegan()
             } catch {
                 return fail("send", error)
             }
@@ -177,6 +180,7 @@ extension UVConnection {
     }
 
     private func updateWatermark() {
+        updateSoftLimit()
         let change = watermark.update(
             queuedBytes, high: options.highWatermark, low: options.lowWatermark)
         switch change {
@@ -195,6 +199,7 @@ extension UVConnection: TCPHandleOwner {
         guard !state.isClosed else { return }
         if let error { return fail("send", error) }
         dequeue(bytes)
+        if queuedBytes == 0 { deadlines.queueEmptied() }
         startWriting()
         if queuedBytes == 0 { updateWatermark() }
         settle()

@@ -24,8 +24,7 @@ public final class UVConnection: Identifiable {
     let handle: TCPHandle
     let host: any ConnectionHost
     let handlers: ConnectionHandlers
-    private let peerAddress: SocketAddress
-    private let openedAt: UInt64
+    let peerAddress: SocketAddress
 
     // Internal, not public with a private setter: the compiler then sees every access there is, and
     // needs no check of exclusivity for each message.
@@ -42,6 +41,9 @@ public final class UVConnection: Identifiable {
     var isFlushBounded = false
     private(set) var isPaused = false
     var frames: FrameReader?
+    var deadlines: ConnectionDeadlines
+    /// What the write in flight had still to write when it was looked at last.
+    var unwritten: UInt32 = 0
     var deadlineSlot: DeadlineSlot?
     /// Where the listener's table has this client; the table's to write.
     var tableIndex = 0
@@ -56,7 +58,7 @@ public final class UVConnection: Identifiable {
         self.id = id
         self.host = host
         self.handlers = handlers
-        openedAt = handle.loop.now
+        deadlines = ConnectionDeadlines(openedAt: handle.loop.now, handlers.limits)
         handle.owner = self
     }
 
@@ -69,7 +71,7 @@ public final class UVConnection: Identifiable {
     /// This end's address; nil once the connection has ended.
     public var localEndpoint: UVEndpoint? { handle.localAddress?.endpoint }
     /// How long ago the connection began.
-    public var age: Duration { .milliseconds(loop.now - openedAt) }
+    public var age: Duration { .milliseconds(loop.now - deadlines.openedAt) }
     /// How many bytes were sent that the kernel has not taken yet.
     public var bytesQueued: Int {
         queuedBytes + (loop.cork.isUsed(by: self) ? loop.cork.bytes : 0)
@@ -87,6 +89,7 @@ public final class UVConnection: Identifiable {
         queue.consume(count)
         queuedBytes = queue.bytes
         bytesOut += UInt64(count)
+        if count > 0 { deadlines.sent(at: loop.now) }
     }
 
     // MARK: - The receive cycle
@@ -97,6 +100,7 @@ public final class UVConnection: Identifiable {
             (args.userToken as? UVConnection)?.onReceiveCompleted(args)
         }
         if wantsToReceive { receive(args) } else { handle.receiveArgs = args }
+        watch()
     }
 
     /// Asks for the next bytes. Not to ask again is what holds a peer back.
@@ -108,12 +112,14 @@ public final class UVConnection: Identifiable {
     private func onReceiveCompleted(_ args: SocketEventArgs) {
         if let error = args.error { return receiveFailed(error) }
         bytesIn += UInt64(args.bytesTransferred)
+        deadlines.received(at: loop.now)
         if state.delivers {
             args.buffer.withBytes(args.bytesTransferred) { bytes in
                 receiving {
                     if handlers.coder != nil || frames != nil {
                         deliverFrames(bytes)
                     } else {
+                        deadlines.frameReceived()
                         handlers.receive(bytes, from: self)
                     }
                 }
@@ -173,7 +179,7 @@ public final class UVConnection: Identifiable {
         guard !isPaused, state.delivers else { return }
         isPaused = true
         updateReceiving()
-        loop.schedule(self, after: Self.probeInterval)
+        watch()
     }
 
     /// Receives again after ``pauseReceiving()``.
@@ -181,23 +187,7 @@ public final class UVConnection: Identifiable {
         loop.confine("UVConnection.resumeReceiving")
         guard isPaused else { return }
         isPaused = false
-        if state.reason == nil { loop.unschedule(self) }
+        watch()
         updateReceiving()
-    }
-
-    /// How often a paused connection is asked whether it still exists, because libuv does not
-    /// notice a reset while nothing is read.
-    private static let probeInterval = Duration.seconds(1)
-}
-
-extension UVConnection: DeadlineOwner {
-    func deadlinePassed() {
-        if state.reason != nil {
-            perform(state.deadlinePassed())
-        } else if handle.hasBeenReset {
-            fail("receive", .connectionReset)
-        } else if isPaused {
-            loop.schedule(self, after: Self.probeInterval)
-        }
     }
 }

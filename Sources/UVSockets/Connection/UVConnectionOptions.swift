@@ -29,6 +29,37 @@ public struct UVConnectionOptions: Sendable {
     /// 16 MiB by default.
     public var sendLimit = 16 * 1024 * 1024
 
+    /// How long the kernel may take none of the queued bytes before the connection is reset, as
+    /// ``UVEndReason/stalled``: its peer reads nothing at all. 30 seconds by default; nil waits for
+    /// as long as the ``sendLimit`` is not passed. Progress counts from when it is noticed, so that a
+    /// stall within one large write can last twice as long.
+    public var writeStallTimeout: Duration? = .seconds(30)
+
+    /// How many queued bytes may not stay queued for the ``softSendLimitTime``. 4 MiB by default.
+    public var softSendLimit = 4 * 1024 * 1024
+
+    /// How long more bytes than the ``softSendLimit`` may be queued before the connection is reset,
+    /// as ``UVEndReason/slowReceiver``; nil, the default, for as long as it takes.
+    public var softSendLimitTime: Duration?
+
+    /// How long nothing may be received before the connection is closed, as ``UVEndReason/idle``;
+    /// nil, the default, for ever. As all these times, up to 0.2 seconds late. What waits unread
+    /// because the connection is paused, or held back, has not been received.
+    public var idleTimeout: Duration?
+
+    /// Whether bytes that the kernel takes to send also keep a connection from being idle. False by
+    /// default: only the peer can show that it is there.
+    public var idleCountsSent = false
+
+    /// How long the first message may take to come whole before the connection is closed, as
+    /// ``UVEndReason/noFirstMessage``; nil, the default, for ever. It ends those who connect and send
+    /// nothing, or a byte now and then.
+    public var firstMessageTimeout: Duration?
+
+    /// How long a connection may last before it is closed, as ``UVEndReason/lifetimeOver``; nil, the
+    /// default, for ever.
+    public var maximumLifetime: Duration?
+
     /// How long ``UVConnection/close()`` waits for queued bytes to leave before it gives up and
     /// resets the connection. 30 seconds by default.
     public var flushTimeout: Duration = .seconds(30)

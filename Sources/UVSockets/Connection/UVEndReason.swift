@@ -15,6 +15,14 @@ public enum UVEndReason: Sendable, Hashable {
     case kicked
     /// More bytes were queued than the `sendLimit` allows: the peer does not read what it is sent.
     case slowReceiver
+    /// Bytes were queued, and the kernel took none of them for the `writeStallTimeout`.
+    case stalled
+    /// Nothing was received for the `idleTimeout`.
+    case idle
+    /// No message came within the `firstMessageTimeout`.
+    case noFirstMessage
+    /// The connection lasted for the `maximumLifetime`.
+    case lifetimeOver
     /// What the peer sent is not of the connection's framing, or ended within a frame.
     case framing(FramingError)
     /// The listener was stopped.
@@ -34,6 +42,10 @@ extension UVEndReason: CustomStringConvertible {
         case .reset: "reset"
         case .kicked: "kicked"
         case .slowReceiver: "too slow to receive"
+        case .stalled: "it reads nothing"
+        case .idle: "idle"
+        case .noFirstMessage: "no message came in time"
+        case .lifetimeOver: "its time was over"
         case .framing(let error): "\(error)"
         case .listenerStopped: "the listener stopped"
         case .failed(let error): "failed: \(error)"

@@ -68,6 +68,32 @@ struct SocketAddress: Hashable, Sendable {
         isIPv6 = !isMapped
     }
 
+    private init(network high: UInt64, _ low: UInt64, isIPv6: Bool) {
+        self.high = high
+        self.low = low
+        scope = 0
+        port = 0
+        self.isIPv6 = isIPv6
+    }
+
+    /// How many bits an address of this family has.
+    var width: Int { isIPv6 ? 128 : 32 }
+
+    /// Whether it is an IPv6 address that is valid on one link only (RFC 4291 §2.5.6).
+    var isLinkLocal: Bool { isIPv6 && high >> 54 == 0xfe80 >> 6 }
+
+    /// The network that the first bits of the address name: the other bits, the zone and the port
+    /// are zero.
+    func prefix(bits: Int) -> SocketAddress {
+        precondition(0...width ~= bits, "a prefix has at most as many bits as its address")
+        let all = UInt64.max
+        guard isIPv6 else {
+            return SocketAddress(network: 0, low & all << (32 - bits), isIPv6: false)
+        }
+        return SocketAddress(
+            network: high & all << (64 - min(bits, 64)), low & all << (128 - bits), isIPv6: true)
+    }
+
     /// Hands the address to a system call.
     func withSockaddr<Result>(_ body: (UnsafePointer<sockaddr>) -> Result) -> Result {
         if isIPv6 {

@@ -36,7 +36,7 @@ final class TimerHandle: Handle {
 extension Duration {
     /// At least 1, rounded up. The loop's clock counts whole milliseconds, so that a timer may still
     /// fire up to one early.
-    fileprivate var wholeMilliseconds: UInt64 {
+    var wholeMilliseconds: UInt64 {
         let (seconds, attoseconds) = components
         guard seconds >= 0, attoseconds >= 0 else { return 1 }
         let (whole, overflow) = UInt64(seconds).multipliedReportingOverflow(by: 1000)

@@ -19,20 +19,22 @@ struct AcceptGate {
 
     private(set) var clients = 0
     private(set) var limit: Int
+    private let refusesBeyond: Bool
     private var isOpen = true
-    private var isPaused = false
+    private(set) var isPaused = false
     private var failuresInARow = 0
     private var turn: UInt64?
     private var acceptedInTurn = 0
 
-    /// Opens the gate for so many clients at a time.
-    init(limit: Int) {
+    /// Opens the gate for so many clients at a time. Those beyond wait, or come in to be refused.
+    init(limit: Int, refusesBeyond: Bool = false) {
         self.limit = limit
+        self.refusesBeyond = refusesBeyond
     }
 
     /// What to do about the next client, in this turn of the loop.
     mutating func next(turn: UInt64) -> Action {
-        guard isOpen, !isPaused, clients < limit else { return .hold }
+        guard isOpen, !isPaused, clients < limit || refusesBeyond else { return .hold }
         if turn != self.turn {
             self.turn = turn
             acceptedInTurn = 0

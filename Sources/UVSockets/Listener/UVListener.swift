@@ -30,6 +30,8 @@ public final class UVListener {
 
     let handlers: ConnectionHandlers
     var gate: AcceptGate
+    var desk: AdmissionDesk
+    var beyondLimit = 0
     var clientTable = ClientTable()
     var drain: DrainProgress?
     var lookup: LookupRequest?
@@ -104,7 +106,10 @@ public final class UVListener {
         self.backlog = Int32(clamping: max(1, backlog))
         handlers = ConnectionHandlers(
             options.connection, codec, onMessageReceived: onMessageReceived)
-        gate = AcceptGate(limit: Self.connectionLimit(options.maxConnections, loop.logger))
+        gate = AcceptGate(
+            limit: Self.connectionLimit(options.maxConnections, loop.logger),
+            refusesBeyond: options.admission.whenFull != .hold)
+        desk = AdmissionDesk(options.admission)
     }
 
     // MARK: - The accept cycle
@@ -141,7 +146,7 @@ public final class UVListener {
         }
         try listen(on: socket, endpoint, args)
         let nextTurn = try IdleHandle(on: loop) { self.accept(args) }
-        let pause = try TimerHandle(on: loop) { self.listenAgain() }
+        let pause = try TimerHandle(on: loop) { self.pauseEnded(args) }
         guard let spare = socket.duplicateDescriptor() else {
             nextTurn.close()
             pause.close()
@@ -168,6 +173,10 @@ public final class UVListener {
             isAcceptWanted = false
             switch gate.next(turn: loop.turn) {
             case .accept:
+                if let wait = waitForRate {
+                    door.pause.start(after: wait)
+                    break
+                }
                 args.acceptedSocket = nil
                 let pending = door.socket.accept(args)
                 if !pending { onAcceptCompleted(args) }
@@ -186,7 +195,7 @@ public final class UVListener {
         args.acceptedSocket = nil
         gate.accepted()
         if let peer = socket.peerAddress {
-            join(socket, peer)
+            admit(socket, peer)
         } else {
             // Reset before it was accepted: it never was a client.
             socket.close()
@@ -194,7 +203,7 @@ public final class UVListener {
         accept(args)
     }
 
-    private func join(_ socket: TCPHandle, _ peer: SocketAddress) {
+    func join(_ socket: TCPHandle, _ peer: SocketAddress) {
         let client = UVConnection(socket, peer: peer, id: nextID, of: self, handlers)
         nextID += 1
         gate.joined()
@@ -210,6 +219,7 @@ extension UVListener: ConnectionHost {
     func connectionDidEnd(_ connection: UVConnection, _ reason: UVEndReason) {
         clientTable.leave(connection)
         gate.left()
+        desk.left(connection.peerAddress)
         loop.logger.trace(
             "disconnected", metadata: ["client": "\(connection.id)", "reason": "\(reason)"])
         handlers.onDisconnected?(connection, reason)

@@ -7,6 +7,9 @@ public struct UVListenerOptions: Sendable {
     /// descriptors allow is lowered, with a warning in the log.
     public var maxConnections: Int?
 
+    /// Who may become a client. By default everybody.
+    public var admission: UVAdmission
+
     /// How each client's connection behaves.
     public var connection: UVConnectionOptions
 
@@ -14,9 +17,14 @@ public struct UVListenerOptions: Sendable {
     ///
     /// - Parameters:
     ///   - maxConnections: How many clients there may be at a time; nil for as many as possible.
+    ///   - admission: Who may become a client.
     ///   - connection: How each client's connection behaves.
-    public init(maxConnections: Int? = nil, connection: UVConnectionOptions = .listener) {
+    public init(
+        maxConnections: Int? = nil, admission: UVAdmission = UVAdmission(),
+        connection: UVConnectionOptions = .listener
+    ) {
         self.maxConnections = maxConnections
+        self.admission = admission
         self.connection = connection
     }
 }

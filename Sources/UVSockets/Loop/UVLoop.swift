@@ -230,7 +230,7 @@ internal import Synchronization
     // MARK: Time
 
     /// The loop's clock, in milliseconds: the time at which this turn began.
-    var now: UInt64 { unsafe uv_now(raw) }
+    var now: UInt64 { unsafe raw.pointee.time }
 
     /// Asks the system for the time in the middle of a turn.
     func updateTime() {

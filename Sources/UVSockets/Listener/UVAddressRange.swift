@@ -1,0 +1,80 @@
+/// A range of addresses, as text `10.0.0.0/8`, `2001:db8::/32`, or one address alone (CIDR,
+/// RFC 4632 §3.1 and RFC 4291 §2.3).
+///
+/// An IPv4 address that a dual-stack socket reports as `::ffff:a.b.c.d` is an IPv4 address: IPv4
+/// ranges contain it, and IPv6 ranges, `::/0` too, do not.
+public struct UVAddressRange: Hashable, Sendable {
+    private let network: SocketAddress
+    private let bits: Int
+
+    /// Reads a range from text.
+    ///
+    /// - Parameter text: An IPv4 or IPv6 address, and behind a `/` how many of its first bits count.
+    ///   Without these all do. `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
+    /// - Throws: ``UVError`` with the code ``UVError/Code/invalidArgument`` and a reason that says
+    ///   which part is wrong. An address with bits set behind those that count is refused, because
+    ///   one of the two is a mistake.
+    public init(parsing text: String) throws(UVError) {
+        func refuse(_ reason: String) -> UVError {
+            UVError(
+                call: "read address range", subject: "'\(text)'", code: .invalidArgument,
+                reason: reason)
+        }
+        let slash = text.firstIndex(of: "/") ?? text.endIndex
+        let host = text[..<slash]
+        guard !host.isEmpty else { throw refuse("the address is missing") }
+        guard !host.contains("%") else { throw refuse("the address of a range has no zone") }
+        guard let address = SocketAddress(UVEndpoint(host: String(host), port: 0)) else {
+            throw refuse("the address is neither an IPv4 nor an IPv6 address")
+        }
+        let isMapped = !address.isIPv6 && host.contains(":")
+        let offset = isMapped ? 96 : 0
+        let allowed = offset...offset + address.width
+        guard let length = Self.number(text[slash...], among: allowed) else {
+            throw refuse(
+                "the prefix length is not a number from \(allowed.lowerBound) "
+                    + "to \(allowed.upperBound)")
+        }
+        bits = length - offset
+        network = address.prefix(bits: bits)
+        guard network == address.prefix(bits: address.width) else {
+            throw refuse("the address has bits set behind the first \(length); meant is \(self)?")
+        }
+    }
+
+    /// Reads `/` and a number; the greatest one allowed where there is neither.
+    private static func number(_ text: Substring, among allowed: ClosedRange<Int>) -> Int? {
+        guard !text.isEmpty else { return allowed.upperBound }
+        let digits = text.dropFirst()
+        guard digits.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }),
+            let number = Int(digits), allowed.contains(number)
+        else { return nil }
+        return number
+    }
+
+    func contains(_ address: SocketAddress) -> Bool {
+        address.isIPv6 == network.isIPv6 && address.prefix(bits: bits) == network
+    }
+}
+
+extension UVAddressRange: CustomStringConvertible {
+    /// The range as text that ``init(parsing:)`` reads back.
+    public var description: String {
+        let address = network.endpoint.host
+        return bits == network.width ? address : "\(address)/\(bits)"
+    }
+}
+
+extension UVAddressRange: ExpressibleByStringLiteral {
+    /// Reads a range from a literal; one that is not a range is a programmer's error and traps with
+    /// the reason.
+    ///
+    /// - Parameter value: The literal, as ``init(parsing:)`` takes it.
+    public init(stringLiteral value: String) {
+        do {
+            try self.init(parsing: value)
+        } catch {
+            fatalError("\(error)")
+        }
+    }
+}

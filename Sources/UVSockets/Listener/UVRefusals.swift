@@ -1,0 +1,15 @@
+/// How many clients a listener has refused, by the reason. Those who wait in the backlog are not
+/// refused.
+public struct UVRefusals: Sendable, Hashable {
+    /// Those whom ``UVAdmission/deny`` or ``UVAdmission/allow`` keeps out.
+    public internal(set) var denied = 0
+    /// Those beyond ``UVAdmission/perAddress``.
+    public internal(set) var perAddress = 0
+    /// Those beyond ``UVAdmission/acceptsPerSecond``.
+    public internal(set) var rate = 0
+    /// Those beyond the listener's `maxConnections`.
+    public internal(set) var full = 0
+
+    /// All of them.
+    public var total: Int { denied + perAddress + rate + full }
+}

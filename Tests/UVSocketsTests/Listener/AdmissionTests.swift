@@ -1,0 +1,256 @@
+import Foundation
+import Testing
+import UVSockets
+
+@Suite("Admission", .timeLimit(.minutes(1)))
+struct AdmissionTests {
+    private static let goodbye = Array("come back later\n".utf8)
+
+    // MARK: - allow and deny
+
+    @Test("Who is denied is sent away unheard and counted; the others come in")
+    func deny() throws {
+        try withServer(options: Self.options { $0.deny = ["127.0.0.2", "127.9.0.0/16"] }) {
+            server in
+            for (number, source) in ["127.0.0.2", "127.9.1.2"].enumerated() {
+                try Self.expectEnd(of: server.connect(from: source))
+                #expect(try Self.refusals(of: server).denied == number + 1)
+            }
+            for source in ["127.0.0.3", "127.8.1.2"] {
+                #expect(try server.connect(from: source).exchange([1]) == [1])
+            }
+            #expect(server.connected.entries == [1, 2])
+            #expect(try Self.refusals(of: server).total == 2)
+        }
+    }
+
+    @Test("Where somebody is allowed nobody else is, and who is denied as well is not")
+    func allow() throws {
+        let options = Self.options {
+            $0.allow = ["127.1.0.0/16"]
+            $0.deny = ["127.1.1.1"]
+        }
+        try withServer(options: options) { server in
+            #expect(try server.connect(from: "127.1.2.3").exchange([1]) == [1])
+            try Self.expectEnd(of: server.connect(from: "127.0.0.1"))
+            try Self.expectEnd(of: server.connect(from: "127.1.1.1"))
+            #expect(server.connected.entries == [1])
+            #expect(try Self.refusals(of: server).denied == 2)
+            #expect(try Self.refusals(of: server).total == 2)
+        }
+    }
+
+    // MARK: - perAddress
+
+    @Test("An address has so many places, and one that leaves makes its place free")
+    func perAddress() throws {
+        try withServer(options: Self.options { $0.perAddress = 2 }) { server in
+            let first = try (0..<2).map { _ in try server.connect(from: "127.0.0.2") }
+            for peer in first { #expect(try peer.exchange([1]) == [1]) }
+            try Self.expectEnd(of: server.connect(from: "127.0.0.2"))
+            #expect(try Self.refusals(of: server).perAddress == 1)
+
+            let other = try server.connect(from: "127.0.0.3")
+            #expect(try other.exchange([1]) == [1])
+
+            first[0].close()
+            #expect(try server.ended.first().id == 1)
+            let next = try server.connect(from: "127.0.0.2")
+            #expect(try next.exchange([1]) == [1])
+            try Self.expectEnd(of: server.connect(from: "127.0.0.2"))
+            #expect(try Self.refusals(of: server).perAddress == 2)
+            #expect(try Self.refusals(of: server).total == 2)
+            #expect(try first[1].exchange([2]) == [2])
+        }
+    }
+
+    @Test("The addresses of a network share its places")
+    func perNetwork() throws {
+        let options = Self.options {
+            $0.perAddress = 1
+            $0.ipv4PrefixLength = 24
+            $0.whenFull = .refuse(goodbye: Self.goodbye)
+        }
+        try withServer(options: options) { server in
+            let inside = try server.connect(from: "127.0.5.1")
+            #expect(try inside.exchange([1]) == [1])
+            try Self.expectEnd(of: server.connect(from: "127.0.5.2"), after: Self.goodbye)
+            #expect(try server.connect(from: "127.0.6.1").exchange([1]) == [1])
+            #expect(try Self.refusals(of: server).perAddress == 1)
+        }
+    }
+
+    // MARK: - acceptsPerSecond
+
+    @Test("Beyond the rate clients wait, all come in as the rate allows, and nobody is refused")
+    func holdAtRate() throws {
+        let rate = 10
+        let count = 22
+        let times = Journal<ContinuousClock.Instant>()
+        try withServer(
+            options: Self.options { $0.acceptsPerSecond = rate }, isHeld: true,
+            configure: { $0.onConnected = { _ in times.append(.now) } },
+            body: { server in
+                let peers = try (0..<count).map { _ in try server.connect() }
+                for peer in peers { try peer.send("x") }
+                server.run()
+                for peer in peers { #expect(try peer.receive(1) == [UInt8(ascii: "x")]) }
+                let entries = try times.wait(for: count)
+                for (number, time) in entries.enumerated() where number >= rate {
+                    let earliest = Duration.milliseconds((number - rate + 1) * 1000 / rate)
+                    #expect(time - entries[0] > earliest - .milliseconds(50))
+                }
+                // The first come at once.
+                #expect(entries[rate - 1] - entries[0] < .milliseconds(900))
+                #expect(server.connected.entries.count == count)
+                #expect(try Self.refusals(of: server).total == 0)
+            })
+    }
+
+    @Test("Clients that wait for the rate when the listener stops are not let in")
+    func stopAtRate() throws {
+        try withServer(options: Self.options { $0.acceptsPerSecond = 1 }) { server in
+            let inside = try server.connect()
+            #expect(try inside.exchange([1]) == [1])
+            let waiting = try (0..<3).map { _ in try server.connect() }
+            server.post { $0.stop() }
+            #expect(try inside.receiveToEnd() == [])
+            inside.close()
+            for peer in waiting { try Self.expectEnd(of: peer) }
+            #expect(server.connected.entries == [1])
+        }
+    }
+
+    @Test("Beyond the rate clients are told goodbye where they may not wait, and counted")
+    func refuseAtRate() throws {
+        let options = Self.options {
+            $0.acceptsPerSecond = 2
+            $0.whenFull = .refuse(goodbye: Self.goodbye)
+        }
+        try withServer(options: options, isHeld: true) { server in
+            let peers = try (0..<40).map { _ in try server.connect() }
+            server.run()
+            for peer in peers[2...] { try Self.expectEnd(of: peer, after: Self.goodbye) }
+            for peer in peers[..<2] { #expect(try peer.exchange([1]) == [1]) }
+            #expect(server.connected.entries == [1, 2])
+            #expect(try Self.refusals(of: server).rate == 38)
+            #expect(try Self.refusals(of: server).total == 38)
+
+            // A second later there is room again.
+            #expect(!peers[0].poll(seconds: 1.1))
+            #expect(try server.connect().exchange([1]) == [1])
+        }
+    }
+
+    // MARK: - whenFull
+
+    @Test("Beyond maxConnections clients are told goodbye until one leaves, and counted")
+    func full() throws {
+        let options = Self.options(maxConnections: 2) {
+            $0.whenFull = .refuse(goodbye: Self.goodbye)
+        }
+        try withServer(options: options) { server in
+            let inside = try (0..<2).map { _ in try server.connect() }
+            for peer in inside { #expect(try peer.exchange([1]) == [1]) }
+            for number in 1...3 {
+                try Self.expectEnd(of: server.connect(), after: Self.goodbye)
+                #expect(try Self.refusals(of: server).full == number)
+            }
+            inside[0].close()
+            #expect(try server.ended.first().id == 1)
+            let next = try server.connect()
+            #expect(try next.exchange([2]) == [2])
+            #expect(try inside[1].exchange([2]) == [2])
+            #expect(server.connected.entries == [1, 2, 3])
+            #expect(try Self.refusals(of: server).total == 3)
+        }
+    }
+
+    @Test("A goodbye also reaches a client that has sent something already")
+    func goodbyeToTalker() throws {
+        let options = Self.options(maxConnections: 1) {
+            $0.whenFull = .refuse(goodbye: Self.goodbye)
+        }
+        try withServer(options: options, isHeld: true) { server in
+            let inside = try server.connect()
+            let talker = try server.connect()
+            try talker.send("hello")
+            server.run()
+            #expect(try inside.exchange([1]) == [1])
+            #expect(try talker.receive(Self.goodbye.count) == Self.goodbye)
+            #expect(server.connected.entries == [1])
+        }
+    }
+
+    @Test("A crowd that is refused with nothing said leaves those inside alone, and the door open")
+    func crowd() throws {
+        let options = Self.options(maxConnections: 1) { $0.whenFull = .refuse(goodbye: []) }
+        try withServer(options: options) { server in
+            let inside = try server.connect()
+            #expect(try inside.exchange([1]) == [1])
+            let crowd = try (0..<100).map { _ in try server.connect() }
+            for peer in crowd { try Self.expectEnd(of: peer) }
+            #expect(try inside.exchange([1]) == [1])
+            #expect(try Self.refusals(of: server).full == 100)
+            #expect(try server.onLoop { $0.clients.count } == 1)
+        }
+    }
+
+    @Test("Refusals are counted by their reason")
+    func byReason() throws {
+        let options = Self.options(maxConnections: 3) {
+            $0.deny = ["127.0.0.9"]
+            $0.perAddress = 1
+            $0.acceptsPerSecond = 2
+            $0.whenFull = .refuse(goodbye: Self.goodbye)
+        }
+        try withServer(options: options, isHeld: true) { server in
+            let sources = [
+                "127.0.0.9", "127.0.0.1", "127.0.0.1", "127.0.0.1", "127.0.0.2", "127.0.0.3",
+                "127.0.0.4", "127.0.0.5", "127.0.0.6",
+            ]
+            let peers = try sources.map { try server.connect(from: $0) }
+            server.run()
+            for index in [0, 2, 3, 5, 6, 7, 8] {
+                try Self.expectEnd(of: peers[index], after: Self.goodbye)
+            }
+            for index in [1, 4] { #expect(try peers[index].exchange([1]) == [1]) }
+
+            #expect(!peers[1].poll(seconds: 1.1))
+            let third = try server.connect(from: "127.0.0.3")
+            #expect(try third.exchange([1]) == [1])
+            try Self.expectEnd(of: server.connect(from: "127.0.0.4"), after: Self.goodbye)
+
+            let refusals = try Self.refusals(of: server)
+            #expect(refusals.denied == 1)
+            #expect(refusals.perAddress == 2)
+            #expect(refusals.rate == 4)
+            #expect(refusals.full == 1)
+            #expect(refusals.total == 8)
+        }
+    }
+
+    // MARK: - Help
+
+    private static func options(
+        maxConnections: Int? = nil, _ change: (inout UVAdmission) -> Void
+    ) -> UVListenerOptions {
+        var options = UVListenerOptions(maxConnections: maxConnections)
+        change(&options.admission)
+        return options
+    }
+
+    private static func refusals(of server: Server) throws -> UVRefusals {
+        try server.onLoop { $0.refusals }
+    }
+
+    /// Checks that a peer gets the bytes and no more.
+    private static func expectEnd(of peer: RawPeer, after bytes: [UInt8] = []) throws {
+        #expect(try peer.receive(bytes.count) == bytes)
+        do {
+            #expect(try peer.receiveToEnd() == [])
+        } catch let error as SocketError {
+            #expect(error.number == ECONNRESET)
+        }
+    }
+}

@@ -1,0 +1,197 @@
+import Testing
+
+@testable import UVSockets
+
+@Suite("AdmissionDesk")
+struct AdmissionDeskTests {
+    @Test("By default everybody is admitted, and nobody is remembered")
+    func everybody() throws {
+        var desk = AdmissionDesk(UVAdmission())
+        let address = try Self.address("192.0.2.1")
+        for _ in 0..<1000 { #expect(desk.decide(address, now: 0) == .admit) }
+        #expect(desk.addresses == 0)
+        #expect(desk.wait(now: 0) == nil)
+        #expect(desk.refusals.total == 0)
+        for _ in 0..<1000 { desk.left(address) }
+    }
+
+    @Test(
+        "Denying wins over allowing, and whoever is not allowed is denied",
+        arguments: [
+            ("10.1.2.3", true), ("10.9.9.9", false), ("10.9.9.8", true), ("11.0.0.1", false),
+            ("::ffff:10.1.2.3", true), ("::ffff:10.9.9.9", false), ("2001:db8::1", true),
+            ("2001:db8:1::1", false), ("2001:db9::1", false),
+        ])
+    func lists(text: String, isAdmitted: Bool) throws {
+        var policy = UVAdmission()
+        policy.allow = ["10.0.0.0/8", "2001:db8::/32"]
+        policy.deny = ["10.9.9.9", "2001:db8:1::/48"]
+        var desk = AdmissionDesk(policy)
+        let decision = desk.decide(try Self.address(text), now: 0)
+        #expect(decision == (isAdmitted ? .admit : .refuse(.denied)))
+        #expect(desk.refusals.denied == (isAdmitted ? 0 : 1))
+    }
+
+    @Test("With nobody allowed by name, everybody is who is not denied")
+    func denyOnly() throws {
+        var policy = UVAdmission()
+        policy.deny = ["10.0.0.0/8"]
+        var desk = AdmissionDesk(policy)
+        #expect(desk.decide(try Self.address("10.0.0.1"), now: 0) == .refuse(.denied))
+        #expect(desk.decide(try Self.address("11.0.0.1"), now: 0) == .admit)
+    }
+
+    @Test(
+        "Two addresses share the limit where the policy takes them for one",
+        arguments: [
+            ("192.0.2.1", "192.0.2.1", 32, 64, true),
+            ("192.0.2.1", "::ffff:192.0.2.1", 32, 64, true),
+            ("192.0.2.1", "192.0.2.2", 32, 64, false),
+            ("192.0.2.1", "192.0.2.2", 24, 64, true),
+            ("192.0.2.1", "198.51.100.1", 0, 64, true),
+            ("192.0.2.1", "2001:db8::1", 0, 0, false),
+            ("2001:db8::1", "2001:db8::2", 32, 64, true),
+            ("2001:db8::1", "2001:db8:0:1::1", 32, 64, false),
+            ("2001:db8::1", "2001:db8:0:1::1", 32, 56, true),
+            ("2001:db8::1", "2001:db8::2", 32, 128, false),
+            ("fe80::1%lo", "fe80::2%lo", 32, 64, false),
+            ("fe80::1%lo", "fe80::1%lo", 32, 64, true),
+            ("febf::1", "febf::2", 32, 64, false),
+            ("fec0::1", "fec0::2", 32, 64, true),
+        ])
+    func networks(one: String, other: String, v4: Int, v6: Int, isShared: Bool) throws {
+        var policy = UVAdmission()
+        policy.perAddress = 1
+        policy.ipv4PrefixLength = v4
+        policy.ipv6PrefixLength = v6
+        var desk = AdmissionDesk(policy)
+        let (one, other) = (try Self.address(one), try Self.address(other, port: 2))
+        #expect(desk.decide(one, now: 0) == .admit)
+        #expect(desk.decide(other, now: 0) == (isShared ? .refuse(.perAddress) : .admit))
+        #expect(desk.addresses == (isShared ? 1 : 2))
+        desk.left(one)
+        if !isShared { desk.left(other) }
+        #expect(desk.addresses == 0)
+        #expect(desk.decide(other, now: 0) == .admit)
+    }
+
+    @Test("Who is refused for another reason takes no part of the rate")
+    func refusedTakesNothing() throws {
+        var policy = UVAdmission()
+        policy.perAddress = 1
+        policy.acceptsPerSecond = 2
+        policy.deny = ["10.0.0.0/8"]
+        var desk = AdmissionDesk(policy)
+        let (denied, busy) = (try Self.address("10.0.0.1"), try Self.address("192.0.2.1"))
+        #expect(desk.decide(busy, now: 0) == .admit)
+        for _ in 0..<10 {
+            #expect(desk.decide(denied, now: 0) == .refuse(.denied))
+            #expect(desk.decide(busy, now: 0) == .refuse(.perAddress))
+        }
+        #expect(desk.wait(now: 0) == nil)
+        #expect(desk.decide(try Self.address("192.0.2.2"), now: 0) == .admit)
+        #expect(desk.decide(try Self.address("192.0.2.3"), now: 0) == .refuse(.rate))
+        #expect(desk.addresses == 2)
+        #expect(desk.refusals.denied == 10 && desk.refusals.perAddress == 10)
+        #expect(desk.refusals.rate == 1 && desk.refusals.total == 21)
+    }
+
+    @Test("A burst of the rate's size comes in at once, the next when one is due, not before")
+    func rate() throws {
+        var policy = UVAdmission()
+        policy.acceptsPerSecond = 3
+        var desk = AdmissionDesk(policy)
+        let address = try Self.address("192.0.2.1")
+        for _ in 0..<3 { #expect(desk.decide(address, now: 5000) == .admit) }
+        #expect(desk.wait(now: 5000) == 334)
+        #expect(desk.decide(address, now: 5333) == .refuse(.rate))
+        #expect(desk.wait(now: 5333) == 1)
+        #expect(desk.decide(address, now: 5334) == .admit)
+        #expect(desk.wait(now: 5334) == 333)
+        #expect(desk.decide(address, now: 5666) == .refuse(.rate))
+        #expect(desk.decide(address, now: 5667) == .admit)
+        #expect(desk.decide(address, now: 5999) == .refuse(.rate))
+        #expect(desk.decide(address, now: 6000) == .admit)
+        for _ in 0..<3 { #expect(desk.decide(address, now: 60_000) == .admit) }
+        #expect(desk.decide(address, now: 60_000) == .refuse(.rate))
+    }
+
+    @Test("Any crowd is treated as a plain count and a plain bucket would", arguments: 1...8)
+    func model(seed: Int) throws {
+        var random = SplitMix64(seed: UInt64(seed))
+        var policy = UVAdmission()
+        policy.perAddress = Int.random(in: 1...3, using: &random)
+        policy.acceptsPerSecond = Int.random(in: 10...50, using: &random)
+        policy.deny = ["10.0.0.0/31"]
+        var desk = AdmissionDesk(policy)
+        let addresses = try (0..<8).map { try Self.address("10.0.0.\($0)") }
+        var model = Model(policy)
+        var now: UInt64 = 0
+        var present: [Int] = []
+        for step in 0..<8000 {
+            // A rush, then a quiet time, and again.
+            let longest: UInt64 = step / 500 % 2 == 0 ? 5 : 100
+            now += UInt64.random(in: 0...longest, using: &random)
+            if let leaver = present.indices.randomElement(using: &random),
+                Int.random(in: 0..<3, using: &random) == 0
+            {
+                let address = present.remove(at: leaver)
+                desk.left(addresses[address])
+                model.present[address] -= 1
+            } else {
+                let comer = Int.random(in: 0..<8, using: &random)
+                let decision = desk.decide(addresses[comer], now: now)
+                try #require(decision == model.decide(comer, isDenied: comer < 2, now: now))
+                if decision == .admit { present.append(comer) }
+            }
+            try #require(desk.addresses == Set(present).count)
+        }
+        for address in present { desk.left(addresses[address]) }
+        #expect(desk.addresses == 0)
+        #expect(
+            [desk.refusals.denied, desk.refusals.perAddress, desk.refusals.rate] == model.refused)
+        #expect(model.refused.allSatisfy { $0 > 0 })
+    }
+
+    /// Tokens in thousandths.
+    private struct Model {
+        let perAddress: Int
+        let rate: Int
+        var present = [Int](repeating: 0, count: 8)
+        var refused = [0, 0, 0]
+        var tokens: Int
+        var last: UInt64 = 0
+
+        init(_ policy: UVAdmission) {
+            perAddress = policy.perAddress ?? .max
+            rate = policy.acceptsPerSecond ?? 0
+            tokens = rate * 1000
+        }
+
+        mutating func decide(
+            _ address: Int, isDenied: Bool, now: UInt64
+        ) -> AdmissionDesk.Decision {
+            tokens = min(rate * 1000, tokens + Int(now - last) * rate)
+            last = now
+            if isDenied {
+                refused[0] += 1
+                return .refuse(.denied)
+            }
+            if present[address] >= perAddress {
+                refused[1] += 1
+                return .refuse(.perAddress)
+            }
+            if tokens < 1000 {
+                refused[2] += 1
+                return .refuse(.rate)
+            }
+            tokens -= 1000
+            present[address] += 1
+            return .admit
+        }
+    }
+
+    private static func address(_ host: String, port: UInt16 = 1) throws -> SocketAddress {
+        try #require(SocketAddress(UVEndpoint(host: host, port: port)))
+    }
+}
