@@ -11,6 +11,7 @@ final class ConnectionHandlers {
     /// The deadlines of a connection that has bytes queued, and of one that has none.
     let limits: DeadlineLimits
     let quietLimits: DeadlineLimits
+    let hasQuietLimits: Bool
     let onMessageReceived: (UVConnection, Span<UInt8>) -> Void
     var onConnected: ((UVConnection) -> Void)?
     var onDisconnected: ((UVConnection, UVEndReason) -> Void)?
@@ -30,6 +31,7 @@ final class ConnectionHandlers {
         quietLimits = DeadlineLimits(
             idle: options.idleTimeout, idleCountsSent: options.idleCountsSent,
             firstFrame: options.firstMessageTimeout, lifetime: options.maximumLifetime)
+        hasQuietLimits = !quietLimits.areNone
         self.onMessageReceived = onMessageReceived
     }
 

@@ -11,6 +11,8 @@ extension UVConnection: DeadlineOwner {
     /// deadline off is noticed when that has passed.
     func watch() {
         guard state.reason == nil, !state.isClosed else { return }
+        // The common case: nothing can be due, and nothing is scheduled.
+        if !handlers.hasQuietLimits, !isPaused, !isWriting, deadlineSlot == nil { return }
         let now = loop.now
         var at = deadlines.next(now: now, limits)
         if isPaused { at = min(at ?? .max, now + Self.probeInterval) }

@@ -27,6 +27,7 @@ struct AdmissionDesk {
     }
 
     let policy: UVAdmission
+    private let admitsEverybody: Bool
     private(set) var refusals = Refusals()
     private var rate: RateLimit
     private var present: [SocketAddress: Int] = [:]
@@ -37,12 +38,16 @@ struct AdmissionDesk {
             0...32 ~= policy.ipv4PrefixLength && 0...128 ~= policy.ipv6PrefixLength,
             "UVAdmission's prefix lengths are 0 to 32 for IPv4 and 0 to 128 for IPv6")
         self.policy = policy
+        admitsEverybody =
+            policy.perAddress == nil && policy.acceptsPerSecond == nil && policy.allow.isEmpty
+            && policy.deny.isEmpty
         rate = RateLimit(perSecond: policy.acceptsPerSecond)
     }
 
     /// Whether a client from this address may come in now. One that may is present until it has
     /// ``left(_:)``; one that may not takes no part of the rate.
     mutating func decide(_ address: SocketAddress, now: UInt64) -> Decision {
+        if admitsEverybody { return .admit }
         if isDenied(address) {
             refusals.denied += 1
             return .refuse(.denied)
