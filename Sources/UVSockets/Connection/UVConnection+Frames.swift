@@ -14,6 +14,11 @@ extension UVConnection {
             reader.isCodecOwn = true
             reader.assembler.codecChanged()
             frames = reader
+            // What is kept may hold whole messages now.
+            if reader.assembler.isMidFrame {
+                reader.hasBacklog = true
+                updateReceiving()
+            }
         }
     }
 

@@ -61,7 +61,7 @@ extension UVConnection {
 
     private func sendFrame(_ payload: Span<UInt8>, between ends: FrameEnds) {
         if queuedBytes == 0, loop.cork.isUsed(by: self) {
-            if loop.cork.append(payload, between: ends) { return }
+            if loop.corkFrame(payload, between: ends) { return }
             flushCork()
             if queuedBytes == 0, loop.corkFrame(payload, between: ends) { return }
         }

@@ -146,6 +146,21 @@ struct FramedConnectionTests {
         }
     }
 
+    @Test("Changed from elsewhere, the framing also holds for bytes that wait for their end")
+    func changedOutside() throws {
+        let heard = Journal<String>()
+        let hear: MessageHandler = { heard.append(String(decoding: $1)) }
+        try withServer(framing: .lines, onMessage: hear) { server in
+            let peer = try server.connect()
+            try peer.send("one\n3:two,3:thr")
+            try heard.wait(for: 1)
+            try server.onLoop { $0.client(1)?.framing = NetstringCodec() }
+            #expect(try heard.wait(for: 2) == ["one", "two"])
+            try server.onLoop { $0.client(1)?.framing = nil }
+            #expect(try heard.wait(for: 3) == ["one", "two", "3:thr"])
+        }
+    }
+
     @Test("A client of its own framing gets a broadcast framed in its own way")
     func ownFraming() throws {
         try withServer(
