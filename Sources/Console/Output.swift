@@ -82,6 +82,29 @@ public final class Output: Sendable {
         write(Array((line + "\n").utf8))
     }
 
+    /// Writes a line at once where that cannot block, and soon where it could: for the first line of
+    /// a program that may have nothing more to say. It then needs no thread, and a process that has
+    /// never had a second one has cheaper system calls.
+    ///
+    /// - Parameter line: The line, without its end.
+    public func announce(_ line: String) {
+        let bytes = Array((line + "\n").utf8)
+        let written = state.withLock { state in
+            state.isBusy || state.failure != nil ? 0 : writeWithoutBlocking(bytes)
+        }
+        if written < bytes.count { write(Array(bytes[written...])) }
+    }
+
+    /// Writes what a descriptor that is ready takes: all, where that is not more than a pipe takes
+    /// as a whole.
+    private func writeWithoutBlocking(_ bytes: [UInt8]) -> Int {
+        var request = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        guard bytes.count <= Int(PIPE_BUF), unsafe poll(&request, 1, 0) == 1,
+            request.revents == Int16(POLLOUT)
+        else { return 0 }
+        return max(0, unsafe Glibc.write(descriptor, bytes, bytes.count))
+    }
+
     /// Waits until everything is written, or could not be.
     ///
     /// - Parameter limit: How long to wait at most; nil for as long as it takes.

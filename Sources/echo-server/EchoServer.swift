@@ -47,7 +47,7 @@ final class EchoServer {
     /// Serves until it is told to stop.
     func run() throws {
         listener.onListening = { [output] listener in
-            listener.localEndpoint.map { output.write(line: "listening on \($0)") }
+            listener.localEndpoint.map { output.announce("listening on \($0)") }
         }
         listener.onFailed = { [self] _, error in
             failure = error

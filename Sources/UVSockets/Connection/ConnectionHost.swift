@@ -39,8 +39,8 @@ final class ConnectionHandlers {
         onMessageReceived(connection, message)
     }
 
-    /// What frames a message; nil where nothing does.
-    func ends(of message: Span<UInt8>) throws(FramingError) -> FrameEnds? {
-        try coder?.ends(of: message)
+    /// What frames a message.
+    func ends(of message: Span<UInt8>) throws(FramingError) -> FrameEnds {
+        try coder?.ends(of: message) ?? FrameEnds()
     }
 }

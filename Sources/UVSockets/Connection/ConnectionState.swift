@@ -23,61 +23,67 @@ struct ConnectionState {
         case reset
     }
 
-    private enum Sending {
-        case open, finishing, finished
+    /// What has happened; none of it is ever undone. A set, because each message asks.
+    private struct Facts: OptionSet {
+        let rawValue: UInt8
+
+        /// No more bytes are to be sent.
+        static let finishing = Facts(rawValue: 1)
+        /// The peer was told so.
+        static let finished = Facts(rawValue: 2)
+        static let peerFinished = Facts(rawValue: 4)
+        /// There is a reason why the connection ends.
+        static let ending = Facts(rawValue: 8)
+        static let closed = Facts(rawValue: 16)
     }
 
-    private var sending = Sending.open
-    private var hasPeerFinished = false
+    private var facts: Facts = []
     /// Why the connection ends; nil while it does not.
-    private(set) var reason: UVEndReason?
-    /// Whether the socket is closed, or being closed.
-    private(set) var isClosed = false
+    private(set) var reason: UVEndReason? {
+        didSet { if reason != nil { facts.insert(.ending) } }
+    }
 
+    /// Whether the socket is closed, or being closed.
+    var isClosed: Bool { facts.contains(.closed) }
     /// Whether bytes can be sent.
-    var acceptsBytes: Bool { sending == .open && !isClosed }
+    var acceptsBytes: Bool { facts.isDisjoint(with: [.finishing, .closed]) }
     /// Whether bytes that come are for the handler.
-    var delivers: Bool { reason == nil && !hasPeerFinished && !isClosed }
+    var delivers: Bool { facts.isDisjoint(with: [.ending, .peerFinished, .closed]) }
     /// Whether bytes that come are thrown away.
-    var discards: Bool { reason != nil && !hasPeerFinished && !isClosed }
+    var discards: Bool { facts.intersection([.ending, .peerFinished, .closed]) == .ending }
     /// Whether an empty queue means that sending has finished.
-    var isFinishing: Bool { sending == .finishing && !isClosed }
+    var isFinishing: Bool { facts.intersection([.finishing, .finished, .closed]) == .finishing }
 
     /// The peer finished sending.
     mutating func peerFinished(allowsHalfOpen: Bool) -> Action {
-        guard !isClosed, !hasPeerFinished else { return .none }
-        hasPeerFinished = true
-        if sending == .finished { return end(.peerClosed, by: .close) }
+        guard facts.isDisjoint(with: [.closed, .peerFinished]) else { return .none }
+        facts.insert(.peerFinished)
+        if facts.contains(.finished) { return end(.peerClosed, by: .close) }
         if !allowsHalfOpen {
             reason = reason ?? .peerClosed
-            sending = .finishing
+            finish()
         }
         return .none
     }
 
     /// No more bytes will be sent; those that are queued will.
     mutating func finish() {
-        if sending == .open { sending = .finishing }
+        facts.insert(.finishing)
     }
 
     /// The connection is to end once its queued bytes have left.
     mutating func close(_ why: UVEndReason) -> Action {
         guard !isClosed, reason == nil else { return .none }
         reason = why
-        switch sending {
-        case .open, .finishing:
-            sending = .finishing
-            return .none
-        case .finished:
-            return .linger
-        }
+        finish()
+        return facts.contains(.finished) ? .linger : .none
     }
 
     /// No byte is queued.
     mutating func drained() -> Action {
         guard isFinishing else { return .none }
-        sending = .finished
-        if hasPeerFinished { return end(.peerClosed, by: .close) }
+        facts.insert(.finished)
+        if facts.contains(.peerFinished) { return end(.peerClosed, by: .close) }
         return reason == nil ? .finishSending : .linger
     }
 
@@ -94,12 +100,12 @@ struct ConnectionState {
     /// Flushing, or lingering, took as long as it may.
     mutating func deadlinePassed() -> Action {
         guard let reason else { return .none }
-        return end(reason, by: sending == .finished ? .close : .reset)
+        return end(reason, by: facts.contains(.finished) ? .close : .reset)
     }
 
     private mutating func end(_ why: UVEndReason, by action: Action) -> Action {
         guard !isClosed else { return .none }
-        isClosed = true
+        facts.insert(.closed)
         reason = reason ?? why
         return action
     }

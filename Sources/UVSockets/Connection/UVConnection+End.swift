@@ -69,6 +69,7 @@ extension UVConnection {
         }
     }
 
+    /// The socket is closed, and its handle calls no more.
     func handleDidClose() {
         loop.unschedule(self)
         host.connectionDidEnd(self, state.reason ?? .closed)

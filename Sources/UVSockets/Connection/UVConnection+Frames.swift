@@ -27,10 +27,17 @@ extension UVConnection {
         return frames.coder
     }
 
-    /// What frames a message; nil where nothing does.
-    func ends(of message: Span<UInt8>) throws(FramingError) -> FrameEnds? {
+    /// Whether anything frames its messages.
+    @inline(__always)
+    var isFramed: Bool {
+        guard let frames else { return handlers.coder != nil }
+        return frames.coder != nil
+    }
+
+    /// What frames a message.
+    func ends(of message: Span<UInt8>) throws(FramingError) -> FrameEnds {
         guard let frames else { return try handlers.ends(of: message) }
-        return try frames.coder?.ends(of: message)
+        return try frames.coder?.ends(of: message) ?? FrameEnds()
     }
 
     /// Whether its framing is another than its agent's.

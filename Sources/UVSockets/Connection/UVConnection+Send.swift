@@ -13,12 +13,12 @@ extension UVConnection {
     @discardableResult
     public func send(_ message: Span<UInt8>) -> UVSendResult {
         guard canSend("UVConnection.send") else { return .closed }
+        guard isFramed else {
+            sendBytes(message)
+            return sendResult
+        }
         do throws(FramingError) {
-            if let ends = try ends(of: message) {
-                sendFrame(message, between: ends)
-            } else {
-                sendBytes(message)
-            }
+            sendFrame(message, between: try ends(of: message))
         } catch {
             return .refused(error)
         }
@@ -43,14 +43,16 @@ extension UVConnection {
         send(text.utf8.span)
     }
 
+    @inline(__always)
     private var sendResult: UVSendResult {
         guard state.acceptsBytes else { return .closed }
         return watermark.isAbove ? .full : .taken
     }
 
+    @inline(__always)
     private func sendBytes(_ bytes: Span<UInt8>) {
         if queuedBytes == 0, loop.cork.isUsed(by: self) {
-            sendCorked(bytes)
+            if !loop.corkBytes(bytes) { sendBeyondCork(bytes) }
         } else if queuedBytes == 0, bytes.count >= Self.directSize {
             sendNow(bytes)
         } else {
@@ -81,6 +83,7 @@ extension UVConnection {
         return true
     }
 
+    @inline(__always)
     private func canSend(_ call: StaticString) -> Bool {
         loop.confine(call)
         guard state.acceptsBytes else { return false }
@@ -91,11 +94,11 @@ extension UVConnection {
         return true
     }
 
-    private func sendCorked(_ bytes: Span<UInt8>) {
-        if loop.cork.append(bytes) { return }
+    /// The cork had no room for the bytes: what is in it goes first.
+    private func sendBeyondCork(_ bytes: Span<UInt8>) {
         flushCork()
         guard queuedBytes == 0, state.acceptsBytes else { return queueRest(bytes) }
-        guard bytes.count < Self.directSize, loop.cork.append(bytes)
+        guard bytes.count < Self.directSize, loop.corkBytes(bytes)
         else { return sendNow(bytes) }
     }
 
@@ -130,20 +133,27 @@ extension UVConnection {
     }
 
     /// Writes what this connection has corked; the kernel's rest is queued.
+    @inline(__always)
     func flushCork() {
-        guard loop.cork.isUsed(by: self), loop.cork.bytes > 0 else { return }
-        guard !state.isClosed else { return loop.cork.clear() }
+        if loop.cork.isUsed(by: self), loop.cork.bytes > 0 { writeCork() }
+    }
+
+    private func writeCork() {
         defer { loop.cork.clear() }
+        guard !state.isClosed else { return }
         do throws(UVError.Code) {
-            let written = try loop.cork.write(to: handle)
+            let written = try loop.writeCork(to: handle)
             bytesOut += UInt64(written)
             if written > 0 { deadlines.sent(at: loop.now) }
-            guard written < loop.cork.bytes else { return }
-            enqueue { loop.cork.move(from: written, to: &$0) }
-            startWriting()
+            if written < loop.cork.bytes { queueCork(from: written) }
         } catch {
             fail("send", error)
         }
+    }
+
+    private func queueCork(from written: Int) {
+        enqueue { loop.cork.move(from: written, to: &$0) }
+        startWriting()
     }
 
     /// Writes what is queued, as far as the kernel takes it.
@@ -193,7 +203,8 @@ extension UVConnection {
     }
 }
 
-extension UVConnection: TCPHandleOwner {
+extension UVConnection {
+    /// The write that was in flight ended; `error` is nil when all of its bytes left.
     func writeCompleted(bytes: Int, error: UVError.Code?) {
         isWriting = false
         guard !state.isClosed else { return }

@@ -1,21 +1,33 @@
 internal import CLibuv
 
-/// Counts the turns of the loop, each just after its events: what runs between two counts is one turn.
+/// Tells the turns of the loop apart. It counts, just after a turn's events, only those in which it
+/// was asked: the others cost nothing.
 final class CheckHandle: Handle {
-    private(set) var turns: UInt64 = 0
+    private var turns: UInt64 = 0
+    private var isCounting = false
 
-    /// Starts counting; does not keep the loop running.
+    /// Makes it; it does not keep the loop running.
     init(on loop: UVLoop) throws(UVError) {
         try unsafe super.init(UV_CHECK, on: loop, call: "make check") { memory in
             unsafe uv_check_init(loop.raw, memory.assumingMemoryBound(to: uv_check_t.self))
         }
-        _ = unsafe uv_check_start(raw()) { unsafe CheckHandle.with($0) { $0.turned() } }
         keepsLoopRunning = false
     }
 
     override var name: String { "check" }
 
+    /// The present turn's number: another one than in any turn before.
+    var turn: UInt64 {
+        if !isCounting, !isClosing {
+            isCounting = true
+            _ = unsafe uv_check_start(raw()) { unsafe CheckHandle.from($0).turned() }
+        }
+        return turns
+    }
+
     private func turned() {
         turns &+= 1
+        isCounting = false
+        _ = unsafe uv_check_stop(raw())
     }
 }

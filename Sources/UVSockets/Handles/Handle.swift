@@ -64,14 +64,14 @@ internal import CLibuv
     /// Calls with the object behind a pointer that libuv passed to a callback. The handle retains
     /// itself while it is open, so that this need not: for the callbacks of every message.
     @inline(__always)
-    static func with<Raw>(
-        _ pointer: UnsafeMutablePointer<Raw>?, _ body: (Self) -> Void
+    static func with<Raw, Object: Handle>(
+        _ pointer: UnsafeMutablePointer<Raw>?, as type: Object.Type, _ body: (Object) -> Void
     ) {
         guard let pointer = unsafe pointer,
             let data = unsafe UnsafeMutableRawPointer(pointer)
                 .assumingMemoryBound(to: uv_handle_t.self).pointee.data
         else { return }
-        unsafe Unmanaged<Self>.fromOpaque(data)._withUnsafeGuaranteedRef { body($0) }
+        unsafe Unmanaged<Object>.fromOpaque(data)._withUnsafeGuaranteedRef { body($0) }
     }
 
     /// The object behind a pointer that libuv passed to a callback.

@@ -1,5 +1,8 @@
-/// The reusable shuttle of one asynchronous cycle: it carries the request's parameters there and
-/// its result back. Made once when a cycle starts, reused for every turn of it.
+/// The reusable shuttle of an asynchronous cycle: it carries the request's parameters there and its
+/// result back. Made once when a cycle starts, reused for every turn of it.
+///
+/// The receive cycles of a loop share one, as they share its buffer, because only one of them is
+/// answered at a time: a connection that waits owns neither. Whose answer it is, the handle knows.
 final class SocketEventArgs {
     /// What ``completed`` needs to find its way: the object whose cycle this is.
     var userToken: AnyObject?
@@ -17,7 +20,7 @@ final class SocketEventArgs {
     /// Makes a cycle's shuttle. Where `completed` captures nothing and asks `userToken` instead,
     /// it costs no allocation.
     init(
-        userToken: AnyObject, buffer: ReceiveBuffer, completed: @escaping (SocketEventArgs) -> Void
+        userToken: AnyObject?, buffer: ReceiveBuffer, completed: @escaping (SocketEventArgs) -> Void
     ) {
         self.userToken = userToken
         self.buffer = buffer

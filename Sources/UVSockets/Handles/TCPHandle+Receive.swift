@@ -1,22 +1,27 @@
 internal import CLibuv
 
 extension TCPHandle {
-    /// Asks for the next bytes, which come in `args.buffer`.
+    /// Asks for the next bytes, which come in the buffer of the loop's shuttle for receiving: the
+    /// connection's `onReceiveCompleted` gets it.
     ///
-    /// Asked again within `completed`, nothing is done: the socket is left being read. Only where
-    /// the demand was not renewed is reading stopped, because to stop and start it costs two
-    /// system calls.
+    /// Asked again from there, nothing is done: the socket is left being read. Only where the demand
+    /// was not renewed is reading stopped, because to stop and start it costs two system calls.
     ///
     /// - Returns: Whether the answer is pending; it is, always, unless reading cannot start, and
     ///   then `args.error` says why.
+    @inline(__always)
     func receive(_ args: SocketEventArgs) -> Bool {
         isReceiveDemanded = true
-        guard !isReading else { return true }
-        receiveArgs = args
+        return isReading || startReading(args)
+    }
+
+    private func startReading(_ args: SocketEventArgs) -> Bool {
         let status = unsafe uv_read_start(
             stream,
             { unsafe ReceiveBuffer.lend(of: $0, to: $2) },
-            { handle, count, _ in unsafe TCPHandle.with(handle) { $0.received(count) } })
+            { handle, count, _ in
+                unsafe TCPHandle.with(handle, as: TCPHandle.self) { $0.received(count) }
+            })
         guard status == 0 else {
             args.error = .init(rawValue: status)
             return false
@@ -33,14 +38,13 @@ extension TCPHandle {
         _ = unsafe uv_read_stop(stream)
     }
 
+    @inline(__always)
     private func received(_ count: Int) {
         // 0 is EAGAIN: the readiness was a false alarm.
-        guard count != 0, let args = receiveArgs else { return }
-        args.bytesTransferred = max(0, count)
-        args.error = count < 0 ? .init(rawValue: Int32(count)) : nil
+        guard count != 0 else { return }
         isReceiveDemanded = false
         isDelivering = true
-        loop.callback { args.completed(args) }
+        loop.received(count, by: self)
         isDelivering = false
         if !isReceiveDemanded { stopReceiving() }
     }

@@ -6,33 +6,26 @@ internal import CLibuv
     internal import Darwin
 #endif
 
-/// What a TCP handle tells whoever uses it.
-protocol TCPHandleOwner: AnyObject {
-    /// The write that was in flight ended; `error` is nil when all of its bytes left.
-    func writeCompleted(bytes: Int, error: UVError.Code?)
-    /// The handle is closed and calls no more.
-    func handleDidClose()
-}
-
 /// One TCP socket: it listens, or it is one end of a connection.
 ///
 /// The three operations with a ``SocketEventArgs``, `accept`, `receive` and `connect`, answer
-/// whether they are *pending*. Pending ones call `completed` later; one that is not pending is
-/// complete already, does not call, and leaves that to its caller.
-final class TCPHandle: Handle {
-    /// Retained until the handle is closed, so that a connection nobody holds lives on.
-    var owner: (any TCPHandleOwner)?
-
-    // Listening: whether a request waits for a connection, or a connection waits for a request.
-    var acceptArgs: SocketEventArgs?
-    var isAcceptPending = false
-    var hasWaitingConnection = false
-
-    // Receiving: demand is renewed, or not, in each callback.
-    var receiveArgs: SocketEventArgs?
+/// whether they are *pending*. Pending ones call back later; one that is not pending is complete
+/// already, does not call, and leaves that to its caller.
+@safe final class TCPHandle: Handle {
+    // Receiving: demand is renewed, or not, in each callback. What each message touches stands
+    // together, in a cache line.
     var isReading = false
     var isDelivering = false
     var isReceiveDemanded = false
+
+    // Listening: whether a request waits for a connection, or a connection waits for a request.
+    var isAcceptPending = false
+    var hasWaitingConnection = false
+
+    /// The connection whose socket this is, retained until the handle is closed: one that nobody
+    /// holds lives on. Unmanaged, so that a call for each message need not retain it again.
+    private var connection: Unmanaged<UVConnection>?
+    var acceptArgs: SocketEventArgs?
 
     /// Makes a handle without a socket.
     ///
@@ -65,11 +58,21 @@ final class TCPHandle: Handle {
         return unsafe uv_fileno(base, &descriptor) == 0 ? descriptor : nil
     }
 
+    /// Gives the socket to a connection, once.
+    func attach(to connection: UVConnection) {
+        unsafe self.connection = .passRetained(connection)
+    }
+
+    @inline(__always)
+    func withConnection(_ body: (UVConnection) -> Void) {
+        unsafe connection?._withUnsafeGuaranteedRef { body($0) }
+    }
+
     override func didClose() {
-        owner?.handleDidClose()
-        owner = nil
+        withConnection { $0.handleDidClose() }
+        unsafe connection?.release()
+        unsafe connection = nil
         acceptArgs = nil
-        receiveArgs = nil
     }
 
     /// Closes the socket so that the peer gets a reset, and what is unsent is dropped.

@@ -36,7 +36,9 @@ internal import CLibuv
         let request = unsafe Unmanaged<WriteRequest>.fromOpaque(data).takeRetainedValue()
         let error = status < 0 ? UVError.Code(rawValue: status) : nil
         request.handle.loop.callback {
-            request.handle.owner?.writeCompleted(bytes: request.bytes, error: error)
+            request.handle.withConnection {
+                $0.writeCompleted(bytes: request.bytes, error: error)
+            }
         }
     }
 }

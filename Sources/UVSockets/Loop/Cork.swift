@@ -82,6 +82,7 @@ internal import CLibuv
     }
 
     /// Refers to bytes that stay where they are until the callback ends.
+    @inline(__always)
     private func take(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard unsafe extendLast(by: bytes) || add(bytes) else { return false }
         self.bytes += bytes.count
@@ -96,6 +97,7 @@ internal import CLibuv
         return true
     }
 
+    @inline(__always)
     private func add(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard unsafe count < buffers.count else { return false }
         unsafe buffers[count] = uv_buf_t(bytes)
@@ -106,6 +108,7 @@ internal import CLibuv
     /// Writes what is gathered as far as the kernel takes it.
     ///
     /// - Returns: How many bytes that was, from 0.
+    @inline(__always)
     func write(to handle: TCPHandle) throws(UVError.Code) -> Int {
         try unsafe handle.tryWrite(buffers, count)
     }

@@ -31,6 +31,7 @@ internal import CLibuv
     }
 
     /// Whether the bytes lie in this buffer, and so stay where they are until the next read.
+    @inline(__always)
     func contains(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard let first = bytes.baseAddress, let start = unsafe storage.baseAddress else {
             return false

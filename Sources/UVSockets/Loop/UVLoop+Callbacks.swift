@@ -9,8 +9,26 @@ extension UVLoop {
         callbackDepth -= 1
     }
 
+    /// A read of the handle ended: a number of bytes, or a negative error.
+    @inline(__always)
+    func received(_ count: Int, by handle: TCPHandle) {
+        receiveArgs.bytesTransferred = max(0, count)
+        receiveArgs.error = count < 0 ? .init(rawValue: Int32(count)) : nil
+        callback { handle.withConnection { $0.onReceiveCompleted(receiveArgs) } }
+    }
+
     /// Whether what is sent now can wait for the end of a callback.
     var isInCallback: Bool { callbackDepth > 0 }
+
+    // The cork is asked by way of the loop: what it holds itself it need not retain for the call.
+
+    func corkBytes(_ bytes: Span<UInt8>) -> Bool {
+        cork.append(bytes)
+    }
+
+    func writeCork(to handle: TCPHandle) throws(UVError.Code) -> Int {
+        try cork.write(to: handle)
+    }
 
     func corkFrame(_ payload: Span<UInt8>, between ends: FrameEnds) -> Bool {
         cork.append(payload, between: ends)

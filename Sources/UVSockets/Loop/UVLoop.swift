@@ -34,14 +34,16 @@ internal import Synchronization
 
     let raw: UnsafeMutablePointer<uv_loop_t>
     let receiveBuffer: ReceiveBuffer
+    /// What all receive cycles share: only one of them is answered at a time.
+    let receiveArgs: SocketEventArgs
     let cork: Cork
     /// libuv's spare descriptor, kept here between inits of sockets; -1 before the first.
     var spareDescriptor: Int32 = -1
     /// What keeps ``close()`` from closing.
     var openHandles = 0
     var openLookups = 0
-    /// How many turns the loop has ended.
-    var turn: UInt64 { turnCounter?.turns ?? 0 }
+    /// The present turn's number.
+    var turn: UInt64 { turnCounter?.turn ?? 0 }
     var mailboxes: [Int: AnyObject] = [:]
     var nextMailbox = 0
 
@@ -73,6 +75,9 @@ internal import Synchronization
         self.logger = logger
         inbox = Inbox(limit: submissionLimit)
         receiveBuffer = ReceiveBuffer()
+        receiveArgs = SocketEventArgs(userToken: nil, buffer: receiveBuffer) { _ in
+            preconditionFailure("a receive is complete at the handle's owner")
+        }
         cork = Cork(receiveBuffer)
         unsafe raw = .allocate(capacity: 1)
         let status = unsafe uv_loop_init(raw)
