@@ -39,8 +39,15 @@ final class ConnectionHandlers {
         onMessageReceived(connection, message)
     }
 
-    /// What frames a message.
-    func ends(of message: Span<UInt8>) throws(FramingError) -> FrameEnds {
-        try coder?.ends(of: message) ?? FrameEnds()
+    // What these hold themselves they need not retain for the call.
+
+    func deliver(
+        _ chunk: Span<UInt8>, _ offset: inout Int, to connection: UVConnection
+    ) throws(FramingError) {
+        try coder?.deliver(chunk, &offset, to: connection)
+    }
+
+    func send(_ message: Span<UInt8>, on connection: UVConnection) throws(FramingError) {
+        try coder?.send(message, on: connection)
     }
 }

@@ -34,12 +34,6 @@ extension UVConnection {
         return frames.coder != nil
     }
 
-    /// What frames a message.
-    func ends(of message: Span<UInt8>) throws(FramingError) -> FrameEnds {
-        guard let frames else { return try handlers.ends(of: message) }
-        return try frames.coder?.ends(of: message) ?? FrameEnds()
-    }
-
     /// Whether its framing is another than its agent's.
     var hasOwnFraming: Bool { frames?.isCodecOwn == true }
 
@@ -50,39 +44,20 @@ extension UVConnection {
     func deliverFrames(_ chunk: Span<UInt8>) {
         var offset = 0
         do throws(FramingError) {
-            if frames == nil { try deliverWholeFrames(chunk, &offset) }
+            // The common case: nothing is kept, and the codec is the agent's.
+            if frames == nil { try handlers.deliver(chunk, &offset, to: self) }
             while isDemanding, let location = try nextFrame(in: chunk, &offset) {
-                deadlines.frameReceived()
                 switch location {
                 case .chunk(let range):
-                    handlers.onMessageReceived(self, chunk.extracting(range))
+                    messageReceived(chunk.extracting(range))
                 case .kept(let range):
                     guard let kept = frames?.assembler.kept else { return }
-                    handlers.onMessageReceived(self, kept.span.extracting(range))
+                    messageReceived(kept.span.extracting(range))
                 }
             }
             keep(chunk.extracting(offset...))
         } catch {
             close(.framing(error))
-        }
-    }
-
-    /// The common case: nothing is kept, and the codec is the agent's.
-    private func deliverWholeFrames(
-        _ chunk: Span<UInt8>, _ offset: inout Int
-    ) throws(FramingError) {
-        guard let coder = handlers.coder else { return }
-        let onMessageReceived = handlers.onMessageReceived
-        while frames == nil, isDemanding, offset < chunk.count,
-            case .frame(let payload, let end) = try coder.firstFrame(
-                in: chunk.extracting(offset...), scanned: 0)
-        {
-            let begin = offset
-            offset += end
-            deadlines.frameReceived()
-            onMessageReceived(
-                self,
-                chunk.extracting(begin + payload.lowerBound..<begin + payload.upperBound))
         }
     }
 

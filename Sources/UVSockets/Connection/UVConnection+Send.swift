@@ -18,7 +18,11 @@ extension UVConnection {
             return sendResult
         }
         do throws(FramingError) {
-            sendFrame(message, between: try ends(of: message))
+            if let frames {
+                try frames.coder?.send(message, on: self)
+            } else {
+                try handlers.send(message, on: self)
+            }
         } catch {
             return .refused(error)
         }
@@ -61,9 +65,16 @@ extension UVConnection {
         }
     }
 
-    private func sendFrame(_ payload: Span<UInt8>, between ends: FrameEnds) {
+    @inline(__always)
+    func sendFrame(_ payload: Span<UInt8>, between ends: FrameEnds) {
+        if queuedBytes == 0, loop.cork.isUsed(by: self), loop.corkFrame(payload, between: ends) {
+            return
+        }
+        sendBeyondCork(payload, between: ends)
+    }
+
+    private func sendBeyondCork(_ payload: Span<UInt8>, between ends: FrameEnds) {
         if queuedBytes == 0, loop.cork.isUsed(by: self) {
-            if loop.corkFrame(payload, between: ends) { return }
             flushCork()
             if queuedBytes == 0, loop.corkFrame(payload, between: ends) { return }
         }

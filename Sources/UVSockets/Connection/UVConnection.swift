@@ -118,13 +118,18 @@ public final class UVConnection: Identifiable {
                     if frames != nil || handlers.coder != nil {
                         deliverFrames(bytes)
                     } else {
-                        deadlines.frameReceived()
-                        handlers.receive(bytes, from: self)
+                        messageReceived(bytes)
                     }
                 }
             }
         }
         if wantsToReceive { receive(args) }
+    }
+
+    @inline(__always)
+    func messageReceived(_ message: Span<UInt8>) {
+        deadlines.frameReceived()
+        handlers.receive(message, from: self)
     }
 
     /// Calls the handler; what it sends back leaves together when it is done.

@@ -46,6 +46,7 @@ extension FrameCodec {
         return maximumLength
     }
 
+    @inline(__always)
     func checkIsSendable(_ payload: Span<UInt8>) throws(FramingError) {
         guard payload.count <= maximumLength else {
             throw .unsendable("\(payload.count) bytes are more than the limit of \(maximumLength)")

@@ -10,7 +10,8 @@ public struct FrameEnds: Equatable, Sendable {
     /// - Parameters:
     ///   - prefix: What stands before the payload; nothing by default.
     ///   - suffix: What stands behind the payload; nothing by default.
-    public init(prefix: Bytes = [], suffix: Bytes = []) {
+    @inline(__always)
+    public init(prefix: Bytes = Bytes(), suffix: Bytes = Bytes()) {
         self.prefix = prefix
         self.suffix = suffix
     }
@@ -25,13 +26,17 @@ extension FrameEnds {
         /// The most bytes an end can have.
         public static let capacity = 23
 
-        private var storage = InlineArray<23, UInt8>(repeating: 0)
+        /// The bytes, the first in the lowest bits of the first word. Words, because the compiler keeps
+        /// these in registers, and an end is made for each message that is sent.
+        private var words: (UInt64, UInt64, UInt64) = (0, 0, 0)
         private var used: UInt8 = 0
 
         /// Makes an end of no bytes.
+        @inline(__always)
         public init() {}
 
         /// How many bytes there are.
+        @inline(__always)
         public var count: Int { Int(used) }
         /// Whether there are none.
         public var isEmpty: Bool { used == 0 }
@@ -39,17 +44,28 @@ extension FrameEnds {
         /// Reads one of the bytes.
         ///
         /// - Parameter index: Which, counted from 0.
+        @inline(__always)
         public subscript(index: Int) -> UInt8 {
-            precondition(index < count, "the byte lies behind the end's last")
-            return storage[index]
+            precondition(0..<count ~= index, "the byte is none of the end's")
+            let word = index < 8 ? words.0 : index < 16 ? words.1 : words.2
+            return UInt8(truncatingIfNeeded: word >> Self.shift(index))
         }
+
+        /// How many bits stand below a byte in its word.
+        private static func shift(_ index: Int) -> UInt64 { UInt64(index & 7) * 8 }
 
         /// Adds a byte. More than ``capacity`` are a programmer's error.
         ///
         /// - Parameter byte: The byte.
+        @inline(__always)
         public mutating func append(_ byte: UInt8) {
             precondition(count < Self.capacity, "a frame's end has at most 23 bytes")
-            storage[count] = byte
+            let bits = UInt64(byte) << Self.shift(count)
+            switch count {
+            case ..<8: words.0 |= bits
+            case ..<16: words.1 |= bits
+            default: words.2 |= bits
+            }
             used += 1
         }
 
@@ -61,7 +77,9 @@ extension FrameEnds {
         public func withSpan<Result, Failure: Error>(
             _ body: (Span<UInt8>) throws(Failure) -> Result
         ) throws(Failure) -> Result {
-            try body(storage.span.extracting(..<count))
+            var bytes = InlineArray<23, UInt8>(repeating: 0)
+            for index in 0..<count { bytes[index] = self[index] }
+            return try body(bytes.span.extracting(..<count))
         }
 
         /// Adds the bytes to an array.
@@ -98,6 +116,6 @@ extension FrameEnds.Bytes: Equatable {
     ///   - other: Another end.
     /// - Returns: Whether they are.
     public static func == (one: Self, other: Self) -> Bool {
-        one.count == other.count && (0..<one.count).allSatisfy { one[$0] == other[$0] }
+        one.words == other.words && one.used == other.used
     }
 }

@@ -23,8 +23,6 @@ public struct LineCodec: FrameCodec {
 
     private static let lineFeed = UInt8(ascii: "\n")
     private static let carriageReturn = UInt8(ascii: "\r")
-    private static let lf = FrameEnds(suffix: [lineFeed])
-    private static let crlf = FrameEnds(suffix: [carriageReturn, lineFeed])
 
     /// Describes the lines.
     ///
@@ -39,6 +37,7 @@ public struct LineCodec: FrameCodec {
     }
 
     /// Finds the first line; see ``FrameCodec/firstFrame(in:scanned:)``.
+    @inline(__always)
     public func firstFrame(
         in bytes: Span<UInt8>, scanned: Int
     ) throws(FramingError) -> FrameSearch {
@@ -70,15 +69,20 @@ public struct LineCodec: FrameCodec {
 
     /// Tells how a line ends; see ``FrameCodec/ends(of:)``. A payload that holds a line feed
     /// cannot be sent.
+    @inline(__always)
     public func ends(of payload: Span<UInt8>) throws(FramingError) -> FrameEnds {
         try checkIsSendable(payload)
         guard firstIndex(of: Self.lineFeed, in: payload, from: 0) == nil else {
             throw .unsendable("a line feed within a line")
         }
         let hasReturn = ending == .crlf || (ending == .lfOrCRLF && endsInReturn(payload))
-        return hasReturn ? Self.crlf : Self.lf
+        var suffix = FrameEnds.Bytes()
+        if hasReturn { suffix.append(Self.carriageReturn) }
+        suffix.append(Self.lineFeed)
+        return FrameEnds(suffix: suffix)
     }
 
+    @inline(__always)
     private func endsInReturn(_ payload: Span<UInt8>) -> Bool {
         !payload.isEmpty && payload[payload.count - 1] == Self.carriageReturn
     }

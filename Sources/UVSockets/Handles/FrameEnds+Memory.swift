@@ -1,29 +1,18 @@
-#if canImport(Glibc)
-    internal import Glibc
-#else
-    internal import Darwin
-#endif
-
 extension FrameEnds.Bytes {
+    // Byte by byte: an end is mostly one or a few.
+
     /// Copies the bytes to where there is room for them.
+    @inline(__always)
     func copy(to room: UnsafeMutableRawBufferPointer) {
-        withSpan { bytes in
-            unsafe bytes.withUnsafeBytes { source in
-                guard source.count > 0, let from = source.baseAddress, let to = room.baseAddress
-                else { return }
-                unsafe to.copyMemory(from: from, byteCount: source.count)
-            }
-        }
+        precondition(room.count >= count, "there is no room for a frame's end")
+        for index in 0..<count { unsafe room[index] = self[index] }
     }
 
     /// Whether memory of at least as many bytes begins with these.
+    @inline(__always)
     func isBeginning(of memory: UnsafeRawBufferPointer) -> Bool {
-        withSpan { bytes in
-            unsafe bytes.withUnsafeBytes { own in
-                guard own.count > 0, let one = own.baseAddress, let other = memory.baseAddress
-                else { return true }
-                return unsafe memcmp(one, other, own.count) == 0
-            }
-        }
+        precondition(memory.count >= count, "there is no room for a frame's end")
+        for index in 0..<count where unsafe memory[index] != self[index] { return false }
+        return true
     }
 }

@@ -75,7 +75,7 @@ extension UVListener {
     @discardableResult
     public func broadcast(_ bytes: Span<UInt8>, except exception: UVConnection? = nil) -> Int {
         loop.confine("UVListener.broadcast")
-        guard let ends = try? handlers.coder?.ends(of: bytes) ?? FrameEnds(),
+        guard let ends = try? handlers.coder?.codec.ends(of: bytes) ?? FrameEnds(),
             ends.count + bytes.count > 0
         else { return 0 }
         let shared = SendBuffer(copying: bytes, between: ends)

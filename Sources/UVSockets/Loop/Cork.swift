@@ -54,6 +54,7 @@ internal import CLibuv
     /// receive buffer, as a frame does that is sent back, is kept by reference together with them.
     ///
     /// - Returns: Whether there was room; if not, what is gathered must be written first.
+    @inline(__always)
     func append(_ payload: Span<UInt8>, between ends: FrameEnds) -> Bool {
         unsafe payload.withUnsafeBytes { source in
             if let frame = unsafe received.frame(of: source, between: ends) {
@@ -89,6 +90,7 @@ internal import CLibuv
         return true
     }
 
+    @inline(__always)
     private func extendLast(by bytes: UnsafeRawBufferPointer) -> Bool {
         guard count > 0, let base = unsafe buffers[count - 1].base,
             unsafe UnsafeRawPointer(base) + buffers[count - 1].len == bytes.baseAddress

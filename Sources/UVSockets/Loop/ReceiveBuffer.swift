@@ -40,6 +40,7 @@ internal import CLibuv
     }
 
     /// The payload with its ends, where it lies in this buffer and they stand around it; else nil.
+    @inline(__always)
     func frame(
         of payload: UnsafeRawBufferPointer, between ends: FrameEnds
     ) -> UnsafeRawBufferPointer? {

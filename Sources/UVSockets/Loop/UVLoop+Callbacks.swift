@@ -30,6 +30,7 @@ extension UVLoop {
         try cork.write(to: handle)
     }
 
+    @inline(__always)
     func corkFrame(_ payload: Span<UInt8>, between ends: FrameEnds) -> Bool {
         cork.append(payload, between: ends)
     }

@@ -1,0 +1,57 @@
+/// A codec behind a reference, made once an agent, with the loops over its frames.
+///
+/// The loops are closures so that they are compiled for the codec they are made of: the compiler
+/// sees through the codecs named in ``of(_:)``, while one that it does not know, held as an
+/// existential, costs several indirect calls and copies for each frame.
+final class FrameCoder {
+    typealias Deliver = (UVConnection, Span<UInt8>, inout Int) throws(FramingError) -> Void
+    typealias Send = (UVConnection, Span<UInt8>) throws(FramingError) -> Void
+
+    let codec: any FrameCodec
+    private let deliver: Deliver
+    private let send: Send
+
+    /// Puts a codec behind a reference.
+    static func of(_ codec: some FrameCodec) -> FrameCoder {
+        switch codec {
+        case let codec as LineCodec: FrameCoder(codec)
+        case let codec as LengthPrefixCodec: FrameCoder(codec)
+        case let codec as VarintPrefixCodec: FrameCoder(codec)
+        case let codec as DelimiterCodec: FrameCoder(codec)
+        case let codec as FixedLengthCodec: FrameCoder(codec)
+        case let codec as NetstringCodec: FrameCoder(codec)
+        default: FrameCoder(codec)
+        }
+    }
+
+    private init(_ codec: some FrameCodec) {
+        self.codec = codec
+        deliver = { connection, chunk, offset throws(FramingError) in
+            while connection.isDemanding, connection.frames == nil, offset < chunk.count,
+                case .frame(let payload, let end) = try codec.firstFrame(
+                    in: chunk.extracting(offset...), scanned: 0)
+            {
+                let begin = offset
+                offset += end
+                connection.messageReceived(
+                    chunk.extracting(begin + payload.lowerBound..<begin + payload.upperBound))
+            }
+        }
+        send = { connection, payload throws(FramingError) in
+            connection.sendFrame(payload, between: try codec.ends(of: payload))
+        }
+    }
+
+    /// Calls the connection's handler with each message that lies whole in the bytes, from an offset
+    /// that is counted on, for as long as it wants them and this is its codec.
+    func deliver(
+        _ chunk: Span<UInt8>, _ offset: inout Int, to connection: UVConnection
+    ) throws(FramingError) {
+        try deliver(connection, chunk, &offset)
+    }
+
+    /// Frames a message and sends it.
+    func send(_ payload: Span<UInt8>, on connection: UVConnection) throws(FramingError) {
+        try send(connection, payload)
+    }
+}
