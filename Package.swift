@@ -68,7 +68,10 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "UVSocketsTests",
-            dependencies: ["UVSockets", "UVSocketsJSON"],
+            dependencies: [
+                "UVSockets", "UVSocketsJSON",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "ProgramTests",

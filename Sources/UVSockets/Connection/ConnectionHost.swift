@@ -1,3 +1,5 @@
+internal import Logging
+
 /// The agent a connection belongs to: a listener or a connector.
 protocol ConnectionHost: AnyObject {
     /// The connection's socket is closed.
@@ -12,6 +14,13 @@ final class ConnectionHandlers {
     let limits: DeadlineLimits
     let quietLimits: DeadlineLimits
     let hasQuietLimits: Bool
+    let hasRates: Bool
+    /// How long a receive callback may take without a warning, in milliseconds; 0 for any time.
+    let handlerTimeLimit: UInt64
+    /// How often a guard has acted.
+    var guards = GuardCounts()
+    private var warnedAt: UInt64 = 0
+    private var slowHandlersUnsaid = 0
     let onMessageReceived: (UVConnection, Span<UInt8>) -> Void
     var onConnected: ((UVConnection) -> Void)?
     var onDisconnected: ((UVConnection, UVEndReason) -> Void)?
@@ -32,11 +41,28 @@ final class ConnectionHandlers {
             idle: options.idleTimeout, idleCountsSent: options.idleCountsSent,
             firstFrame: options.firstMessageTimeout, lifetime: options.maximumLifetime)
         hasQuietLimits = !quietLimits.areNone
+        hasRates = options.bytesPerSecond != nil || options.messagesPerSecond != nil
+        handlerTimeLimit = options.handlerTimeWarning.map { $0.wholeMilliseconds } ?? 0
         self.onMessageReceived = onMessageReceived
     }
 
     func receive(_ message: Span<UInt8>, from connection: UVConnection) {
         onMessageReceived(connection, message)
+    }
+
+    /// Logs, at most once a second, that a handler took long.
+    func warnOfSlowHandler(_ connection: UVConnection, milliseconds: UInt64) {
+        slowHandlersUnsaid += 1
+        let now = coarseMilliseconds()
+        guard now - warnedAt >= 1000 else { return }
+        connection.loop.logger.warning(
+            "a handler took \(milliseconds) ms, and every other connection waited for it",
+            metadata: [
+                "connection": "\(connection.id)", "peer": "\(connection.peer)",
+                "times": "\(slowHandlersUnsaid)",
+            ])
+        warnedAt = now
+        slowHandlersUnsaid = 0
     }
 
     // What these hold themselves they need not retain for the call.

@@ -12,10 +12,12 @@ extension UVConnection: DeadlineOwner {
     func watch() {
         guard state.reason == nil, !state.isClosed else { return }
         // The common case: nothing can be due, and nothing is scheduled.
-        if !handlers.hasQuietLimits, !isPaused, !isWriting, deadlineSlot == nil { return }
+        let isHeld = !holds.isDisjoint(with: .lasting)
+        if !handlers.hasQuietLimits, !isHeld, !isWriting, deadlineSlot == nil { return }
         let now = loop.now
         var at = deadlines.next(now: now, limits)
-        if isPaused { at = min(at ?? .max, now + Self.probeInterval) }
+        if isHeld { at = min(at ?? .max, now + Self.probeInterval) }
+        if let rates, holds.contains(.rate) { at = min(at ?? .max, rates.heldUntil) }
         if let at {
             // What is due already waits for the wheel's next tick.
             loop.schedule(self, after: .milliseconds(max(at, now) - now))
@@ -26,7 +28,10 @@ extension UVConnection: DeadlineOwner {
 
     func deadlinePassed() {
         guard state.reason == nil else { return perform(state.deadlinePassed()) }
-        if isPaused, handle.hasBeenReset { return fail("receive", .connectionReset) }
+        if !holds.isDisjoint(with: .lasting), handle.hasBeenReset {
+            return fail("receive", .connectionReset)
+        }
+        releaseRate()
         noteProgress()
         switch deadlines.due(now: loop.now, limits) {
         case .lifetime: close(.lifetimeOver)

@@ -206,9 +206,9 @@ extension UVConnection {
             queuedBytes, high: options.highWatermark, low: options.lowWatermark)
         switch change {
         case .none: break
-        case .rose: updateReceiving()
+        case .rose: if options.holdsAboveHighWatermark { hold(.sendQueue) }
         case .fell:
-            updateReceiving()
+            release(.sendQueue)
             handlers.onDrained?(self)
         }
     }

@@ -19,15 +19,17 @@ public final class UVConnection: Identifiable {
     let handlers: ConnectionHandlers
     private var bytesIn: UInt64 = 0
     var bytesOut: UInt64 = 0
+    private(set) var messagesIn: UInt64 = 0
     /// `queue.bytes`, kept apart for the same reason.
     private(set) var queuedBytes = 0
     var frames: FrameReader?
+    let rates: ReceiveRates?
     var deadlines: ConnectionDeadlines
     var watermark = Watermark()
     var isWriting = false
     var isGathered = false
     var isFlushBounded = false
-    private(set) var isPaused = false
+    var holds: ReceiveHolds = []
     var state = ConnectionState()
 
     /// Which of its agent's connections this is.
@@ -54,6 +56,7 @@ public final class UVConnection: Identifiable {
         self.id = id
         self.host = host
         self.handlers = handlers
+        rates = handlers.hasRates ? ReceiveRates(handlers.options) : nil
         deadlines = ConnectionDeadlines(openedAt: handle.loop.now, handlers.limits)
         handle.attach(to: self)
     }
@@ -62,6 +65,8 @@ public final class UVConnection: Identifiable {
     public var bytesReceived: UInt64 { bytesIn }
     /// How many bytes the kernel has taken to send.
     public var bytesSent: UInt64 { bytesOut }
+    /// How many messages came in whole; without a framing, how many times bytes did.
+    public var messagesReceived: UInt64 { messagesIn }
     /// How it behaves.
     public var options: UVConnectionOptions { handlers.options }
     /// The listener whose client this is; nil for a connector's connection.
@@ -102,7 +107,7 @@ public final class UVConnection: Identifiable {
 
     /// Asks for the next bytes. Not to ask again is what holds a peer back.
     @inline(__always)
-    private func receive(_ args: SocketEventArgs) {
+    func receive(_ args: SocketEventArgs) {
         let pending = handle.receive(args)
         if !pending { onReceiveCompleted(args) }
     }
@@ -112,6 +117,7 @@ public final class UVConnection: Identifiable {
         if let error = args.error { return receiveFailed(error) }
         bytesIn += UInt64(args.bytesTransferred)
         deadlines.received(at: loop.now)
+        if args.bytesTransferred == ReceiveBuffer.capacity { filledBuffer() }
         if state.delivers {
             args.buffer.withBytes(args.bytesTransferred) { bytes in
                 receiving {
@@ -122,6 +128,7 @@ public final class UVConnection: Identifiable {
                     }
                 }
             }
+            if rates != nil { countReceived(bytes: args.bytesTransferred) }
         }
         if wantsToReceive { receive(args) }
     }
@@ -129,16 +136,20 @@ public final class UVConnection: Identifiable {
     @inline(__always)
     func messageReceived(_ message: Span<UInt8>) {
         deadlines.frameReceived()
+        messagesIn += 1
         handlers.receive(message, from: self)
+        if rates != nil { countMessage() }
     }
 
     /// Calls the handler; what it sends back leaves together when it is done.
     @inline(__always)
     func receiving(_ body: () -> Void) {
+        let began = handlers.handlerTimeLimit > 0 ? coarseMilliseconds() : 0
         loop.cork.begin(for: self)
         body()
         flushCork()
         loop.cork.end()
+        if began > 0 { handlerEnded(since: began) }
         if state.isFinishing { settle() }
     }
 
@@ -157,44 +168,11 @@ public final class UVConnection: Identifiable {
     /// Whether the handler may be called.
     @inline(__always)
     var isDemanding: Bool {
-        guard state.delivers, !isPaused else { return false }
-        return !watermark.isAbove || !handlers.options.holdsAboveHighWatermark
+        state.delivers && holds.isEmpty
     }
 
     @inline(__always)
-    private var wantsToReceive: Bool {
+    var wantsToReceive: Bool {
         isDemanding ? frames == nil || frames?.hasBacklog == false : state.discards
-    }
-
-    /// Starts or stops receiving, as it stands.
-    func updateReceiving() {
-        if isDemanding, frames?.hasBacklog == true {
-            loop.deliverInNextTurn(self)
-        } else if wantsToReceive {
-            receive(loop.receiveArgs)
-        } else {
-            handle.stopReceiving()
-        }
-    }
-
-    /// Receives nothing more until ``resumeReceiving()``, so that the peer is held back once its
-    /// and our kernel's buffers are full. Bytes that the handler has are not affected.
-    ///
-    /// While it is paused, a peer that resets the connection is noticed within a second or two.
-    public func pauseReceiving() {
-        loop.confine("UVConnection.pauseReceiving")
-        guard !isPaused, state.delivers else { return }
-        isPaused = true
-        updateReceiving()
-        watch()
-    }
-
-    /// Receives again after ``pauseReceiving()``.
-    public func resumeReceiving() {
-        loop.confine("UVConnection.resumeReceiving")
-        guard isPaused else { return }
-        isPaused = false
-        watch()
-        updateReceiving()
     }
 }

@@ -60,6 +60,26 @@ public struct UVConnectionOptions: Sendable {
     /// default, for ever.
     public var maximumLifetime: Duration?
 
+    /// How many bytes a peer may send a second, at least 1; nil, the default, for any number.
+    ///
+    /// A peer that sends more is held back, by TCP, not ended: a second's worth may come at once, and
+    /// over any longer time no more than this number for each second, and so much and one read of
+    /// 64 KiB more.
+    public var bytesPerSecond: Int?
+
+    /// How many messages a peer may send a second, at least 1; nil, the default, for any number. Those
+    /// beyond wait, as with ``bytesPerSecond``. Without a framing each read counts as one.
+    public var messagesPerSecond: Int?
+
+    /// How many bytes are received of one connection before the others have their turn, in steps of
+    /// 64 KiB, which is at least what it is. 256 KiB by default.
+    public var receiveBudget = 256 * 1024
+
+    /// How long the handler of what was received in one read may take before a warning is logged, at
+    /// most one a second, because every other connection has waited for it; nil, the default, logs
+    /// none. Exact to a few milliseconds, on Linux to one tick of the kernel's clock.
+    public var handlerTimeWarning: Duration?
+
     /// How long ``UVConnection/close()`` waits for queued bytes to leave before it gives up and
     /// resets the connection. 30 seconds by default.
     public var flushTimeout: Duration = .seconds(30)

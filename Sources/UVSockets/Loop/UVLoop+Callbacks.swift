@@ -48,15 +48,22 @@ extension UVLoop {
         hasGathered = false
     }
 
-    /// The connection has messages that it may deliver again.
-    func deliverInNextTurn(_ connection: UVConnection) {
-        backlogged.append(connection)
+    /// Whether the connection, which has just filled the receive buffer, has received as much as it
+    /// may in this turn.
+    func hasUsedTurn(_ connection: UVConnection, limit: Int) -> Bool {
+        turnBudget.read(
+            ReceiveBuffer.capacity, by: ObjectIdentifier(connection), turn: turn, limit: limit)
+    }
+
+    /// The connection has more to receive, or messages that it may deliver again.
+    func continueInNextTurn(_ connection: UVConnection) {
+        waitingForTurn.append(connection)
         nextTurn?.callInNextTurn()
     }
 
-    func deliverBacklogs() {
-        let connections = backlogged
-        backlogged = []
-        for connection in connections { connection.deliverBacklog() }
+    func continueReceiving() {
+        let connections = waitingForTurn
+        waitingForTurn = []
+        for connection in connections { connection.continueReceiving() }
     }
 }

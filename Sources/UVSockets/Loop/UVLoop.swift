@@ -57,7 +57,8 @@ internal import Synchronization
     var gathered: [UVConnection] = []
     var hasGathered = false
     var nextTurn: IdleHandle?
-    var backlogged: [UVConnection] = []
+    var waitingForTurn: [UVConnection] = []
+    var turnBudget = TurnBudget()
     private var isRunning = false
     private var isStopping = false
     private var isClosed = false
@@ -97,7 +98,7 @@ internal import Synchronization
         let clock = try DeadlineClock(on: self)
         self.wakeUp = wakeUp
         self.clock = clock
-        let nextTurn = try IdleHandle(on: self) { [unowned self] in deliverBacklogs() }
+        let nextTurn = try IdleHandle(on: self) { [unowned self] in continueReceiving() }
         self.turnCounter = turnCounter
         self.nextTurn = nextTurn
         ownHandles = [wakeUp, turnCounter, nextTurn] + [clock.timer].compactMap(\.self)

@@ -1,0 +1,9 @@
+/// How often the guards of an agent's connections have acted.
+struct GuardCounts {
+    /// A connection had received as much as it may in one turn, and the others came first.
+    var turnsUsedUp: UInt64 = 0
+    /// A connection was held back because of its rate.
+    var rateHolds: UInt64 = 0
+    /// A handler took longer than is warned of.
+    var slowHandlers: UInt64 = 0
+}

@@ -1,0 +1,17 @@
+/// What keeps a connection from receiving, although it could; nothing does where the set is empty.
+struct ReceiveHolds: OptionSet {
+    let rawValue: UInt8
+
+    /// Its user has paused it.
+    static let paused = ReceiveHolds(rawValue: 1)
+    /// Its queue is above the high watermark.
+    static let sendQueue = ReceiveHolds(rawValue: 2)
+    /// It has received more than its rate allows.
+    static let rate = ReceiveHolds(rawValue: 4)
+    /// It has received as much as it may in one turn of the loop.
+    static let turn = ReceiveHolds(rawValue: 8)
+
+    /// Those that can last, while nothing tells that the peer is gone: libuv does not notice a reset
+    /// while nothing is read. Where bytes are queued, writing them tells.
+    static let lasting: ReceiveHolds = [.paused, .rate]
+}

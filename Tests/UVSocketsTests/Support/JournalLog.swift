@@ -1,0 +1,21 @@
+import Logging
+
+/// A logger whose messages of `warning` and above are written to a journal.
+func journal(_ messages: Journal<String>, level: Logger.Level = .warning) -> Logger {
+    Logger(label: "test") { _ in JournalLog(messages: messages, logLevel: level) }
+}
+
+private struct JournalLog: LogHandler {
+    let messages: Journal<String>
+    var logLevel: Logger.Level
+    var metadata: Logger.Metadata = [:]
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        messages.append("\(event.message)")
+    }
+}
