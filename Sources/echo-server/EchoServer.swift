@@ -27,7 +27,7 @@ final class EchoServer {
                 output.write(line: "\(client.label): \(Printable([UInt8](copying: message)))")
             }
             if isBroadcast {
-                client.listener?.broadcast(message, except: client)
+                client.listener?.broadcast(message, to: .allBut(client))
             } else {
                 client.send(message)
             }

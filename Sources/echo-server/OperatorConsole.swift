@@ -51,8 +51,8 @@ final class OperatorConsole {
         case .kick(let id):
             output.write(line: listener.kick(id) ? "kicked \(id)" : "there is no client \(id)")
         case .broadcast(let text):
-            output.write(
-                line: "sent to \(listener.broadcast(isFramed ? text : text + "\n")) clients")
+            let receipt = listener.broadcast(isFramed ? text : text + "\n")
+            output.write(line: "sent to \(receipt.receivers) clients")
         case .stats:
             let clients = listener.clients
             output.write(

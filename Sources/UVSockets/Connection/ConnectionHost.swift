@@ -4,6 +4,8 @@ internal import Logging
 protocol ConnectionHost: AnyObject {
     /// The connection's socket is closed.
     func connectionDidEnd(_ connection: UVConnection, _ reason: UVEndReason)
+    /// More bytes are queued than the budget allows.
+    func outboundBudgetPassed()
 }
 
 /// What all connections of an agent share: the callbacks and the options they were given.
@@ -19,6 +21,9 @@ final class ConnectionHandlers {
     let handlerTimeLimit: UInt64
     /// How often a guard has acted.
     var guards = GuardCounts()
+    /// The bytes in the queues of all open connections, and how many there may be.
+    var queuedBytes = 0
+    let outboundBudget: Int
     private var warnedAt: UInt64 = 0
     private var slowHandlersUnsaid = 0
     let onMessageReceived: (UVConnection, Span<UInt8>) -> Void
@@ -28,10 +33,11 @@ final class ConnectionHandlers {
     var onDrained: ((UVConnection) -> Void)?
 
     init(
-        _ options: UVConnectionOptions, _ codec: (any FrameCodec)?,
+        _ options: UVConnectionOptions, _ codec: (any FrameCodec)?, outboundBudget: Int = .max,
         onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
     ) {
         self.options = options
+        self.outboundBudget = outboundBudget
         coder = codec.map { FrameCoder.of($0) }
         limits = DeadlineLimits(
             idle: options.idleTimeout, idleCountsSent: options.idleCountsSent,

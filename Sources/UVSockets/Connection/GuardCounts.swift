@@ -6,4 +6,6 @@ struct GuardCounts {
     var rateHolds: UInt64 = 0
     /// A handler took longer than is warned of.
     var slowHandlers: UInt64 = 0
+    /// A client was ended because all queues together had become too long.
+    var evictions: UInt64 = 0
 }

@@ -50,6 +50,29 @@ struct SendQueue {
         canExtendLast = false
     }
 
+    /// Puts a buffer in the place of the one with the same key, if that is there whole.
+    ///
+    /// - Parameters:
+    ///   - buffer: The new one.
+    ///   - inFlight: How many bytes at the front are being written, and must not change.
+    /// - Returns: Whether there was one.
+    mutating func replace(with buffer: SendBuffer, inFlight: Int) -> Bool {
+        var start = 0
+        for index in 0..<segments {
+            let segment = self[index]
+            if start >= inFlight, segment.buffer.key == buffer.key, buffer.key != nil,
+                segment.range == 0..<segment.buffer.count
+            {
+                bytes += buffer.count - segment.range.count
+                let replacement = Segment(buffer: buffer, range: 0..<buffer.count)
+                if index == 0 { front = replacement } else { others[index - 1] = replacement }
+                return true
+            }
+            start += segment.range.count
+        }
+        return false
+    }
+
     /// Takes bytes off the front: the kernel has them.
     mutating func consume(_ count: Int) {
         precondition(count <= bytes, "more bytes were sent than queued")

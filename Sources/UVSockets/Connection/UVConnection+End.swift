@@ -64,8 +64,12 @@ extension UVConnection {
             handle.finishSending()
             loop.schedule(self, after: options.lingerTimeout)
             updateReceiving()
-        case .close: handle.close()
-        case .reset: handle.reset()
+        case .close:
+            handlers.queuedBytes -= queuedBytes
+            handle.close()
+        case .reset:
+            handlers.queuedBytes -= queuedBytes
+            handle.reset()
         }
     }
 

@@ -83,19 +83,8 @@ extension UVConnection {
         writeLater()
     }
 
-    /// Sends a buffer, framed already, that other connections send, too.
-    ///
-    /// - Returns: Whether it was taken.
-    func send(shared buffer: SendBuffer) -> Bool {
-        guard canSend("UVConnection.send") else { return false }
-        flushCork()
-        enqueue { $0.append(buffer) }
-        writeLater()
-        return true
-    }
-
     @inline(__always)
-    private func canSend(_ call: StaticString) -> Bool {
+    func canSend(_ call: StaticString) -> Bool {
         loop.confine(call)
         guard state.acceptsBytes else { return false }
         guard queuedBytes <= handlers.options.sendLimit else {
@@ -129,11 +118,13 @@ extension UVConnection {
         guard state.acceptsBytes else { return }
         enqueue { $0.append(copying: bytes) }
         startWriting()
+        checkBudget()
     }
 
     /// What is queued leaves at the end of the callback that runs now; at once where none does,
     /// or so much is queued that waiting would only hold memory.
-    private func writeLater() {
+    func writeLater() {
+        defer { checkBudget() }
         guard !isWriting else { return updateWatermark() }
         if !loop.isInCallback || queuedBytes >= options.highWatermark {
             flush()
@@ -165,6 +156,7 @@ extension UVConnection {
     private func queueCork(from written: Int) {
         enqueue { loop.cork.move(from: written, to: &$0) }
         startWriting()
+        checkBudget()
     }
 
     /// Writes what is queued, as far as the kernel takes it.
@@ -185,12 +177,16 @@ extension UVConnection {
         settle()
     }
 
+    private func checkBudget() {
+        if handlers.queuedBytes > handlers.outboundBudget { host.outboundBudgetPassed() }
+    }
+
     /// Leaves the front of the queue to libuv, which writes it when the kernel takes bytes again.
     private func startWriting() {
         guard queuedBytes > 0 else { return }
         if !isWriting {
             do throws(UVError.Code) {
-                try handle.write(queue)
+                bytesInFlight = UInt32(try handle.write(queue))
                 isWriting = true
                 writingBegan()
             } catch {
@@ -200,7 +196,7 @@ extension UVConnection {
         updateWatermark()
     }
 
-    private func updateWatermark() {
+    func updateWatermark() {
         updateSoftLimit()
         let change = watermark.update(
             queuedBytes, high: options.highWatermark, low: options.lowWatermark)
@@ -218,6 +214,7 @@ extension UVConnection {
     /// The write that was in flight ended; `error` is nil when all of its bytes left.
     func writeCompleted(bytes: Int, error: UVError.Code?) {
         isWriting = false
+        bytesInFlight = 0
         guard !state.isClosed else { return }
         if let error { return fail("send", error) }
         dequeue(bytes)

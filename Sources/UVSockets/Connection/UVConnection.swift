@@ -42,9 +42,13 @@ public final class UVConnection: Identifiable {
     private(set) var queue = SendQueue()
     /// What the write in flight had still to write when it was looked at last.
     var unwritten: UInt32 = 0
+    /// How many bytes at the queue's front the write in flight has, at most 1 MiB.
+    var bytesInFlight: UInt32 = 0
     var deadlineSlot: DeadlineSlot?
     /// Where the listener's table has this client; the table's to write.
     var tableIndex = 0
+    /// The groups it is a member of; the groups' to write.
+    var groups: [UVGroup] = []
 
     init(
         _ handle: TCPHandle, peer: SocketAddress, id: ID, of host: any ConnectionHost,
@@ -86,13 +90,19 @@ public final class UVConnection: Identifiable {
 
     func enqueue(_ append: (inout SendQueue) -> Void) {
         append(&queue)
+        queueChanged()
+    }
+
+    /// The agent's sum counts the queues of open connections.
+    private func queueChanged() {
+        if !state.isClosed { handlers.queuedBytes += queue.bytes - queuedBytes }
         queuedBytes = queue.bytes
     }
 
     /// The kernel has taken bytes off the queue's front.
     func dequeue(_ count: Int) {
         queue.consume(count)
-        queuedBytes = queue.bytes
+        queueChanged()
         bytesOut += UInt64(count)
         if count > 0 { deadlines.sent(at: loop.now) }
     }

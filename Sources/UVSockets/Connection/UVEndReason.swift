@@ -17,6 +17,9 @@ public enum UVEndReason: Sendable, Hashable {
     case slowReceiver
     /// Bytes were queued, and the kernel took none of them for the `writeStallTimeout`.
     case stalled
+    /// All clients together had more bytes queued than the `outboundBudget` allows, and this one the
+    /// most.
+    case outboundBudgetExceeded
     /// Nothing was received for the `idleTimeout`.
     case idle
     /// No message came within the `firstMessageTimeout`.
@@ -29,6 +32,34 @@ public enum UVEndReason: Sendable, Hashable {
     case listenerStopped
     /// A system call failed.
     indirect case failed(UVError)
+
+    /// The reasons without their details, to count them by.
+    public enum Kind: String, Sendable, Hashable, CaseIterable {
+        case peerClosed, peerReset, peerVanished, closed, reset, kicked, slowReceiver, stalled
+        case outboundBudgetExceeded, idle, noFirstMessage, lifetimeOver, framing, listenerStopped
+        case failed
+    }
+
+    /// Which of the reasons it is.
+    public var kind: Kind {
+        switch self {
+        case .peerClosed: .peerClosed
+        case .peerReset: .peerReset
+        case .peerVanished: .peerVanished
+        case .closed: .closed
+        case .reset: .reset
+        case .kicked: .kicked
+        case .slowReceiver: .slowReceiver
+        case .stalled: .stalled
+        case .outboundBudgetExceeded: .outboundBudgetExceeded
+        case .idle: .idle
+        case .noFirstMessage: .noFirstMessage
+        case .lifetimeOver: .lifetimeOver
+        case .framing: .framing
+        case .listenerStopped: .listenerStopped
+        case .failed: .failed
+        }
+    }
 }
 
 extension UVEndReason: CustomStringConvertible {
@@ -43,6 +74,7 @@ extension UVEndReason: CustomStringConvertible {
         case .kicked: "kicked"
         case .slowReceiver: "too slow to receive"
         case .stalled: "it reads nothing"
+        case .outboundBudgetExceeded: "too many bytes were queued for all, most of them for it"
         case .idle: "idle"
         case .noFirstMessage: "no message came in time"
         case .lifetimeOver: "its time was over"

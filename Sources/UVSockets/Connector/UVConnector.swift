@@ -264,6 +264,9 @@ extension UVConnector: ConnectionHost {
         set { handlers.onPeerFinished = newValue }
     }
 
+    /// It has but one connection, whose `sendLimit` bounds it.
+    func outboundBudgetPassed() {}
+
     func connectionDidEnd(_ connection: UVConnection, _ reason: UVEndReason) {
         self.connection = nil
         state = .idle

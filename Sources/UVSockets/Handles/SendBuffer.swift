@@ -4,12 +4,15 @@
 /// the back still fills. A buffer that several connections share is not added to any more.
 @safe final class SendBuffer {
     let capacity: Int
+    /// What the bytes are the latest of; only a whole message has one.
+    let key: String?
     private(set) var count = 0
     private let storage: UnsafeMutableRawPointer
 
     /// Makes an empty buffer.
-    init(capacity: Int) {
+    init(capacity: Int, key: String? = nil) {
         self.capacity = capacity
+        self.key = key
         unsafe storage = .allocate(byteCount: capacity, alignment: 16)
     }
 
@@ -20,8 +23,10 @@
     }
 
     /// Makes a full buffer of a copy of a payload between its ends.
-    convenience init(copying payload: Span<UInt8>, between ends: FrameEnds) {
-        self.init(capacity: ends.count + payload.count)
+    convenience init(
+        copying payload: Span<UInt8>, between ends: FrameEnds, key: String? = nil
+    ) {
+        self.init(capacity: ends.count + payload.count, key: key)
         ends.prefix.withSpan { _ = append($0) }
         append(payload)
         ends.suffix.withSpan { _ = append($0) }

@@ -49,7 +49,9 @@ extension TCPHandle {
     /// Starts to write the queue's front; the owner hears when all of that has left.
     ///
     /// One write at a time: libuv would finish only one of several in each turn.
-    func write(_ queue: SendQueue) throws(UVError.Code) {
+    ///
+    /// - Returns: How many bytes that is.
+    func write(_ queue: SendQueue) throws(UVError.Code) -> Int {
         let request = WriteRequest(of: self)
         let status = unsafe withUnsafeTemporaryAllocation(
             of: uv_buf_t.self, capacity: Self.buffersInFlight
@@ -64,6 +66,7 @@ extension TCPHandle {
             request.abandon()
             throw .init(rawValue: status)
         }
+        return request.bytes
     }
 
     /// How many bytes of the write in flight the kernel has not taken yet.

@@ -5,7 +5,7 @@ internal import CLibuv
     private let memory = UnsafeMutablePointer<uv_write_t>.allocate(capacity: 1)
     private let handle: TCPHandle
     private var buffers: [SendBuffer] = []
-    private var bytes = 0
+    private(set) var bytes = 0
 
     init(of handle: TCPHandle) {
         self.handle = handle

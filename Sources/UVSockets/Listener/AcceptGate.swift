@@ -46,9 +46,13 @@ struct AcceptGate {
     var isFull: Bool { clients >= limit }
 
     /// A connection was accepted.
-    mutating func accepted() {
+    ///
+    /// - Returns: How many failures in a row this ends.
+    @discardableResult
+    mutating func accepted() -> Int {
+        defer { failuresInARow = 0 }
         acceptedInTurn += 1
-        failuresInARow = 0
+        return failuresInARow
     }
 
     /// What was accepted is a client now.

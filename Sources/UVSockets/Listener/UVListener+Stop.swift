@@ -35,10 +35,12 @@ extension UVListener {
     ///
     /// - Parameters:
     ///   - time: How long clients may take to get what is queued for them, and to close in turn.
+    ///   - goodbye: A last message to every client, behind all that was sent before, framed as the
+    ///     client's connection is. One that has no bytes, or that the framing refuses, is not sent.
     ///   - completion: Called once all are gone, with what became of them; within this call where
     ///     there is no client.
     public func stop(
-        drainFor time: Duration = .seconds(5),
+        drainFor time: Duration = .seconds(5), goodbye: [UInt8] = [],
         completion: @escaping (UVDrainReport) -> Void = { _ in }
     ) {
         loop.confine("UVListener.stop")
@@ -49,7 +51,10 @@ extension UVListener {
         drain = DrainProgress(
             report: drain?.report ?? UVDrainReport(), deadline: deadline,
             completions: (drain?.completions ?? []) + [completion])
-        for client in clientTable.all { client.close(.listenerStopped) }
+        for client in clientTable.all {
+            if !goodbye.isEmpty { client.send(goodbye) }
+            client.close(.listenerStopped)
+        }
         // Also where there is no memory for a timer.
         if deadline == nil { cutOff() }
         finishDrain()

@@ -37,7 +37,9 @@ public final class UVListener {
     var lookup: LookupRequest?
     let backlog: Int32
     var state = State.idle
-    private var nextID: UVConnection.ID = 1
+    /// The counts of those whose connections have ended.
+    var ended = UVListenerStats()
+    private(set) var nextID: UVConnection.ID = 1
     private var isAccepting = false
     private var isAcceptWanted = false
 
@@ -105,7 +107,8 @@ public final class UVListener {
         self.endpoint = endpoint
         self.backlog = Int32(clamping: max(1, backlog))
         handlers = ConnectionHandlers(
-            options.connection, codec, onMessageReceived: onMessageReceived)
+            options.connection, codec, outboundBudget: options.outboundBudget,
+            onMessageReceived: onMessageReceived)
         gate = AcceptGate(
             limit: Self.connectionLimit(options.maxConnections, loop.logger),
             refusesBeyond: options.admission.whenFull != .hold)
@@ -193,7 +196,10 @@ public final class UVListener {
             return acceptFailed(args.error ?? .connectionAborted)
         }
         args.acceptedSocket = nil
-        gate.accepted()
+        let failures = gate.accepted()
+        if failures > 0 {
+            loop.logger.notice("clients are accepted again", metadata: ["failures": "\(failures)"])
+        }
         if let peer = socket.peerAddress {
             admit(socket, peer)
         } else {
@@ -218,6 +224,10 @@ public final class UVListener {
 extension UVListener: ConnectionHost {
     func connectionDidEnd(_ connection: UVConnection, _ reason: UVEndReason) {
         clientTable.leave(connection)
+        for group in connection.groups { group.remove(connection) }
+        connection.groups = []
+        ended.add(connection)
+        ended.ends[reason.kind, default: 0] += 1
         gate.left()
         desk.left(connection.peerAddress)
         loop.logger.trace(

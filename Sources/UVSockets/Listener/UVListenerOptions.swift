@@ -10,6 +10,14 @@ public struct UVListenerOptions: Sendable {
     /// Who may become a client. By default everybody.
     public var admission: UVAdmission
 
+    /// How many bytes may wait in the queues of all clients together; 1 GiB by default. A broadcast
+    /// counts in each queue it waits in, although its bytes are there once.
+    ///
+    /// When there are more, the clients with the most queued bytes are reset, as
+    /// ``UVEndReason/outboundBudgetExceeded``, until an eighth of the budget is free, and a warning is
+    /// logged. Those that read are not affected.
+    public var outboundBudget = 1 << 30
+
     /// How each client's connection behaves.
     public var connection: UVConnectionOptions
 

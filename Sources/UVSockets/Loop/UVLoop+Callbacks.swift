@@ -41,11 +41,12 @@ extension UVLoop {
         hasGathered = true
     }
 
-    private func flushGathered() {
+    /// Writes what connections have gathered in this callback.
+    func flushGathered() {
         // Flushing calls nobody, so the list does not grow meanwhile.
+        hasGathered = false
         for connection in gathered { connection.flush() }
         gathered.removeAll(keepingCapacity: true)
-        hasGathered = false
     }
 
     /// Whether the connection, which has just filled the receive buffer, has received as much as it

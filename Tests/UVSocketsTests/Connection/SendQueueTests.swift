@@ -140,3 +140,53 @@ extension SendQueue {
         }
     }
 }
+
+@Suite("SendQueue, replacing")
+struct SendQueueReplaceTests {
+    private static func buffer(_ text: String, key: String?) -> SendBuffer {
+        SendBuffer(copying: Array(text.utf8).span, between: FrameEnds(), key: key)
+    }
+
+    private static func text(_ queue: SendQueue) -> String {
+        (0..<queue.segments).map { index in
+            queue[index].buffer.withBytes(queue[index].range) { String(decoding: $0) }
+        }.joined(separator: "|")
+    }
+
+    @Test(
+        "A message takes the place of the whole one with its key that is not being written",
+        arguments: [
+            (consumed: 0, inFlight: 0, "new|two|three", true),
+            (consumed: 1, inFlight: 0, "ne|two|three", false),
+            (consumed: 0, inFlight: 1, "one|two|three", false),
+            (consumed: 0, inFlight: 3, "one|two|three", false),
+        ])
+    func front(consumed: Int, inFlight: Int, expected: String, isReplaced: Bool) {
+        var queue = SendQueue()
+        queue.append(Self.buffer("one", key: "k"))
+        queue.append(Self.buffer("two", key: nil))
+        queue.append(Self.buffer("three", key: "other"))
+        queue.consume(consumed)
+        let answer = queue.replace(with: Self.buffer("new", key: "k"), inFlight: inFlight)
+        #expect(answer == isReplaced)
+        #expect(Self.text(queue) == expected)
+    }
+
+    @Test("The bytes are counted anew, and other keys and no key are left alone")
+    func counts() {
+        var queue = SendQueue()
+        queue.append(copying: Array("small".utf8).span)
+        queue.append(Self.buffer("one", key: "k"))
+        queue.append(Self.buffer("two", key: "l"))
+        let answers = [("longer", "l"), ("x", "k"), ("y", "m")].map { text, key in
+            queue.replace(with: Self.buffer(text, key: key), inFlight: 5)
+        }
+        #expect(answers == [true, true, false])
+        let withoutKey = queue.replace(with: Self.buffer("z", key: nil), inFlight: 0)
+        #expect(!withoutKey)
+        #expect(Self.text(queue) == "small|x|longer")
+        #expect(queue.bytes == 12)
+        queue.consume(12)
+        #expect(queue.isEmpty)
+    }
+}

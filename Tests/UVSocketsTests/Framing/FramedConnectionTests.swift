@@ -171,7 +171,7 @@ struct FramedConnectionTests {
         ) { server in
             let peers = [try server.connect(), try server.connect()]
             try server.connected.wait(for: 2)
-            #expect(try server.onLoop { $0.broadcast("news") } == 2)
+            #expect(try server.onLoop { $0.broadcast("news").receivers } == 2)
             #expect(try peers[0].receive(5) == Array("news\n".utf8))
             #expect(try peers[1].receive(7) == Array("4:news,".utf8))
         }

@@ -12,10 +12,11 @@ struct BroadcastTests {
             let counts = try server.onLoop { listener in
                 [
                     listener.broadcast("to all "),
-                    listener.broadcast("but one ", except: listener.client(4)),
+                    listener.broadcast(
+                        "but one ", to: listener.client(4).map { .allBut($0) } ?? .all),
                     listener.broadcast([]),
                     listener.broadcast(Array("end".utf8)),
-                ]
+                ].map(\.receivers)
             }
             #expect(counts == [10, 9, 0, 10])
             for (number, peer) in peers.enumerated() {
@@ -34,7 +35,7 @@ struct BroadcastTests {
             let count = try server.onLoop { listener in
                 listener.kick(1)
                 listener.client(2)?.reset()
-                return listener.broadcast("x")
+                return listener.broadcast("x").receivers
             }
             #expect(count == 1)
             #expect(try peers[0].receiveToEnd() == [])
@@ -59,7 +60,7 @@ struct BroadcastTests {
     func chat() throws {
         try withServer(
             onMessage: { client, message in
-                client.listener?.broadcast(message, except: client)
+                client.listener?.broadcast(message, to: .allBut(client))
             },
             body: { server in
                 let peers = try (0..<8).map { _ in try server.connect() }

@@ -6,6 +6,7 @@ import Testing
 struct ClientTableTests {
     private final class NoHost: ConnectionHost {
         func connectionDidEnd(_ connection: UVConnection, _ reason: UVEndReason) {}
+        func outboundBudgetPassed() {}
     }
 
     @Test("Whoever joins and leaves in whatever order, the table agrees with a plain dictionary")

@@ -1,6 +1,7 @@
 import Foundation
 import Testing
-import UVSockets
+
+@testable import UVSockets
 
 @Suite("Stopping", .timeLimit(.minutes(2)))
 struct StopTests {
@@ -26,6 +27,29 @@ struct StopTests {
             #expect(ends.allSatisfy { $0.reason == .listenerStopped })
             #expect(report.bytesLost == ends.reduce(0) { $0 + $1.bytesQueued })
         }
+    }
+
+    @Test("The goodbye is the last message of every client, framed as its connection is")
+    func goodbye() throws {
+        let reports = Journal<UVDrainReport>()
+        try withServer(
+            framing: .lines,
+            configure: { listener in
+                listener.onConnected = { if $0.id == 2 { $0.framing = .netstring } }
+            },
+            body: { server in
+                let peers = [try server.connect(), try server.connect()]
+                try server.connected.wait(for: 2)
+                server.post { listener in
+                    listener.broadcast("news")
+                    listener.stop(goodbye: Array("bye".utf8)) { reports.append($0) }
+                    listener.stop(goodbye: Array("again".utf8))
+                }
+                #expect(try peers[0].receiveToEnd() == Array("news\nbye\n".utf8))
+                #expect(try peers[1].receiveToEnd() == Array("4:news,3:bye,".utf8))
+                for peer in peers { peer.close() }
+                #expect(try reports.first() == UVDrainReport(drained: 2))
+            })
     }
 
     @Test("What is queued reaches clients that read it")

@@ -1,0 +1,38 @@
+extension UVConnection {
+    /// Whether it takes what it is sent more slowly than it is sent.
+    var isSlow: Bool { watermark.isAbove && state.acceptsBytes }
+
+    /// Sends a buffer, framed already, that other connections send, too.
+    func send(
+        shared buffer: SendBuffer, _ slow: UVSlowReceiver
+    ) -> UVBroadcastReceipt.Outcome {
+        guard state.acceptsBytes else { return .none }
+        if slow == .skip, watermark.isAbove { return .skipped }
+        flushCork()
+        guard canSend("UVListener.broadcast") else { return .disconnected }
+        if buffer.key != nil, replaceQueued(with: buffer) { return .replaced }
+        let waits = isWriting
+        enqueue { $0.append(buffer) }
+        writeLater()
+        return waits ? .queued : .sent
+    }
+
+    /// Sends a message in the connection's own framing.
+    func send(_ message: Span<UInt8>, _ slow: UVSlowReceiver) -> UVBroadcastReceipt.Outcome {
+        guard state.acceptsBytes else { return .none }
+        if slow == .skip, watermark.isAbove { return .skipped }
+        let waits = isWriting
+        switch send(message) {
+        case .taken, .full: return waits ? .queued : .sent
+        case .closed: return .disconnected
+        case .refused: return .none
+        }
+    }
+
+    private func replaceQueued(with buffer: SendBuffer) -> Bool {
+        var isReplaced = false
+        enqueue { isReplaced = $0.replace(with: buffer, inFlight: Int(bytesInFlight)) }
+        if isReplaced { updateWatermark() }
+        return isReplaced
+    }
+}

@@ -1,0 +1,101 @@
+/// Some of a listener's clients, such as those in one room of a chat. To join and to leave is O(1).
+///
+///     let room = UVGroup(of: listener)
+///     room.join(client)
+///     listener.broadcast("hello", to: .group(room, but: client))
+///
+/// A client whose connection ends has left all groups before `onDisconnected` is called. Like its
+/// listener a group belongs to the loop's thread.
+public final class UVGroup {
+    private let loop: UVLoop
+    private let listener: ObjectIdentifier
+    /// The members, in no order.
+    private(set) var all: [UVConnection] = []
+    private var places: [UVConnection.ID: Int] = [:]
+
+    /// Makes a group without members.
+    ///
+    /// - Parameter listener: Whose clients may join it.
+    public init(of listener: UVListener) {
+        loop = listener.loop
+        self.listener = ObjectIdentifier(listener)
+        loop.confine("UVGroup.init")
+    }
+
+    /// How many members there are.
+    public var count: Int { all.count }
+
+    /// The members, in no particular order.
+    public var members: [UVConnection] {
+        loop.confine("UVGroup.members")
+        return all
+    }
+
+    /// Whether a client is a member.
+    ///
+    /// - Parameter client: The client.
+    /// - Returns: Whether it is.
+    public func contains(_ client: UVConnection) -> Bool {
+        loop.confine("UVGroup.contains")
+        return places[client.id] != nil && ObjectIdentifier(client.host) == listener
+    }
+
+    /// Makes a client a member; nothing where it is one, or where its connection has ended.
+    ///
+    /// - Parameter client: One of the listener's clients. Another is a programmer's error.
+    public func join(_ client: UVConnection) {
+        loop.confine("UVGroup.join")
+        precondition(
+            ObjectIdentifier(client.host) == listener, "UVGroup.join takes its listener's clients")
+        guard !client.state.isClosed, places[client.id] == nil else { return }
+        places[client.id] = all.count
+        all.append(client)
+        client.groups.append(self)
+    }
+
+    /// Makes a client a member no more; nothing where it is none.
+    ///
+    /// - Parameter client: The client.
+    public func leave(_ client: UVConnection) {
+        loop.confine("UVGroup.leave")
+        guard contains(client) else { return }
+        remove(client)
+        client.groups.removeAll { $0 === self }
+    }
+
+    /// Forgets a client, which forgets the group itself.
+    func remove(_ client: UVConnection) {
+        guard let place = places.removeValue(forKey: client.id), let last = all.popLast(),
+            last !== client
+        else { return }
+        all[place] = last
+        places[last.id] = place
+    }
+}
+
+/// Who gets a broadcast.
+public struct UVAudience {
+    let group: UVGroup?
+    let exception: UVConnection?
+
+    /// All of the listener's clients.
+    public static var all: Self { Self(group: nil, exception: nil) }
+
+    /// All of the listener's clients but one.
+    ///
+    /// - Parameter client: Who does not get it.
+    /// - Returns: The audience.
+    public static func allBut(_ client: UVConnection) -> Self {
+        Self(group: nil, exception: client)
+    }
+
+    /// The members of a group.
+    ///
+    /// - Parameters:
+    ///   - group: The group, of the listener's clients.
+    ///   - client: Who does not get it, if any.
+    /// - Returns: The audience.
+    public static func group(_ group: UVGroup, but client: UVConnection? = nil) -> Self {
+        Self(group: group, exception: client)
+    }
+}

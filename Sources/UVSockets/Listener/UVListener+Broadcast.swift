@@ -1,0 +1,68 @@
+extension UVListener {
+    /// Sends one message to many clients. It is framed and copied once, whatever the number of
+    /// clients, except for those that have a framing of their own.
+    ///
+    /// - Parameters:
+    ///   - message: The message; it is not needed after the call.
+    ///   - audience: Who gets it.
+    ///   - slow: What is done about those among them who are slow.
+    /// - Returns: What became of it. Nobody gets what the framing refuses, or what has no bytes.
+    @discardableResult
+    public func broadcast(
+        _ message: Span<UInt8>, to audience: UVAudience = .all, slow: UVSlowReceiver = .disconnect
+    ) -> UVBroadcastReceipt {
+        loop.confine("UVListener.broadcast")
+        var receipt = UVBroadcastReceipt()
+        guard let ends = try? handlers.coder?.codec.ends(of: message) ?? FrameEnds(),
+            ends.count + message.count > 0
+        else { return receipt }
+        let clients = audience.group?.all ?? clientTable.all
+        if slow == .wait {
+            receipt.waitsFor = clients.count { $0 !== audience.exception && $0.isSlow }
+            if receipt.waitsFor > 0 { return receipt }
+        }
+        let shared = SendBuffer(copying: message, between: ends, key: slow.key)
+        for client in clients where client !== audience.exception {
+            let outcome =
+                client.hasOwnFraming
+                ? client.send(message, slow) : client.send(shared: shared, slow)
+            receipt.count(outcome, for: client)
+        }
+        return receipt
+    }
+
+    /// Sends one message to many clients, as ``broadcast(_:to:slow:)-(Span<UInt8>,_,_)`` does.
+    ///
+    /// - Parameters:
+    ///   - message: The message.
+    ///   - audience: Who gets it.
+    ///   - slow: What is done about those among them who are slow.
+    /// - Returns: What became of it.
+    @discardableResult
+    public func broadcast(
+        _ message: [UInt8], to audience: UVAudience = .all, slow: UVSlowReceiver = .disconnect
+    ) -> UVBroadcastReceipt {
+        broadcast(message.span, to: audience, slow: slow)
+    }
+
+    /// Sends one text to many clients, as ``broadcast(_:to:slow:)-(Span<UInt8>,_,_)`` does.
+    ///
+    /// - Parameters:
+    ///   - text: The text, sent as UTF-8. Nothing is added to it but what the framing adds.
+    ///   - audience: Who gets it.
+    ///   - slow: What is done about those among them who are slow.
+    /// - Returns: What became of it.
+    @discardableResult
+    public func broadcast(
+        _ text: String, to audience: UVAudience = .all, slow: UVSlowReceiver = .disconnect
+    ) -> UVBroadcastReceipt {
+        broadcast(text.utf8.span, to: audience, slow: slow)
+    }
+}
+
+extension UVSlowReceiver {
+    fileprivate var key: String? {
+        guard case .keepLatest(let key) = self else { return nil }
+        return key
+    }
+}

@@ -1,0 +1,79 @@
+/// What has happened at a listener since it was made, and how it stands; from ``UVListener/stats``.
+public struct UVListenerStats: Sendable, Hashable {
+    /// How many clients there are.
+    public internal(set) var clients = 0
+    /// How many there have been.
+    public internal(set) var accepted: UInt64 = 0
+    /// Whom it has refused, by reason.
+    public internal(set) var refusals = UVRefusals()
+    /// How many times accepting, or listening again after that, has failed.
+    public internal(set) var acceptFailures = 0
+    /// How connections have ended, by ``UVEndReason/kind``.
+    public internal(set) var ends: [UVEndReason.Kind: UInt64] = [:]
+    /// How many bytes came in from all clients there have been.
+    public internal(set) var bytesReceived: UInt64 = 0
+    /// How many messages came in; without a framing, how many times bytes did.
+    public internal(set) var messagesReceived: UInt64 = 0
+    /// How many bytes the kernel has taken to send.
+    public internal(set) var bytesSent: UInt64 = 0
+    /// How many bytes wait in the queues of all clients.
+    public internal(set) var bytesQueued = 0
+    /// How many clients were ended because of the `outboundBudget`.
+    public internal(set) var evictions: UInt64 = 0
+    /// How often a client was held back because of its `bytesPerSecond` or `messagesPerSecond`.
+    public internal(set) var rateHolds: UInt64 = 0
+    /// How often a client had received its `receiveBudget`, and the others came first.
+    public internal(set) var turnsUsedUp: UInt64 = 0
+    /// How often a handler took longer than the `handlerTimeWarning`.
+    public internal(set) var slowHandlers: UInt64 = 0
+}
+
+/// What has passed over a connection; from ``UVConnection/stats``.
+public struct UVConnectionStats: Sendable, Hashable {
+    /// How long ago it began.
+    public let age: Duration
+    /// How many bytes came in.
+    public let bytesReceived: UInt64
+    /// How many messages came in whole; without a framing, how many times bytes did.
+    public let messagesReceived: UInt64
+    /// How many bytes the kernel has taken to send.
+    public let bytesSent: UInt64
+    /// How many bytes were sent that the kernel has not taken yet.
+    public let bytesQueued: Int
+}
+
+extension UVListener {
+    /// How it stands. To read it costs a visit to each client.
+    public var stats: UVListenerStats {
+        loop.confine("UVListener.stats")
+        var stats = ended
+        stats.clients = clientTable.all.count
+        stats.accepted = nextID - 1
+        stats.refusals = refusals
+        stats.acceptFailures = acceptFailures
+        for client in clientTable.all { stats.add(client) }
+        stats.bytesQueued = bytesQueued
+        stats.evictions = handlers.guards.evictions
+        stats.rateHolds = handlers.guards.rateHolds
+        stats.turnsUsedUp = handlers.guards.turnsUsedUp
+        stats.slowHandlers = handlers.guards.slowHandlers
+        return stats
+    }
+}
+
+extension UVListenerStats {
+    mutating func add(_ client: UVConnection) {
+        bytesReceived += client.bytesReceived
+        messagesReceived += client.messagesReceived
+        bytesSent += client.bytesSent
+    }
+}
+
+extension UVConnection {
+    /// What has passed over it, also after it has ended.
+    public var stats: UVConnectionStats {
+        UVConnectionStats(
+            age: age, bytesReceived: bytesReceived, messagesReceived: messagesReceived,
+            bytesSent: bytesSent, bytesQueued: bytesQueued)
+    }
+}

@@ -1,0 +1,202 @@
+import Foundation
+import Testing
+
+@testable import UVSockets
+
+@Suite("Slow receivers", .timeLimit(.minutes(1)))
+struct SlowReceiverTests {
+    private static let message = pattern(1 << 15)
+
+    /// Broadcasts to a client that does not read until it is slow.
+    private static func makeSlow(_ server: Server) throws {
+        for _ in 0..<2000 {
+            let isSlow = try server.onLoop { listener in
+                listener.broadcast(message)
+                return listener.clients.contains { $0.isSlow }
+            }
+            if isSlow { return }
+        }
+        throw TimedOut("the client never was slow")
+    }
+
+    @Test("A slow one is skipped, and gets later messages once it has read")
+    func skip() throws {
+        let drained = Journal<Void>()
+        try withServer(
+            configure: { $0.onDrained = { _ in drained.append(()) } },
+            body: { server in
+                let slow = try server.connect(receiveBuffer: 4096)
+                try server.connected.wait(for: 1)
+                try Self.makeSlow(server)
+                let sent = try server.onLoop { $0.clients[0].bytesSent + UInt64($0.bytesQueued) }
+                let receipt = try server.onLoop { $0.broadcast("skipped", slow: .skip) }
+                #expect(receipt.skipped == 1)
+                #expect(receipt.receivers == 0)
+                #expect(try slow.receive(Int(sent)).count == Int(sent))
+                try drained.wait(for: 1)
+                let later = try server.onLoop { $0.broadcast("later", slow: .skip) }
+                #expect(later.sent == 1)
+                #expect(try slow.receive(5) == Array("later".utf8))
+            })
+    }
+
+    @Test("A slow one gets only the latest message of a key, whole and in its place")
+    func keepLatest() throws {
+        try withServer(framing: .lengthPrefix(.bytes4)) { server in
+            let slow = try server.connect(receiveBuffer: 4096)
+            try server.connected.wait(for: 1)
+            try Self.makeSlow(server)
+            let (receipts, total) = try server.onLoop { listener in
+                let client = listener.clients[0]
+                let texts = [
+                    ("a", "a1"), ("b", "b1"), ("a", "a number 2"), ("b", "b2"), ("a", "a3"),
+                ]
+                let receipts = texts.map { key, text in
+                    listener.broadcast(text, slow: .keepLatest(key: key))
+                }
+                return (receipts, Int(client.bytesSent) + client.bytesQueued)
+            }
+            #expect(receipts.map(\.queued) == [1, 1, 0, 0, 0])
+            #expect(receipts.map(\.replaced) == [0, 0, 1, 1, 1])
+            let bytes = try slow.receive(total)
+            let frame = 4 + Self.message.count
+            #expect((bytes.count - 12) % frame == 0)
+            #expect(
+                Array(bytes.suffix(12)) == [0, 0, 0, 2] + "a3".utf8 + [0, 0, 0, 2] + "b2".utf8)
+            for start in stride(from: 0, to: bytes.count - 12, by: frame) {
+                try expect(Array(bytes[start + 4..<start + frame]), are: Self.message)
+            }
+        }
+    }
+
+    @Test("Nobody gets what has to wait for a slow one")
+    func wait() throws {
+        try withServer { server in
+            _ = try server.connect(receiveBuffer: 4096)
+            try server.connected.wait(for: 1)
+            let slow = try server.connect(receiveBuffer: 4096)
+            try server.connected.wait(for: 2)
+            server.post { $0.kick(1) }
+            let good = try server.connect()
+            #expect(try good.exchange([1]) == [1])
+            let before = try server.onLoop { $0.broadcast("x", slow: .wait) }
+            #expect(before.receivers == 2)
+            #expect(try good.receive(1) == Array("x".utf8))
+            for _ in 0..<2000 {
+                let receipt = try server.onLoop { $0.broadcast(Self.message, slow: .wait) }
+                if receipt.waitsFor == 1 {
+                    #expect(receipt.receivers == 0)
+                    #expect(!good.poll(seconds: 0))
+                    slow.close()
+                    return
+                }
+                try expect(good.receive(Self.message.count), are: Self.message)
+            }
+            Issue.record("nobody had to wait")
+        }
+    }
+
+    @Test("A broadcast names those whom it has ended")
+    func disconnected() throws {
+        var options = UVListenerOptions()
+        options.connection.sendLimit = 1 << 18
+        try withServer(options: options) { server in
+            let slow = try server.connect(receiveBuffer: 4096)
+            try server.connected.wait(for: 1)
+            for _ in 0..<2000 {
+                let receipt = try server.onLoop { $0.broadcast(Self.message) }
+                if receipt.disconnected == [1] {
+                    #expect(receipt.receivers == 0)
+                    #expect(try server.ended.first().reason == .slowReceiver)
+                    #expect(try server.onLoop { $0.bytesQueued } == 0)
+                    slow.close()
+                    return
+                }
+                #expect(receipt.sent + receipt.queued == 1)
+            }
+            Issue.record("it was not ended")
+        }
+    }
+
+    @Test("Beyond the budget the one with the most queued bytes goes, and only that")
+    func budget() throws {
+        let warnings = Journal<UVEndReason>()
+        var options = UVListenerOptions()
+        options.outboundBudget = 4 << 20
+        try withServer(
+            options: options,
+            configure: { $0.onDisconnected = { warnings.append($1) } },
+            body: { server in
+                let worst = try server.connect(receiveBuffer: 4096)
+                try server.connected.wait(for: 1)
+                let slow = try server.connect(receiveBuffer: 4096)
+                try server.connected.wait(for: 2)
+                let good = try server.connect()
+                try server.connected.wait(for: 3)
+                for round in 0..<2000 where server.ended.entries.isEmpty {
+                    server.post { listener in
+                        listener.client(1)?.send(Self.message)
+                        if round % 2 == 0 { listener.client(2)?.send(Self.message) }
+                        listener.client(3)?.send(Self.message)
+                    }
+                    try expect(good.receive(Self.message.count), are: Self.message)
+                    #expect(try server.onLoop { $0.bytesQueued } <= 4 << 20)
+                }
+                let end = try server.ended.first()
+                #expect(end.id == 1)
+                #expect(end.reason == .outboundBudgetExceeded)
+                let (evictions, sum) = try server.onLoop { listener in
+                    (
+                        listener.handlers.guards.evictions,
+                        listener.clients.reduce(0) { $0 + $1.bytesQueued } - listener.bytesQueued
+                    )
+                }
+                #expect(evictions == 1)
+                #expect(sum == 0)
+                #expect(try good.exchange([1]) == [1])
+                worst.close()
+                slow.close()
+            })
+    }
+
+    @Test("Groups: who joins gets what is sent to the group, until it leaves or ends")
+    func groups() throws {
+        try withServer { server in
+            let peers = try (1...4).map { number in
+                let peer = try server.connect()
+                try server.connected.wait(for: number)
+                return peer
+            }
+            let receivers = try server.onLoop { listener in
+                let room = UVGroup(of: listener)
+                for id in 1...3 {
+                    guard let client = listener.client(UInt64(id)) else { continue }
+                    room.join(client)
+                    room.join(client)
+                    client.userToken = room
+                }
+                guard let first = listener.client(1), let second = listener.client(2) else {
+                    return [Int]()
+                }
+                let counts = [
+                    room.count, listener.broadcast("a", to: .group(room)).receivers,
+                    listener.broadcast("b", to: .group(room, but: first)).receivers,
+                ]
+                room.leave(second)
+                room.leave(second)
+                return counts + [listener.broadcast("c", to: .group(room)).receivers, room.count]
+            }
+            #expect(receivers == [3, 3, 2, 2, 2])
+            let expected = ["ac", "ab", "abc", ""]
+            for (peer, text) in zip(peers, expected) {
+                #expect(try peer.receive(text.utf8.count) == Array(text.utf8))
+            }
+            peers[0].close()
+            try server.ended.wait(for: 1)
+            let left = try server.onLoop { listener in
+                (listener.client(3)?.userToken as? UVGroup)?.members.map(\.id)
+            }
+            #expect(left == [3])
+        }
+    }
+}
