@@ -142,21 +142,24 @@ extension UVConnection {
 
     private func writeCork() {
         defer { loop.cork.clear() }
-        guard !state.isClosed else { return }
+        guard !state.isClosed else { return queueCork() }
         do throws(UVError.Code) {
             let written = try loop.writeCork(to: handle)
             bytesOut += UInt64(written)
             if written > 0 { deadlines.sent(at: loop.now) }
-            if written < loop.cork.bytes { queueCork(from: written) }
+            guard written < loop.cork.bytes else { return }
+            queueCork(from: written)
+            startWriting()
+            checkBudget()
         } catch {
+            queueCork()
             fail("send", error)
         }
     }
 
-    private func queueCork(from written: Int) {
+    /// Queues what the kernel has not taken; on a connection that has ended only to count as lost.
+    private func queueCork(from written: Int = 0) {
         enqueue { loop.cork.move(from: written, to: &$0) }
-        startWriting()
-        checkBudget()
     }
 
     /// Writes what is queued, as far as the kernel takes it.
@@ -211,13 +214,14 @@ extension UVConnection {
 }
 
 extension UVConnection {
-    /// The write that was in flight ended; `error` is nil when all of its bytes left.
+    /// The write that was in flight ended, and the kernel has taken so many bytes of it; `error` is
+    /// nil when these are all.
     func writeCompleted(bytes: Int, error: UVError.Code?) {
         isWriting = false
         bytesInFlight = 0
+        dequeue(bytes)
         guard !state.isClosed else { return }
         if let error { return fail("send", error) }
-        dequeue(bytes)
         if queuedBytes == 0 { deadlines.queueEmptied() }
         startWriting()
         if queuedBytes == 0 { updateWatermark() }

@@ -37,8 +37,21 @@ internal import CLibuv
         let error = status < 0 ? UVError.Code(rawValue: status) : nil
         request.handle.loop.callback {
             request.handle.withConnection {
-                $0.writeCompleted(bytes: request.bytes, error: error)
+                $0.writeCompleted(bytes: request.taken, error: error)
             }
         }
+    }
+
+    /// How many bytes the kernel has taken, also of a write that failed or was cancelled half-way.
+    ///
+    /// libuv moves its own copy of the buffers on as they are taken. It stands within the request,
+    /// because there are never more of them than fit there.
+    private var taken: Int {
+        let (next, end) = unsafe (Int(memory.pointee.write_index), Int(memory.pointee.nbufs))
+        let left = unsafe withUnsafeBytes(of: memory.pointee.bufsml) { buffers in
+            unsafe buffers.assumingMemoryBound(to: uv_buf_t.self)[next..<end]
+                .reduce(0) { unsafe $0 + $1.len }
+        }
+        return bytes - left
     }
 }

@@ -48,7 +48,6 @@ struct AcceptGate {
     /// A connection was accepted.
     ///
     /// - Returns: How many failures in a row this ends.
-    @discardableResult
     mutating func accepted() -> Int {
         defer { failuresInARow = 0 }
         acceptedInTurn += 1

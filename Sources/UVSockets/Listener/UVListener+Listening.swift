@@ -67,6 +67,13 @@ extension UVListener {
         }
     }
 
+    /// A connection was accepted; says so in the log where that had failed before.
+    func accepted() {
+        let failures = gate.accepted()
+        guard failures > 0 else { return }
+        loop.logger.notice("accepting again", metadata: ["failures": "\(failures)"])
+    }
+
     func listenAgain() {
         guard case .listening(var door) = state else { return }
         do throws(UVError) {

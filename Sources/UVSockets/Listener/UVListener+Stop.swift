@@ -1,10 +1,16 @@
-/// How the clients of a stopped listener ended.
+internal import Logging
+
+/// How the clients of a stopped listener ended. Both counts together are the clients there were
+/// when it was stopped, those included whose connections were ending already.
+///
+/// What the kernel has taken counts as sent. Only the peer could tell whether it has arrived.
 public struct UVDrainReport: Sendable, Hashable {
-    /// How many clients got all that had been sent to them.
+    /// How many clients were sent all that had been given to `send` for them.
     public internal(set) var drained = 0
-    /// How many were cut off before that: reset when the time was over, or gone by themselves.
+    /// How many were not: reset when the time was over, or gone by themselves before.
     public internal(set) var cutOff = 0
-    /// How many bytes had been sent to the latter that the kernel never took.
+    /// How many bytes `send` had taken for the latter that the kernel never took, with what frames
+    /// them.
     public internal(set) var bytesLost = 0
 }
 
@@ -25,18 +31,25 @@ struct DrainProgress {
 }
 
 extension UVListener {
-    /// Stops: accepts nobody any more, sends every client what is queued for it, closes it, and
-    /// when the time is over resets the rest.
+    /// Stops: accepts nobody any more, sends every client what is queued for it and a last message,
+    /// closes it, and when the time is over resets the rest.
     ///
     /// Clients that have connected but were not accepted yet are reset by the kernel. A listener
-    /// that has stopped cannot be started again.
+    /// that has stopped cannot be started again. When the last client is gone and the completion
+    /// was called, it lets go of all its callbacks.
     ///
-    /// Stopping again while it drains replaces the time, so that `stop(drainFor: .zero)` ends at once.
+    /// The goodbye is sent to each client as `send` would: behind all that was sent before, and
+    /// framed as that client's framing says. Clients that are being closed already, or that have
+    /// more queued than their `sendLimit`, do not get it. Neither do those whose framing refuses it;
+    /// a warning in the log counts them, and they are drained like the others.
+    ///
+    /// Stopping again while it drains replaces the time, so that `stop(drainFor: .zero)` ends at
+    /// once; a goodbye comes too late then.
     ///
     /// - Parameters:
-    ///   - time: How long clients may take to get what is queued for them, and to close in turn.
-    ///   - goodbye: A last message to every client, behind all that was sent before, framed as the
-    ///     client's connection is. One that has no bytes, or that the framing refuses, is not sent.
+    ///   - time: How long clients may take to get what is queued for them, and to close in turn;
+    ///     where it is longer than their options' `flushTimeout` or `lingerTimeout`, those hold.
+    ///   - goodbye: The last message to every client. An empty one, the default, is not sent.
     ///   - completion: Called once all are gone, with what became of them; within this call where
     ///     there is no client.
     public func stop(
@@ -51,13 +64,27 @@ extension UVListener {
         drain = DrainProgress(
             report: drain?.report ?? UVDrainReport(), deadline: deadline,
             completions: (drain?.completions ?? []) + [completion])
-        for client in clientTable.all {
-            if !goodbye.isEmpty { client.send(goodbye) }
-            client.close(.listenerStopped)
-        }
+        if !goodbye.isEmpty { sendGoodbye(goodbye) }
+        for client in clientTable.all { client.close(.listenerStopped) }
         // Also where there is no memory for a timer.
         if deadline == nil { cutOff() }
         finishDrain()
+    }
+
+    private func sendGoodbye(_ goodbye: [UInt8]) {
+        var refusals = 0
+        var reason: FramingError?
+        for client in clientTable.all where client.queuedBytes <= client.options.sendLimit {
+            if case .refused(let error) = client.send(goodbye) {
+                refusals += 1
+                reason = error
+            }
+            // One at a time, so that not every client needs a buffer at once.
+            client.flushCork()
+            client.flush()
+        }
+        guard let reason else { return }
+        loop.logger.warning("the goodbye was not sent to \(refusals) clients: \(reason)")
     }
 
     private func cutOff() {
@@ -78,5 +105,19 @@ extension UVListener {
         self.drain = nil
         drain.deadline?.close()
         for completion in drain.completions { completion(drain.report) }
+        releaseCallbacks()
+    }
+
+    /// Callbacks often refer to their listener; the two would keep each other for ever.
+    private func releaseCallbacks() {
+        onListening = nil
+        onFailed = nil
+        let old = handlers
+        // In its place, because a connection does not look for its handler at each message.
+        handlers = ConnectionHandlers(old.options, nil) { _, _ in }
+        handlers.guards = old.guards
+        // Connections that somebody keeps still have the old ones.
+        (old.onConnected, old.onDisconnected) = (nil, nil)
+        (old.onPeerFinished, old.onDrained) = (nil, nil)
     }
 }

@@ -11,7 +11,7 @@ internal import Logging
 ///
 /// All of it belongs to the loop's thread, and so do the callbacks: they may use the listener, its
 /// clients and your own state without a lock. The listener lives until it has stopped, whether or
-/// not you keep it.
+/// not you keep it, and then lets go of its callbacks, so that they may refer to it.
 public final class UVListener {
     /// The loop it belongs to.
     public let loop: UVLoop
@@ -28,7 +28,7 @@ public final class UVListener {
     /// is not of this machine, or the port is taken.
     public var onFailed: ((UVListener, UVError) -> Void)?
 
-    let handlers: ConnectionHandlers
+    var handlers: ConnectionHandlers
     var gate: AcceptGate
     var desk: AdmissionDesk
     var beyondLimit = 0
@@ -196,10 +196,7 @@ public final class UVListener {
             return acceptFailed(args.error ?? .connectionAborted)
         }
         args.acceptedSocket = nil
-        let failures = gate.accepted()
-        if failures > 0 {
-            loop.logger.notice("clients are accepted again", metadata: ["failures": "\(failures)"])
-        }
+        accepted()
         if let peer = socket.peerAddress {
             admit(socket, peer)
         } else {
@@ -230,10 +227,11 @@ extension UVListener: ConnectionHost {
         ended.ends[reason.kind, default: 0] += 1
         gate.left()
         desk.left(connection.peerAddress)
+        // Not of a stop that its own callback begins: by then it is none of the clients.
+        drain?.ended(connection)
         loop.logger.trace(
             "disconnected", metadata: ["client": "\(connection.id)", "reason": "\(reason)"])
         handlers.onDisconnected?(connection, reason)
-        drain?.ended(connection)
         finishDrain()
         if case .listening(let door) = state { accept(door.args) }
     }

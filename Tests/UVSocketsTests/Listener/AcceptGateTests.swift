@@ -10,7 +10,7 @@ struct AcceptGateTests {
         for turn in 1...3 {
             for _ in 0..<AcceptGate.budget {
                 #expect(gate.next(turn: UInt64(turn)) == .accept)
-                gate.accepted()
+                _ = gate.accepted()
                 gate.joined()
             }
             #expect(gate.next(turn: UInt64(turn)) == .yield)
@@ -24,7 +24,7 @@ struct AcceptGateTests {
         var gate = AcceptGate(limit: 1)
         for _ in 0..<AcceptGate.budget {
             #expect(gate.next(turn: 1) == .accept)
-            gate.accepted()
+            _ = gate.accepted()
         }
         #expect(gate.next(turn: 1) == .yield)
         #expect(!gate.isFull)
@@ -35,7 +35,7 @@ struct AcceptGateTests {
         var gate = AcceptGate(limit: 2)
         for _ in 0..<2 {
             #expect(gate.next(turn: 1) == .accept)
-            gate.accepted()
+            _ = gate.accepted()
             gate.joined()
         }
         #expect(gate.isFull)
@@ -62,8 +62,20 @@ struct AcceptGateTests {
         gate.resumed()
         #expect(gate.failed() == (.milliseconds(100), false))
         gate.resumed()
-        gate.accepted()
+        _ = gate.accepted()
         #expect(gate.failed() == (.milliseconds(50), true))
+    }
+
+    @Test("The first success says how many failures in a row it ends, and the next none")
+    func endsFailures() {
+        var gate = AcceptGate(limit: 10)
+        #expect(gate.accepted() == 0)
+        for _ in 0..<30 {
+            _ = gate.failed()
+            gate.resumed()
+        }
+        #expect(gate.accepted() == 30)
+        #expect(gate.accepted() == 0)
     }
 
     @Test("Nobody comes in during the pause")

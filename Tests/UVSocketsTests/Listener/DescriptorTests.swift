@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import Testing
 
 @testable import UVSockets
@@ -8,7 +9,9 @@ import Testing
 struct DescriptorTests {
     @Test("Clients wait in the backlog, those inside are served, and all come in afterwards")
     func recovers() async {
-        await #expect(processExitsWith: .success) {
+        let result = await #expect(
+            processExitsWith: .success, observing: [\.standardErrorContent]
+        ) {
             try withServer { server in
                 let inside = try server.connect()
                 try require(inside.exchange([1]) == [1])
@@ -38,8 +41,17 @@ struct DescriptorTests {
                 let late = try server.connect()
                 try require(late.exchange([7]) == [7])
                 try require(server.onLoop { $0.acceptFailures } == after)
+                try server.onLoop { $0.loop.logger.notice("in all: failures=\($0.acceptFailures)") }
             }
         }
+        // A line when it begins and one when it is over, which tells how often it has failed.
+        let log = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+        let lines = log.split(separator: "\n")
+        #expect(lines.filter { $0.contains("clients wait in the backlog") }.count == 1)
+        let all = lines.last { $0.contains("in all: ") }?.split(separator: " ").last ?? "none"
+        let recoveries = lines.filter { $0.contains("accepting again") }
+        #expect(recoveries.count == 1)
+        #expect(recoveries.allSatisfy { $0.contains("notice") && $0.contains(all) })
     }
 
     @Test("Stopped while it waits for descriptors, the listener stops")
