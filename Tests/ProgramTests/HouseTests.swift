@@ -61,14 +61,14 @@ struct HouseTests {
                 sentence: "or a" + "s!"),
             Breach(
                 file: library, line: "final class C: @unchecked Sendable {}",
-                sentence: "escape from Sendable checking"),
+                sentence: "escapes from Sendable checking"),
             Breach(
                 file: "Sources/UVSockets/Loop/UVLoop.swift",
                 line: "final class C: @unchecked Sendable {}",
-                sentence: "escape from Sendable checking"),
+                sentence: "escapes from Sendable checking"),
             Breach(
                 file: "Sources/Console/Output.swift", line: "nonisolated(un" + "safe) var x = 0",
-                sentence: "escape from Sendable checking"),
+                sentence: "escapes from Sendable checking"),
         ])
     func breach(breach: Breach) throws {
         try withCopy { folder in

@@ -24,8 +24,7 @@ final class ConnectionHandlers {
     /// The bytes in the queues of all open connections, and how many there may be.
     var queuedBytes = 0
     let outboundBudget: Int
-    private var warnedAt: UInt64 = 0
-    private var slowHandlersUnsaid = 0
+    private var slowHandlers = LogThrottle()
     let onMessageReceived: (UVConnection, Span<UInt8>) -> Void
     var onConnected: ((UVConnection) -> Void)?
     var onDisconnected: ((UVConnection, UVEndReason) -> Void)?
@@ -58,17 +57,13 @@ final class ConnectionHandlers {
 
     /// Logs, at most once a second, that a handler took long.
     func warnOfSlowHandler(_ connection: UVConnection, milliseconds: UInt64) {
-        slowHandlersUnsaid += 1
-        let now = coarseMilliseconds()
-        guard now - warnedAt >= 1000 else { return }
+        guard let times = slowHandlers.times() else { return }
         connection.loop.logger.warning(
             "a handler took \(milliseconds) ms, and every other connection waited for it",
             metadata: [
                 "connection": "\(connection.id)", "peer": "\(connection.peer)",
-                "times": "\(slowHandlersUnsaid)",
+                "times": "\(times)",
             ])
-        warnedAt = now
-        slowHandlersUnsaid = 0
     }
 
     // What these hold themselves they need not retain for the call.

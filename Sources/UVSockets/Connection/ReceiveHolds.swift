@@ -11,7 +11,10 @@ struct ReceiveHolds: OptionSet {
     /// It has received as much as it may in one turn of the loop.
     static let turn = ReceiveHolds(rawValue: 8)
 
+    /// Its task has not asked for the messages that came.
+    static let task = ReceiveHolds(rawValue: 16)
+
     /// Those that can last, while nothing tells that the peer is gone: libuv does not notice a reset
     /// while nothing is read. Where bytes are queued, writing them tells.
-    static let lasting: ReceiveHolds = [.paused, .rate]
+    static let lasting: ReceiveHolds = [.paused, .rate, .task]
 }

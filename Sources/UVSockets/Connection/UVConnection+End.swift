@@ -57,6 +57,7 @@ extension UVConnection {
     }
 
     func perform(_ action: ConnectionState.Action) {
+        defer { if let session, !state.delivers { session.receivingEnded() } }
         switch action {
         case .none: break
         case .finishSending: handle.finishSending()

@@ -89,6 +89,33 @@ extension UVConnection {
         updateReceiving()
     }
 
+    /// The next of the messages that have waited, for a task; where none is left whole, receiving goes
+    /// on.
+    func takeKeptMessage() -> [UInt8]? {
+        if let frames, frames.hasBacklog, state.delivers {
+            do throws(FramingError) {
+                if let message = try nextKept(frames) { return message }
+            } catch {
+                close(.framing(error))
+            }
+        }
+        release(.task)
+        return nil
+    }
+
+    private func nextKept(_ reader: FrameReader) throws(FramingError) -> [UInt8]? {
+        var offset = 0
+        let nothing: [UInt8] = []
+        guard case .kept(let range) = try nextFrame(in: nothing.span, &offset) else {
+            reader.hasBacklog = false
+            if !reader.isCodecOwn, !reader.assembler.isMidFrame { frames = nil }
+            return nil
+        }
+        noteMessage()
+        if rates != nil { countMessage() }
+        return Array(reader.assembler.kept[range])
+    }
+
     /// Why the connection ends where its peer has finished in the middle of a frame; else nil.
     var truncation: UVEndReason? {
         guard let frames, frames.coder != nil, frames.assembler.isMidFrame else { return nil }

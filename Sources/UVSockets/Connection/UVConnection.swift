@@ -47,6 +47,8 @@ public final class UVConnection: Identifiable {
     var deadlineSlot: DeadlineSlot?
     /// Where the listener's table has this client; the table's to write.
     var tableIndex = 0
+    /// Where its messages are awaited, if they are.
+    var session: UVAsyncConnection?
     /// The groups it is a member of; the groups' to write.
     var groups: [UVGroup] = []
 
@@ -144,9 +146,14 @@ public final class UVConnection: Identifiable {
     }
 
     @inline(__always)
-    func messageReceived(_ message: Span<UInt8>) {
+    func noteMessage() {
         deadlines.frameReceived()
         messagesIn += 1
+    }
+
+    @inline(__always)
+    func messageReceived(_ message: Span<UInt8>) {
+        noteMessage()
         handlers.receive(message, from: self)
         if rates != nil { countMessage() }
     }

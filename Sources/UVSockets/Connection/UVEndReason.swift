@@ -30,6 +30,8 @@ public enum UVEndReason: Sendable, Hashable {
     case framing(FramingError)
     /// The listener was stopped.
     case listenerStopped
+    /// The task that handled it has thrown an error.
+    case handlerFailed
     /// A system call failed.
     indirect case failed(UVError)
 
@@ -37,7 +39,7 @@ public enum UVEndReason: Sendable, Hashable {
     public enum Kind: String, Sendable, Hashable, CaseIterable {
         case peerClosed, peerReset, peerVanished, closed, reset, kicked, slowReceiver, stalled
         case outboundBudgetExceeded, idle, noFirstMessage, lifetimeOver, framing, listenerStopped
-        case failed
+        case handlerFailed, failed
     }
 
     /// Which of the reasons it is.
@@ -57,10 +59,13 @@ public enum UVEndReason: Sendable, Hashable {
         case .lifetimeOver: .lifetimeOver
         case .framing: .framing
         case .listenerStopped: .listenerStopped
+        case .handlerFailed: .handlerFailed
         case .failed: .failed
         }
     }
 }
+
+extension UVEndReason: Error {}
 
 extension UVEndReason: CustomStringConvertible {
     /// A clause for a log or a person.
@@ -80,6 +85,7 @@ extension UVEndReason: CustomStringConvertible {
         case .lifetimeOver: "its time was over"
         case .framing(let error): "\(error)"
         case .listenerStopped: "the listener stopped"
+        case .handlerFailed: "its handler failed"
         case .failed(let error): "failed: \(error)"
         }
     }

@@ -88,7 +88,7 @@ public final class UVConnector {
         self.init(loop, endpoint, deadline, framing, options, onMessageReceived)
     }
 
-    private init(
+    init(
         _ loop: UVLoop, _ endpoint: UVEndpoint, _ deadline: Duration, _ codec: (any FrameCodec)?,
         _ options: UVConnectionOptions,
         _ onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void

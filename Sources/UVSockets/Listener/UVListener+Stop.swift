@@ -65,7 +65,13 @@ extension UVListener {
             report: drain?.report ?? UVDrainReport(), deadline: deadline,
             completions: (drain?.completions ?? []) + [completion])
         if !goodbye.isEmpty { sendGoodbye(goodbye) }
-        for client in clientTable.all { client.close(.listenerStopped) }
+        for client in clientTable.all {
+            if let session = client.session {
+                session.finish()
+            } else {
+                client.close(.listenerStopped)
+            }
+        }
         // Also where there is no memory for a timer.
         if deadline == nil { cutOff() }
         finishDrain()
@@ -75,7 +81,9 @@ extension UVListener {
         var refusals = 0
         var reason: FramingError?
         for client in clientTable.all where client.queuedBytes <= client.options.sendLimit {
-            if case .refused(let error) = client.send(goodbye) {
+            if let session = client.session {
+                session.goodbye = goodbye
+            } else if case .refused(let error) = client.send(goodbye) {
                 refusals += 1
                 reason = error
             }

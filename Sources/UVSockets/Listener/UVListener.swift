@@ -97,7 +97,7 @@ public final class UVListener {
         self.init(loop, endpoint, backlog, framing, options, onMessageReceived)
     }
 
-    private init(
+    init(
         _ loop: UVLoop, _ endpoint: UVEndpoint, _ backlog: Int, _ codec: (any FrameCodec)?,
         _ options: UVListenerOptions,
         _ onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void

@@ -8,6 +8,7 @@ internal import CLibuv
     private let lock = UnsafeMutablePointer<uv_mutex_t>.allocate(capacity: 1)
     private let limit: Int
     private var waiting: [@Sendable () -> Void] = []
+    private var jobs: [LoopJob] = []
     private var wakeUp: AsyncHandle?
     private var isStopRequested = false
     private var isClosed = false
@@ -32,15 +33,27 @@ internal import CLibuv
         locked { self.wakeUp = wakeUp }
     }
 
-    var isEmpty: Bool { locked { waiting.isEmpty && !isStopRequested } }
+    var isEmpty: Bool { locked { waiting.isEmpty && jobs.isEmpty && !isStopRequested } }
 
     /// Takes one more, and wakes the loop for the first of a batch.
     @discardableResult
-    func post(_ body: @escaping @Sendable () -> Void) -> Bool {
+    func post(_ body: @escaping @Sendable () -> Void, isLimited: Bool = true) -> Bool {
         locked {
-            guard !isClosed, waiting.count < limit else { return false }
+            guard !isClosed, waiting.count < limit || !isLimited else { return false }
             waiting.append(body)
-            if waiting.count == 1 { wakeUp?.wake() }
+            if waiting.count == 1, jobs.isEmpty { wakeUp?.wake() }
+            return true
+        }
+    }
+
+    /// Takes a task's job, whatever else waits: a task cannot be refused to go on.
+    ///
+    /// - Returns: False where the inbox is closed.
+    func post(_ job: LoopJob) -> Bool {
+        locked {
+            guard !isClosed else { return false }
+            jobs.append(job)
+            if jobs.count == 1, waiting.isEmpty { wakeUp?.wake() }
             return true
         }
     }
@@ -54,20 +67,24 @@ internal import CLibuv
         }
     }
 
-    func takeStopRequest() -> Bool {
-        locked {
-            defer { isStopRequested = false }
-            return isStopRequested
-        }
+    /// What other threads have left.
+    struct Batch {
+        let submissions: [@Sendable () -> Void]
+        let jobs: [LoopJob]
+        let isStopRequested: Bool
     }
 
-    /// Runs what waits, but not what comes meanwhile: that is for the next turn.
-    func drain() {
-        let batch = locked {
-            defer { waiting = [] }
-            return waiting
+    /// Takes what waits, but not what comes meanwhile: that is for the next turn.
+    func take() -> Batch {
+        locked {
+            defer {
+                waiting = []
+                jobs = []
+                isStopRequested = false
+            }
+            return Batch(
+                submissions: waiting, jobs: jobs, isStopRequested: isStopRequested)
         }
-        for body in batch { body() }
     }
 
     /// Takes no more. Under the lock, so that no thread wakes a handle that is being closed.

@@ -5,8 +5,15 @@ extension UVLoop {
     func callback(_ body: () -> Void) {
         callbackDepth += 1
         body()
-        if callbackDepth == 1, hasGathered { flushGathered() }
+        if callbackDepth == 1, hasWork { finishCallback() }
         callbackDepth -= 1
+    }
+
+    /// Lets tasks go on, and writes what they, and the callback before, have sent.
+    private func finishCallback() {
+        hasWork = false
+        if !jobs.isEmpty { runJobs() }
+        flushGathered()
     }
 
     /// A read of the handle ended: a number of bytes, or a negative error.
@@ -38,13 +45,12 @@ extension UVLoop {
     /// The connection has something to write at the end of this callback.
     func gather(_ connection: UVConnection) {
         gathered.append(connection)
-        hasGathered = true
+        hasWork = true
     }
 
     /// Writes what connections have gathered in this callback.
     func flushGathered() {
         // Flushing calls nobody, so the list does not grow meanwhile.
-        hasGathered = false
         for connection in gathered { connection.flush() }
         gathered.removeAll(keepingCapacity: true)
     }

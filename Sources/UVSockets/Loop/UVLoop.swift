@@ -48,14 +48,20 @@ internal import Synchronization
     var nextMailbox = 0
 
     private let owner = Atomic<UInt>(0)
-    private let inbox: Inbox
+    let inbox: Inbox
+    /// The loop in its role as an actor's executor.
+    let isolation = LoopExecutor()
     private var ownHandles: [Handle] = []
     private var wakeUp: AsyncHandle?
     private var turnCounter: CheckHandle?
     private var clock: DeadlineClock?
     var callbackDepth = 0
     var gathered: [UVConnection] = []
-    var hasGathered = false
+    /// Whether connections have gathered, or jobs wait, for the end of the callback.
+    var hasWork = false
+    /// The jobs of tasks that wait, from `nextJob` on.
+    var jobs: [LoopJob] = []
+    var nextJob = 0
     var nextTurn: IdleHandle?
     var waitingForTurn: [UVConnection] = []
     var turnBudget = TurnBudget()
@@ -86,6 +92,7 @@ internal import Synchronization
             throw UVError(call: "make loop", code: .init(rawValue: status))
         }
         unsafe raw.pointee.data = receiveBuffer.base
+        unsafe isolation.loop = self
         ignoreSIGPIPE()
         let wakeUp: AsyncHandle
         do throws(UVError) {
@@ -228,9 +235,19 @@ internal import Synchronization
         inbox.post(body)
     }
 
+    /// Runs a closure as ``submit(_:)`` does, also beyond the `submissionLimit`. For what comes once.
+    func submitAlways(_ body: @escaping @Sendable () -> Void) {
+        inbox.post(body, isLimited: false)
+    }
+
     private func drainInbox() {
-        inbox.drain()
-        if inbox.takeStopRequest() { stop() }
+        let batch = inbox.take()
+        for body in batch.submissions { body() }
+        if !batch.jobs.isEmpty {
+            jobs += batch.jobs
+            hasWork = true
+        }
+        if batch.isStopRequested { stop() }
     }
 
     // MARK: Time

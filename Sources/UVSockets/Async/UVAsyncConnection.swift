@@ -1,0 +1,250 @@
+/// A connection in the hands of a task: its messages are awaited, and so is room to send more.
+///
+///     try await UVListener.serve(at: "[::]:8081", framing: .lines) { client in
+///         for try await line in client.messages {
+///             try await client.send(line)
+///         }
+///     }
+///
+/// It belongs to its loop's thread, on which the handler that is given it runs, also after it has
+/// awaited something elsewhere. When the handler returns, the connection is closed after all that
+/// was sent has left.
+///
+/// A task that does not ask for messages holds its peer back: what comes meanwhile, at most one
+/// read of 64 KiB, is kept, and then nothing is received.
+public final class UVAsyncConnection: Identifiable {
+    /// The connection itself, with its counters, framing and options. Its messages come here alone.
+    public let connection: UVConnection
+
+    /// Where a task waits for a message, or for the end of them.
+    private let receiver = Berth()
+    /// A message that came and was not taken yet.
+    private var pending: [UInt8]?
+    /// What gets messages without a copy, and what it has thrown.
+    private var borrower: ((Span<UInt8>) throws -> Void)?
+    private var failure: (any Error)?
+    /// The tasks that wait for the queue to fall below the low watermark.
+    private var senders: [Berth] = []
+    /// Whether no more messages are to come, although the connection has not ended.
+    private var isFinished = false
+    /// What is sent last, when the handler returns.
+    var goodbye: [UInt8] = []
+
+    init(_ connection: UVConnection) {
+        self.connection = connection
+    }
+
+    /// Which of its agent's connections this is.
+    public var id: UVConnection.ID { connection.id }
+    /// The other end's address.
+    public var peer: UVEndpoint { connection.peer }
+
+    /// Ends the connection at once. Queued bytes are lost, and the peer gets an error, ECONNRESET.
+    public func reset() {
+        connection.reset()
+    }
+
+    // MARK: - Receiving
+
+    /// The messages, each whole, in the order they came; without a framing, bytes as they come.
+    ///
+    /// They end when the peer has finished sending, when the listener is stopped, or when this side
+    /// has closed the connection; what the handler sends after that, except in the last case, still
+    /// leaves. Any other end is thrown, a ``UVEndReason``.
+    ///
+    /// One task at a time may wait for a message. To ask again, also with a new iterator, goes on
+    /// behind the last message.
+    public var messages: Messages { Messages(connection: self) }
+
+    /// The messages of a connection, from ``UVAsyncConnection/messages``.
+    public struct Messages: AsyncSequence, AsyncIteratorProtocol {
+        /// A message.
+        public typealias Element = [UInt8]
+        /// How the connection ended, where it was not as it should.
+        public typealias Failure = UVEndReason
+
+        let connection: UVAsyncConnection
+
+        /// Waits for the next message.
+        ///
+        /// - Parameter actor: Where the caller runs, which is the loop's thread in any case.
+        /// - Returns: The message; nil when no more will come.
+        /// - Throws: ``UVEndReason`` where the connection did not end as it should.
+        public func next(
+            isolation actor: isolated (any Actor)?
+        ) async throws(UVEndReason) -> [UInt8]? {
+            try await connection.nextMessage()
+        }
+
+        /// The messages themselves: there is nothing to begin with.
+        ///
+        /// - Returns: The iterator.
+        public func makeAsyncIterator() -> Messages { self }
+    }
+
+    /// Waits for the next message, as a loop over ``messages`` does: for protocols that ask and
+    /// answer in turn.
+    ///
+    /// - Returns: The message; nil when no more will come.
+    /// - Throws: ``UVEndReason`` where the connection did not end as it should.
+    nonisolated(nonsending) public func nextMessage() async throws(UVEndReason) -> [UInt8]? {
+        connection.loop.confine("UVAsyncConnection.messages")
+        precondition(!receiver.isTaken, "two tasks wait for messages of one connection")
+        if let message = takeKept() { return message }
+        if !isAtEnd {
+            await receiver.wait()
+            if let message = pending.take() { return message }
+        }
+        if let end = unexpectedEnd { throw end }
+        return nil
+    }
+
+    /// Calls a closure with each message, without a copy, until no more will come.
+    ///
+    /// The closure is called from within the receive cycle, as a callback is, and so cannot await;
+    /// what it sends leaves together with what it sends to the messages that came with this one. The
+    /// task sleeps meanwhile, and wakes once, at the end.
+    ///
+    /// - Parameter body: What to do with a message, which is valid during the call. Where it throws,
+    ///   it is not called again, and the messages behind stay to be received.
+    /// - Throws: What the closure throws; ``UVEndReason`` where the connection did not end as it
+    ///   should, as ``messages`` does.
+    nonisolated(nonsending) public func forEachMessage(
+        _ body: @escaping (Span<UInt8>) throws -> Void
+    ) async throws {
+        connection.loop.confine("UVAsyncConnection.forEachMessage")
+        precondition(!receiver.isTaken, "two tasks wait for messages of one connection")
+        while let message = takeKept() { try body(message.span) }
+        if !isAtEnd, let failure = await borrow(body) { throw failure }
+        if let end = unexpectedEnd { throw end }
+    }
+
+    nonisolated(nonsending) private func borrow(
+        _ body: @escaping (Span<UInt8>) throws -> Void
+    ) async -> (any Error)? {
+        borrower = body
+        await receiver.wait()
+        defer { failure = nil }
+        return failure
+    }
+
+    /// A message that has come already; starts to receive again where there is none.
+    private func takeKept() -> [UInt8]? {
+        if let message = pending.take() { return message }
+        guard connection.holds.contains(.task), !isFinished else { return nil }
+        return connection.takeKeptMessage()
+    }
+
+    // MARK: - Sending
+
+    /// Sends a message, and waits while the peer takes what it is sent more slowly than it is sent.
+    ///
+    /// - Parameter message: The message.
+    /// - Throws: ``UVEndReason`` where the connection has ended, or does so while this waits, so that
+    ///   the message may not have left; ``FramingError`` where the message cannot be one frame.
+    nonisolated(nonsending) public func send(_ message: [UInt8]) async throws {
+        try await sent(connection.send(message.span))
+    }
+
+    /// Sends a text as UTF-8, as ``send(_:)-([UInt8])`` does.
+    ///
+    /// - Parameter text: The text. Nothing is added to it but what the framing adds.
+    /// - Throws: As ``send(_:)-([UInt8])`` does.
+    nonisolated(nonsending) public func send(_ text: String) async throws {
+        try await sent(connection.send(text.utf8.span))
+    }
+
+    /// Sends a message, as ``UVConnection/send(_:)-(Span<UInt8>)`` does: for closures that cannot
+    /// wait, such as that of ``forEachMessage(_:)``.
+    ///
+    /// - Parameter message: The message; it is not needed after the call.
+    /// - Returns: Whether it was taken, and whether to send more.
+    @discardableResult
+    public func send(_ message: Span<UInt8>) -> UVSendResult {
+        connection.send(message)
+    }
+
+    nonisolated(nonsending) private func sent(_ result: UVSendResult) async throws {
+        switch result {
+        case .taken: return
+        case .full: await waitUntilDrained()
+        case .refused(let error): throw error
+        case .closed: break
+        }
+        if !connection.isOpen { throw connection.state.reason ?? .closed }
+    }
+
+    nonisolated(nonsending) private func waitUntilDrained() async {
+        let sender = Berth()
+        senders.append(sender)
+        await sender.wait()
+    }
+}
+
+// MARK: - The receive cycle's side
+
+extension UVAsyncConnection {
+    /// A message came; it is valid during the call.
+    @inline(__always)
+    func received(_ message: Span<UInt8>) {
+        if let borrower { return lend(message, to: borrower) }
+        pending = [UInt8](copying: message)
+        if receiver.isTaken {
+            receiver.wakeNow(on: connection.loop)
+        } else {
+            connection.hold(.task)
+        }
+    }
+
+    @inline(__always)
+    private func lend(_ message: Span<UInt8>, to body: (Span<UInt8>) throws -> Void) {
+        do {
+            try body(message)
+        } catch {
+            failure = error
+            connection.hold(.task)
+            wakeReceiver()
+        }
+    }
+
+    /// The queue has fallen below the low watermark.
+    func drained() {
+        let woken = senders
+        senders = []
+        for sender in woken { sender.wake(on: connection.loop) }
+    }
+
+    /// No more messages come: nobody need wait for one.
+    func receivingEnded() {
+        wakeReceiver()
+        if !connection.isOpen { drained() }
+    }
+
+    /// The listener stops: no more messages come, and what is sent still leaves.
+    func finish() {
+        isFinished = true
+        connection.hold(.task)
+        wakeReceiver()
+    }
+
+    /// The handler has returned.
+    func end(_ why: UVEndReason) {
+        if !goodbye.isEmpty { connection.send(goodbye.span) }
+        connection.close(isFinished ? .listenerStopped : why)
+    }
+
+    private func wakeReceiver() {
+        borrower = nil
+        receiver.wake(on: connection.loop)
+    }
+
+    private var isAtEnd: Bool { isFinished || !connection.state.delivers }
+
+    /// Why the connection ended, where it was not as it should be.
+    private var unexpectedEnd: UVEndReason? {
+        switch connection.state.reason {
+        case nil, .peerClosed, .closed, .reset, .listenerStopped: nil
+        case let reason?: reason
+        }
+    }
+}

@@ -1,0 +1,63 @@
+import Foundation
+import UVSockets
+
+/// A server whose clients are served by tasks, as a test sees it from outside.
+struct TaskServer: Sendable {
+    let endpoint: UVEndpoint
+    fileprivate let task: Task<Void, any Error>
+
+    /// Makes a client.
+    func connect(receiveBuffer: Int32? = nil) throws -> RawPeer {
+        try RawPeer(to: endpoint, receiveBuffer: receiveBuffer)
+    }
+
+    /// Tells it to drain.
+    func cancel() {
+        task.cancel()
+    }
+}
+
+typealias TaskHandler = nonisolated(nonsending) @Sendable (UVAsyncConnection) async throws -> Void
+
+/// Runs a server of tasks for the time of a test, cancels it, and waits until it has returned.
+///
+/// - Parameters:
+///   - framing: How messages are told apart; nil for bytes as they come.
+///   - options: How it behaves.
+///   - drainTime: How long it drains.
+///   - handler: What serves a client.
+///   - body: The test, on a thread of its own: it may block.
+/// - Throws: What the body throws, when the server has returned.
+func withTaskServer(
+    framing: (any FrameCodec)? = nil, options: UVListenerOptions = UVListenerOptions(),
+    drainFor drainTime: Duration = .seconds(20), handler: @escaping TaskHandler,
+    body: @escaping @Sendable (TaskServer) throws -> Void
+) async throws {
+    let listening = Journal<UVEndpoint>()
+    let server = Task {
+        if let framing {
+            try await UVListener.serve(
+                at: "127.0.0.1:0", framing: framing, options: options, drainFor: drainTime,
+                onListening: { listening.append($0) }, handler: handler)
+        } else {
+            try await UVListener.serve(
+                at: "127.0.0.1:0", options: options, drainFor: drainTime,
+                onListening: { listening.append($0) }, handler: handler)
+        }
+    }
+    let result = await onThreadOfItsOwn {
+        try body(TaskServer(endpoint: try listening.first(), task: server))
+    }
+    server.cancel()
+    try await server.value
+    try result.get()
+}
+
+/// Runs the body on a thread of its own, so that it may block, while tasks go on.
+func onThreadOfItsOwn<Value: Sendable>(
+    _ body: @escaping @Sendable () throws -> Value
+) async -> Result<Value, any Error> {
+    await withCheckedContinuation { continuation in
+        Thread.detachNewThread { continuation.resume(returning: Result { try body() }) }
+    }
+}
