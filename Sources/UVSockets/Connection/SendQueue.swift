@@ -22,6 +22,14 @@ struct SendQueue {
 
     var isEmpty: Bool { front == nil }
 
+    /// Changes the queue, and says how many bytes wait then: in one access, which whoever keeps a
+    /// queue pays a check of exclusivity for.
+    @inline(__always)
+    mutating func bytes(after change: (inout SendQueue) -> Void) -> Int {
+        change(&self)
+        return bytes
+    }
+
     /// Adds a copy of the bytes.
     mutating func append(copying span: Span<UInt8>) {
         guard span.count > 0 else { return }

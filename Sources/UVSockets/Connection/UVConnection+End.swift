@@ -76,8 +76,8 @@ extension UVConnection {
 
     /// The socket is closed, and its handle calls no more.
     func handleDidClose() {
-        loop.unschedule(self)
+        if deadlineSlot != nil { loop.unschedule(self) }
         host.connectionDidEnd(self, state.reason ?? .closed)
-        enqueue { $0.removeAll() }
+        if queuedBytes > 0 { enqueue { $0.removeAll() } }
     }
 }

@@ -90,21 +90,20 @@ public final class UVConnection: Identifiable {
     /// Whether bytes can still be sent.
     public var isOpen: Bool { state.acceptsBytes }
 
-    func enqueue(_ append: (inout SendQueue) -> Void) {
-        append(&queue)
-        queueChanged()
+    @inline(__always)
+    func enqueue(_ change: (inout SendQueue) -> Void) {
+        queueChanged(to: queue.bytes(after: change))
     }
 
     /// The agent's sum counts the queues of open connections.
-    private func queueChanged() {
-        if !state.isClosed { handlers.queuedBytes += queue.bytes - queuedBytes }
-        queuedBytes = queue.bytes
+    private func queueChanged(to bytes: Int) {
+        if !state.isClosed { handlers.queuedBytes += bytes - queuedBytes }
+        queuedBytes = bytes
     }
 
     /// The kernel has taken bytes off the queue's front.
     func dequeue(_ count: Int) {
-        queue.consume(count)
-        queueChanged()
+        enqueue { $0.consume(count) }
         bytesOut += UInt64(count)
         if count > 0 { deadlines.sent(at: loop.now) }
     }

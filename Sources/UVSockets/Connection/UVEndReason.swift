@@ -35,8 +35,8 @@ public enum UVEndReason: Sendable, Hashable {
     /// A system call failed.
     indirect case failed(UVError)
 
-    /// The reasons without their details, to count them by.
-    public enum Kind: String, Sendable, Hashable, CaseIterable {
+    /// The reasons without their details, to count them by; the raw values count from 0.
+    public enum Kind: Int, Sendable, Hashable, CaseIterable {
         case peerClosed, peerReset, peerVanished, closed, reset, kicked, slowReceiver, stalled
         case outboundBudgetExceeded, idle, noFirstMessage, lifetimeOver, framing, listenerStopped
         case handlerFailed, failed

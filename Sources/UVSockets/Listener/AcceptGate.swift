@@ -1,6 +1,6 @@
-/// Decides whether the next client may come in. A pure value: it is told what happened and
-/// answers with what to do.
-struct AcceptGate {
+/// Decides whether the next client may come in. It is told what happened and answers with what to
+/// do.
+final class AcceptGate {
     enum Action: Equatable {
         /// Accept the next client.
         case accept
@@ -33,7 +33,7 @@ struct AcceptGate {
     }
 
     /// What to do about the next client, in this turn of the loop.
-    mutating func next(turn: UInt64) -> Action {
+    func next(turn: UInt64) -> Action {
         guard isOpen, !isPaused, clients < limit || refusesBeyond else { return .hold }
         if turn != self.turn {
             self.turn = turn
@@ -48,26 +48,26 @@ struct AcceptGate {
     /// A connection was accepted.
     ///
     /// - Returns: How many failures in a row this ends.
-    mutating func accepted() -> Int {
+    func accepted() -> Int {
         defer { failuresInARow = 0 }
         acceptedInTurn += 1
         return failuresInARow
     }
 
     /// What was accepted is a client now.
-    mutating func joined() {
+    func joined() {
         clients += 1
     }
 
     /// A client's socket was closed.
-    mutating func left() {
+    func left() {
         clients -= 1
     }
 
     /// Accepting, or listening again, failed.
     ///
     /// - Returns: How long to pause, and whether this is the first failure in a row.
-    mutating func failed() -> (pause: Duration, isFirst: Bool) {
+    func failed() -> (pause: Duration, isFirst: Bool) {
         isPaused = true
         let doublings = min(failuresInARow, 10)
         failuresInARow += 1
@@ -75,12 +75,12 @@ struct AcceptGate {
     }
 
     /// The pause is over.
-    mutating func resumed() {
+    func resumed() {
         isPaused = false
     }
 
     /// Nobody comes in any more.
-    mutating func close() {
+    func close() {
         isOpen = false
     }
 }

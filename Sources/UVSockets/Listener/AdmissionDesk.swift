@@ -1,8 +1,8 @@
-/// Applies a listener's admission policy. A pure value: it is told who comes and who has left, and
-/// answers whether to let them in.
+/// Applies a listener's admission policy. It is told who comes and who has left, and answers whether
+/// to let them in.
 ///
 /// It remembers the addresses of present clients only, and those only where the policy counts them.
-struct AdmissionDesk {
+final class AdmissionDesk {
     enum Reason {
         /// The policy's lists keep the address out.
         case denied
@@ -46,7 +46,7 @@ struct AdmissionDesk {
 
     /// Whether a client from this address may come in now. One that may is present until it has
     /// ``left(_:)``; one that may not takes no part of the rate.
-    mutating func decide(_ address: SocketAddress, now: UInt64) -> Decision {
+    func decide(_ address: SocketAddress, now: UInt64) -> Decision {
         if admitsEverybody { return .admit }
         if isDenied(address) {
             refusals.denied += 1
@@ -73,7 +73,7 @@ struct AdmissionDesk {
     }
 
     /// A client that was admitted is gone.
-    mutating func left(_ address: SocketAddress) {
+    func left(_ address: SocketAddress) {
         guard policy.perAddress != nil else { return }
         let network = network(of: address)
         guard let count = present[network] else {

@@ -75,7 +75,7 @@ extension UVListener {
     }
 
     func listenAgain() {
-        guard case .listening(var door) = state else { return }
+        guard case .listening(let door) = state else { return }
         do throws(UVError) {
             guard let descriptor = TCPHandle.duplicate(door.spare) else {
                 throw UVError(call: "listen again", code: .tooManyOpenFiles)
@@ -88,7 +88,6 @@ extension UVListener {
                 throw error
             }
             door.socket = socket
-            state = .listening(door)
             try socket.open(descriptor)
             try listen(on: socket, endpoint, door.args)
         } catch {

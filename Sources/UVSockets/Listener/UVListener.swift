@@ -29,16 +29,16 @@ public final class UVListener {
     public var onFailed: ((UVListener, UVError) -> Void)?
 
     var handlers: ConnectionHandlers
-    var gate: AcceptGate
-    var desk: AdmissionDesk
+    let gate: AcceptGate
+    let desk: AdmissionDesk
     var beyondLimit = 0
-    var clientTable = ClientTable()
+    let clientTable = ClientTable()
     var drain: DrainProgress?
     var lookup: LookupRequest?
     let backlog: Int32
     var state = State.idle
-    /// The counts of those whose connections have ended.
-    var ended = UVListenerStats()
+    /// What the clients have left behind that are gone.
+    let past = PastClients()
     private(set) var nextID: UVConnection.ID = 1
     private var isAccepting = false
     private var isAcceptWanted = false
@@ -51,13 +51,24 @@ public final class UVListener {
     }
 
     /// What a listening listener holds.
-    struct Door {
+    final class Door {
         var socket: TCPHandle
         let args: SocketEventArgs
         let nextTurn: IdleHandle
         let pause: TimerHandle
         /// The listening socket's second descriptor.
         let spare: Int32
+
+        init(
+            _ socket: TCPHandle, _ args: SocketEventArgs, nextTurn: IdleHandle, pause: TimerHandle,
+            spare: Int32
+        ) {
+            self.socket = socket
+            self.args = args
+            self.nextTurn = nextTurn
+            self.pause = pause
+            self.spare = spare
+        }
     }
 
     /// Makes a listener, which does nothing until ``startAccept()``.
@@ -155,8 +166,7 @@ public final class UVListener {
             pause.close()
             throw UVError(call: "listen", subject: "\(endpoint)", code: .tooManyOpenFiles)
         }
-        state = .listening(
-            Door(socket: socket, args: args, nextTurn: nextTurn, pause: pause, spare: spare))
+        state = .listening(Door(socket, args, nextTurn: nextTurn, pause: pause, spare: spare))
         localEndpoint = socket.localAddress?.endpoint
         loop.logger.debug("listening", metadata: ["endpoint": "\(localEndpoint ?? endpoint)"])
         onListening?(self)
@@ -221,10 +231,8 @@ public final class UVListener {
 extension UVListener: ConnectionHost {
     func connectionDidEnd(_ connection: UVConnection, _ reason: UVEndReason) {
         clientTable.leave(connection)
-        for group in connection.groups { group.remove(connection) }
-        connection.groups = []
-        ended.add(connection)
-        ended.ends[reason.kind, default: 0] += 1
+        if !connection.groups.isEmpty { leaveGroups(connection) }
+        past.add(connection, reason)
         gate.left()
         desk.left(connection.peerAddress)
         // Not of a stop that its own callback begins: by then it is none of the clients.
@@ -234,6 +242,11 @@ extension UVListener: ConnectionHost {
         handlers.onDisconnected?(connection, reason)
         finishDrain()
         if case .listening(let door) = state { accept(door.args) }
+    }
+
+    private func leaveGroups(_ client: UVConnection) {
+        for group in client.groups { group.remove(client) }
+        client.groups = []
     }
 
     /// How many clients the descriptors allow, at most as many as were asked for.

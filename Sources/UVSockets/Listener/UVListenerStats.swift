@@ -46,7 +46,7 @@ extension UVListener {
     /// How it stands. To read it costs a visit to each client.
     public var stats: UVListenerStats {
         loop.confine("UVListener.stats")
-        var stats = ended
+        var stats = past.stats
         stats.clients = clientTable.all.count
         stats.accepted = nextID - 1
         stats.refusals = refusals
@@ -62,10 +62,37 @@ extension UVListener {
 }
 
 extension UVListenerStats {
-    mutating func add(_ client: UVConnection) {
+    fileprivate mutating func add(_ client: UVConnection) {
         bytesReceived += client.bytesReceived
         messagesReceived += client.messagesReceived
         bytesSent += client.bytesSent
+    }
+}
+
+/// The sums over all clients whose connections have ended.
+final class PastClients {
+    private var bytesReceived: UInt64 = 0
+    private var messagesReceived: UInt64 = 0
+    private var bytesSent: UInt64 = 0
+    private var ends = [UInt64](repeating: 0, count: UVEndReason.Kind.allCases.count)
+
+    func add(_ client: UVConnection, _ reason: UVEndReason) {
+        bytesReceived += client.bytesReceived
+        messagesReceived += client.messagesReceived
+        bytesSent += client.bytesSent
+        ends[reason.kind.rawValue] += 1
+    }
+
+    /// The sums, as a part of a listener's statistics.
+    var stats: UVListenerStats {
+        var stats = UVListenerStats()
+        stats.bytesReceived = bytesReceived
+        stats.messagesReceived = messagesReceived
+        stats.bytesSent = bytesSent
+        for kind in UVEndReason.Kind.allCases where ends[kind.rawValue] > 0 {
+            stats.ends[kind] = ends[kind.rawValue]
+        }
+        return stats
     }
 }
 

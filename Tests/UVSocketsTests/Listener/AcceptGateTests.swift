@@ -6,7 +6,7 @@ import Testing
 struct AcceptGateTests {
     @Test("No turn takes in more than the budget, and each turn has its own")
     func budget() {
-        var gate = AcceptGate(limit: 1000)
+        let gate = AcceptGate(limit: 1000)
         for turn in 1...3 {
             for _ in 0..<AcceptGate.budget {
                 #expect(gate.next(turn: UInt64(turn)) == .accept)
@@ -21,7 +21,7 @@ struct AcceptGateTests {
 
     @Test("What was accepted but did not become a client counts in its turn, too")
     func neverClients() {
-        var gate = AcceptGate(limit: 1)
+        let gate = AcceptGate(limit: 1)
         for _ in 0..<AcceptGate.budget {
             #expect(gate.next(turn: 1) == .accept)
             _ = gate.accepted()
@@ -32,7 +32,7 @@ struct AcceptGateTests {
 
     @Test("At the limit clients are held until one leaves")
     func limit() {
-        var gate = AcceptGate(limit: 2)
+        let gate = AcceptGate(limit: 2)
         for _ in 0..<2 {
             #expect(gate.next(turn: 1) == .accept)
             _ = gate.accepted()
@@ -47,7 +47,7 @@ struct AcceptGateTests {
 
     @Test("Each failure in a row doubles the pause from 50 ms up to a second")
     func pauses() {
-        var gate = AcceptGate(limit: 10)
+        let gate = AcceptGate(limit: 10)
         let pauses = (0..<70).map { _ in gate.failed().pause }
         let expected: [Duration] =
             [50, 100, 200, 400, 800].map { .milliseconds($0) }
@@ -57,7 +57,7 @@ struct AcceptGateTests {
 
     @Test("Only the first failure in a row is the first, and a success begins anew")
     func firstInRow() {
-        var gate = AcceptGate(limit: 10)
+        let gate = AcceptGate(limit: 10)
         #expect(gate.failed() == (.milliseconds(50), true))
         gate.resumed()
         #expect(gate.failed() == (.milliseconds(100), false))
@@ -68,7 +68,7 @@ struct AcceptGateTests {
 
     @Test("The first success says how many failures in a row it ends, and the next none")
     func endsFailures() {
-        var gate = AcceptGate(limit: 10)
+        let gate = AcceptGate(limit: 10)
         #expect(gate.accepted() == 0)
         for _ in 0..<30 {
             _ = gate.failed()
@@ -80,7 +80,7 @@ struct AcceptGateTests {
 
     @Test("Nobody comes in during the pause")
     func paused() {
-        var gate = AcceptGate(limit: 10)
+        let gate = AcceptGate(limit: 10)
         _ = gate.failed()
         #expect(gate.next(turn: 1) == .hold)
         gate.resumed()
@@ -89,7 +89,7 @@ struct AcceptGateTests {
 
     @Test("Once closed, it stays closed")
     func closed() {
-        var gate = AcceptGate(limit: 10)
+        let gate = AcceptGate(limit: 10)
         gate.joined()
         gate.close()
         gate.left()

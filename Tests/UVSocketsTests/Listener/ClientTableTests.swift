@@ -18,7 +18,7 @@ struct ClientTableTests {
                 UVConnection(
                     try TCPHandle(on: loop), peer: address, id: id, of: NoHost(), handlers)
             }
-            var table = ClientTable()
+            let table = ClientTable()
             var model: [UVConnection.ID: UVConnection] = [:]
             for choice in pattern(4000) {
                 let someone = everybody[Int(choice) % everybody.count]

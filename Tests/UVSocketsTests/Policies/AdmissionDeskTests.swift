@@ -6,7 +6,7 @@ import Testing
 struct AdmissionDeskTests {
     @Test("By default everybody is admitted, and nobody is remembered")
     func everybody() throws {
-        var desk = AdmissionDesk(UVAdmission())
+        let desk = AdmissionDesk(UVAdmission())
         let address = try Self.address("192.0.2.1")
         for _ in 0..<1000 { #expect(desk.decide(address, now: 0) == .admit) }
         #expect(desk.addresses == 0)
@@ -26,7 +26,7 @@ struct AdmissionDeskTests {
         var policy = UVAdmission()
         policy.allow = ["10.0.0.0/8", "2001:db8::/32"]
         policy.deny = ["10.9.9.9", "2001:db8:1::/48"]
-        var desk = AdmissionDesk(policy)
+        let desk = AdmissionDesk(policy)
         let decision = desk.decide(try Self.address(text), now: 0)
         #expect(decision == (isAdmitted ? .admit : .refuse(.denied)))
         #expect(desk.refusals.denied == (isAdmitted ? 0 : 1))
@@ -36,7 +36,7 @@ struct AdmissionDeskTests {
     func denyOnly() throws {
         var policy = UVAdmission()
         policy.deny = ["10.0.0.0/8"]
-        var desk = AdmissionDesk(policy)
+        let desk = AdmissionDesk(policy)
         #expect(desk.decide(try Self.address("10.0.0.1"), now: 0) == .refuse(.denied))
         #expect(desk.decide(try Self.address("11.0.0.1"), now: 0) == .admit)
     }
@@ -64,7 +64,7 @@ struct AdmissionDeskTests {
         policy.perAddress = 1
         policy.ipv4PrefixLength = v4
         policy.ipv6PrefixLength = v6
-        var desk = AdmissionDesk(policy)
+        let desk = AdmissionDesk(policy)
         let (one, other) = (try Self.address(one), try Self.address(other, port: 2))
         #expect(desk.decide(one, now: 0) == .admit)
         #expect(desk.decide(other, now: 0) == (isShared ? .refuse(.perAddress) : .admit))
@@ -81,7 +81,7 @@ struct AdmissionDeskTests {
         policy.perAddress = 1
         policy.acceptsPerSecond = 2
         policy.deny = ["10.0.0.0/8"]
-        var desk = AdmissionDesk(policy)
+        let desk = AdmissionDesk(policy)
         let (denied, busy) = (try Self.address("10.0.0.1"), try Self.address("192.0.2.1"))
         #expect(desk.decide(busy, now: 0) == .admit)
         for _ in 0..<10 {
@@ -100,7 +100,7 @@ struct AdmissionDeskTests {
     func rate() throws {
         var policy = UVAdmission()
         policy.acceptsPerSecond = 3
-        var desk = AdmissionDesk(policy)
+        let desk = AdmissionDesk(policy)
         let address = try Self.address("192.0.2.1")
         for _ in 0..<3 { #expect(desk.decide(address, now: 5000) == .admit) }
         #expect(desk.wait(now: 5000) == 334)
@@ -123,7 +123,7 @@ struct AdmissionDeskTests {
         policy.perAddress = Int.random(in: 1...3, using: &random)
         policy.acceptsPerSecond = Int.random(in: 10...50, using: &random)
         policy.deny = ["10.0.0.0/31"]
-        var desk = AdmissionDesk(policy)
+        let desk = AdmissionDesk(policy)
         let addresses = try (0..<8).map { try Self.address("10.0.0.\($0)") }
         var model = Model(policy)
         var now: UInt64 = 0
