@@ -27,6 +27,7 @@ struct ConnectionDeadlines {
     let openedAt: UInt64
     private var activeAt: UInt32
     private var waitsSince: UInt32 = 0
+    /// Or, of a connection that lingers and queues nothing any more, when that began.
     private var isAboveSince: UInt32 = 0
     private let countsSent: Bool
     private var hasFrame = false
@@ -81,6 +82,16 @@ struct ConnectionDeadlines {
     /// The queue is at the soft limit or below it.
     mutating func fellBelowSoftLimit() {
         isAbove = false
+    }
+
+    /// All was sent, and the peer is waited for.
+    mutating func lingeringBegan(at now: UInt64) {
+        isAboveSince = UInt32(truncatingIfNeeded: now)
+    }
+
+    /// For how many milliseconds the peer has been waited for.
+    func lingering(at now: UInt64) -> UInt64 {
+        now - moment(isAboveSince, now)
     }
 
     /// What has taken as long as its limit or longer; of several what did so first.

@@ -54,6 +54,9 @@ struct ConnectionState {
     /// Whether an empty queue means that sending has finished.
     var isFinishing: Bool { facts.intersection([.finishing, .finished, .closed]) == .finishing }
 
+    /// Whether all was sent, and only the peer's end is waited for.
+    var isLingering: Bool { facts.isSuperset(of: [.ending, .finished]) }
+
     /// The peer finished sending.
     mutating func peerFinished(allowsHalfOpen: Bool) -> Action {
         guard facts.isDisjoint(with: [.closed, .peerFinished]) else { return .none }

@@ -27,7 +27,7 @@ extension UVConnection: DeadlineOwner {
     }
 
     func deadlinePassed() {
-        guard state.reason == nil else { return perform(state.deadlinePassed()) }
+        guard state.reason == nil else { return endDeadlinePassed() }
         if !holds.isDisjoint(with: .lasting), handle.hasBeenReset {
             return fail("receive", .connectionReset)
         }

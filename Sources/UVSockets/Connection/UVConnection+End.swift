@@ -56,6 +56,24 @@ extension UVConnection {
         }
     }
 
+    /// Flushing, or lingering, took its time. A peer that has acknowledged bytes meanwhile, with more
+    /// still to come, gets as much again, up to the time for flushing: a close would reset the
+    /// connection if the peer has sent anything, and those bytes would be lost.
+    func endDeadlinePassed() {
+        if state.isLingering, isStillTaking {
+            loop.schedule(self, after: options.lingerTimeout)
+        } else {
+            perform(state.deadlinePassed())
+        }
+    }
+
+    private var isStillTaking: Bool {
+        let left = UInt32(clamping: handle.bytesUnacknowledged)
+        defer { unwritten = left }
+        return left > 0 && left < unwritten
+            && deadlines.lingering(at: loop.now) < options.flushTimeout.wholeMilliseconds
+    }
+
     func perform(_ action: ConnectionState.Action) {
         defer { if let session, !state.delivers { session.receivingEnded() } }
         switch action {
@@ -63,6 +81,8 @@ extension UVConnection {
         case .finishSending: handle.finishSending()
         case .linger:
             handle.finishSending()
+            deadlines.lingeringBegan(at: loop.now)
+            unwritten = UInt32(clamping: handle.bytesUnacknowledged)
             loop.schedule(self, after: options.lingerTimeout)
             updateReceiving()
         case .close:

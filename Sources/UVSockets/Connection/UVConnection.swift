@@ -40,7 +40,8 @@ public final class UVConnection: Identifiable {
     let peerAddress: SocketAddress
     /// What the kernel has not taken yet; changed by `enqueue` and `dequeue` only.
     private(set) var queue = SendQueue()
-    /// What the write in flight had still to write when it was looked at last.
+    /// What the write in flight had still to write when it was looked at last; when the connection
+    /// lingers, what the peer had still to acknowledge.
     var unwritten: UInt32 = 0
     /// How many bytes at the queue's front the write in flight has, at most 1 MiB.
     var bytesInFlight: UInt32 = 0

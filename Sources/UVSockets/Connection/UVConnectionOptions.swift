@@ -87,6 +87,9 @@ public struct UVConnectionOptions: Sendable {
     /// How long ``UVConnection/close()`` waits, when all bytes have left, for the peer to finish
     /// too, discarding what it sends. Closed sooner, a socket with unread bytes would be reset, and
     /// the reset could overtake the last bytes (RFC 9293 §3.6.1). 2 seconds by default.
+    ///
+    /// On Linux a peer that meanwhile takes bytes that the kernel still holds for it is given this
+    /// time again, ``flushTimeout`` at most.
     public var lingerTimeout: Duration = .seconds(2)
 
     /// Whether a peer that has finished sending may be answered for as long as you like.

@@ -163,6 +163,21 @@ extension TCPHandle {
             descriptor, level, option, &value, socklen_t(MemoryLayout<Value>.size))
     }
 
+    /// How many bytes the kernel has taken to send that the peer has not acknowledged; 0 where the
+    /// system does not tell.
+    var bytesUnacknowledged: Int {
+        #if canImport(Glibc)
+            var count: Int32 = 0
+            // For a TCP socket TIOCOUTQ is SIOCOUTQ, tcp(7).
+            guard let descriptor, unsafe ioctl(descriptor, UInt(TIOCOUTQ), &count) == 0 else {
+                return 0
+            }
+            return Int(count)
+        #else
+            return 0
+        #endif
+    }
+
     /// Whether the connection was reset although nothing is read from it: libuv does not notice a
     /// reset while reading is stopped.
     ///

@@ -173,6 +173,37 @@ struct EndTests {
             })
     }
 
+    @Test("A peer that still reads, and sends, gets the last byte, however long the linger timeout")
+    func lingersWhileTaken() throws {
+        var options = UVListenerOptions()
+        options.connection.lingerTimeout = .seconds(1)
+        let payload = pattern(600_000)
+        try withServer(
+            options: options,
+            configure: { listener in
+                listener.onConnected = { client in
+                    client.send(payload)
+                    client.close()
+                }
+            },
+            body: { server in
+                let peer = try server.connect(receiveBuffer: 4096)
+                var received: [UInt8] = []
+                let began = ContinuousClock.now
+                while received.count < payload.count {
+                    received += try peer.receiveSome(2000)
+                    // Something unread, whenever the server closes.
+                    try peer.send("x")
+                    usleep(10_000)
+                }
+                try expect(received, are: payload)
+                #expect(ContinuousClock.now - began > .seconds(2))
+                #expect(try peer.receiveToEnd() == [])
+                try peer.finish()
+                #expect(try server.ended.first().reason == .closed)
+            })
+    }
+
     @Test("An ended connection stays valid: it takes nothing and still tells its counters")
     func afterwards() throws {
         final class Keeper {
