@@ -35,11 +35,9 @@ actor AsyncClient {
     }
 
     private func makeConnector(_ settings: ConnectSettings) -> UVConnector {
-        var options = settings.options
-        options.allowsHalfOpen = true
-        let connector = UVConnector(
-            loop, settings.endpoint, settings.deadline, settings.codec, options
-        ) { server, message in
+        var settings = settings
+        settings.options.allowsHalfOpen = true
+        let connector = UVConnector(loop, settings) { server, message in
             server.session?.received(message)
         }
         connector.onConnected = { connection in
@@ -85,12 +83,4 @@ actor AsyncClient {
         server.end(why)
         while !hasEnded { await turn.wait() }
     }
-}
-
-/// What a client is told.
-struct ConnectSettings: Sendable {
-    let endpoint: UVEndpoint
-    let deadline: Duration
-    let codec: (any FrameCodec)?
-    let options: UVConnectionOptions
 }

@@ -35,6 +35,8 @@ struct ConnectionState {
         /// There is a reason why the connection ends.
         static let ending = Facts(rawValue: 8)
         static let closed = Facts(rawValue: 16)
+        /// This side has called for the end.
+        static let wanted = Facts(rawValue: 32)
     }
 
     private var facts: Facts = []
@@ -51,6 +53,8 @@ struct ConnectionState {
     var delivers: Bool { facts.isDisjoint(with: [.ending, .peerFinished, .closed]) }
     /// Whether bytes that come are thrown away.
     var discards: Bool { facts.intersection([.ending, .peerFinished, .closed]) == .ending }
+    /// Whether this side has called for its end, or finished before the peer did.
+    var endIsWanted: Bool { facts.contains(.wanted) }
     /// Whether an empty queue means that sending has finished.
     var isFinishing: Bool { facts.intersection([.finishing, .finished, .closed]) == .finishing }
 
@@ -72,6 +76,11 @@ struct ConnectionState {
     /// No more bytes will be sent; those that are queued will.
     mutating func finish() {
         facts.insert(.finishing)
+    }
+
+    /// This side calls for the end, or for its half of it: an answer to the peer's is not that.
+    mutating func wantEnd(ofSendingOnly isHalf: Bool = false) {
+        if !isHalf || facts.isDisjoint(with: [.ending, .peerFinished]) { facts.insert(.wanted) }
     }
 
     /// The connection is to end once its queued bytes have left.

@@ -3,6 +3,7 @@ extension UVConnection {
     /// Receiving goes on until the peer finishes, too. Calling it again does nothing.
     public func finish() {
         loop.confine("UVConnection.finish")
+        state.wantEnd(ofSendingOnly: true)
         state.finish()
         settle()
     }
@@ -14,12 +15,14 @@ extension UVConnection {
     /// it is done.
     public func close() {
         loop.confine("UVConnection.close")
+        state.wantEnd()
         close(.closed)
     }
 
     /// Ends the connection at once. Queued bytes are lost, and the peer gets an error, ECONNRESET.
     public func reset() {
         loop.confine("UVConnection.reset")
+        state.wantEnd()
         reset(.reset)
     }
 

@@ -1,11 +1,13 @@
-/// What became of a message given to ``UVConnection/send(_:)-(Span<UInt8>)``.
+/// What became of a message given to ``UVConnection/send(_:)-(Span<UInt8>)`` or
+/// ``UVConnector/send(_:)-(Span<UInt8>)``.
 public enum UVSendResult: Sendable, Hashable {
     /// It was taken; send more if you like.
     case taken
-    /// It was taken, and more bytes are queued now than the high watermark: hold back until
-    /// `onDrained`.
+    /// It was taken, and more bytes are queued now than the high watermark, or kept than half of the
+    /// connector's `queueLimit`: hold back until `onDrained`.
     case full
-    /// It was not taken: the connection has ended, or is about to.
+    /// It was not taken: the connection has ended, or is about to; or there is none, and the
+    /// connector does not try to connect, or has no room left to keep it.
     case closed
     /// It was not taken, because it cannot be one frame of the connection's framing.
     case refused(FramingError)

@@ -9,65 +9,89 @@ internal import Logging
 ///     try connector.startConnect()
 ///     loop.run()
 ///
+/// A name is looked up on the loop, and its addresses are tried as Happy Eyeballs has it (RFC 8305):
+/// one of each family in turn, the next after 250 ms, or sooner where one fails. The first that
+/// connects is the connection.
+///
+/// With a ``UVReconnect`` it tries again where it could not connect and after its connection has
+/// ended, until you end it; and meanwhile ``send(_:)-(Span<UInt8>)`` keeps messages. See
+/// <doc:StayingConnected>.
+///
 /// All of it belongs to the loop's thread, and so do the callbacks: they may use the connector, its
-/// connection and your own state without a lock. The connector lives until its connection has
-/// ended, whether or not you keep it.
+/// connection and your own state without a lock. The connector lives, and keeps the loop running,
+/// while it connects, is connected, or waits to try again, whether or not you keep it.
 public final class UVConnector {
+    /// How many bytes of messages a connector keeps, unless it is told otherwise: 256 KiB.
+    public static let defaultQueueLimit = 256 * 1024
+
     /// The loop it belongs to.
     public let loop: UVLoop
-    /// Whom it connects to.
-    public let endpoint: UVEndpoint
     /// The connection; nil before there is one and after it has ended.
     public private(set) var connection: UVConnection?
 
-    /// It could not connect: the last error of those that its attempts ended with.
+    /// It could not connect, and does not try again: the last error of those that its attempts ended
+    /// with.
+    ///
+    /// Also where the last of the attempts that ``UVReconnect/attempts`` allows has brought a
+    /// connection that did not last. The error then has the code
+    /// ``UVError/Code/connectionAborted``, and `onDisconnected` was called before.
+    ///
+    /// Messages that were kept for the connection are dropped by then; ``messagesDropped`` counts
+    /// them.
     public var onFailed: ((UVConnector, UVError) -> Void)?
 
-    private let handlers: ConnectionHandlers
-    private let deadline: Duration
-    private var state = State.idle
+    /// It will try again after the time, because it could not connect (``UVEndReason/failed(_:)``,
+    /// with the error) or because its connection has ended. The latter comes after `onDisconnected`.
+    public var onReconnecting: ((UVConnector, Duration, UVEndReason) -> Void)?
+
+    /// How many messages were kept for a connection and then dropped: because trying has ended, or
+    /// because `onConnected` has given the connection a framing that refuses them.
+    public internal(set) var messagesDropped: UInt64 = 0
+
+    let handlers: ConnectionHandlers
+    let settings: ConnectSettings
+    var kept: KeptMessages
+    /// Whether somebody was told to hold back, and waits for ``onDrained``.
+    var owesDrained = false
+    private(set) var state = State.idle
+    private var backoff: Backoff?
+    /// Where the waits' lengths come from.
+    var random: any RandomNumberGenerator = SystemRandomNumberGenerator()
+    /// Whether another attempt may follow. False before the first and after ``cancel()``.
+    private var isTrying = false
     private var nextID: UVConnection.ID = 1
 
-    private enum State {
+    enum State {
         case idle
-        case connecting(Attempt)
+        case connecting(ConnectAttempt)
         case connected
-    }
-
-    /// What a connector holds while it tries to connect.
-    private final class Attempt {
-        let connector: UVConnector
-        let deadline: TimerHandle
-        var lookup: LookupRequest?
-        var addresses: ArraySlice<SocketAddress> = []
-        /// The address that is being tried, and the socket it is tried with.
-        var address: SocketAddress?
-        var socket: TCPHandle?
-        /// How the address before it failed.
-        var error: UVError?
-
-        init(_ connector: UVConnector) throws(UVError) {
-            self.connector = connector
-            deadline = try TimerHandle(on: connector.loop) { connector.deadlinePassed() }
-        }
+        case waiting(TimerHandle)
     }
 
     /// Makes a connector, which does nothing until ``startConnect()``.
     ///
     /// - Parameters:
     ///   - loop: The loop it is to belong to.
-    ///   - endpoint: Whom to connect to. A name is looked up on the loop, and its addresses are
-    ///     tried in turn.
-    ///   - deadline: How long the lookup and all attempts together may take.
+    ///   - endpoint: Whom to connect to. A name is looked up on the loop, for each attempt anew.
+    ///   - deadline: How long an attempt may take: the lookup and all addresses together.
     ///   - options: How its connection behaves.
+    ///   - reconnect: How to try again; nil does not.
+    ///   - queueLimit: How many bytes ``send(_:)-(Span<UInt8>)`` keeps while there is no
+    ///     connection, counting 8 more for each message. Those beyond it are not taken.
     ///   - onMessageReceived: What to do with the bytes of the server. They are valid during the
     ///     call; the compiler refuses to keep them.
     public convenience init(
         on loop: UVLoop, to endpoint: UVEndpoint, deadline: Duration = .seconds(10),
-        options: UVConnectionOptions = .connector,
+        options: UVConnectionOptions = .connector, reconnect: UVReconnect? = nil,
+        queueLimit: Int = defaultQueueLimit,
         onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
     ) {
-        self.init(loop, endpoint, deadline, nil, options, onMessageReceived)
+        self.init(
+            loop,
+            ConnectSettings(
+                endpoint: endpoint, deadline: deadline, options: options, reconnect: reconnect,
+                queueLimit: queueLimit),
+            onMessageReceived)
     }
 
     /// Makes a connector whose connection sends and receives messages of a framing.
@@ -75,58 +99,94 @@ public final class UVConnector {
     /// - Parameters:
     ///   - loop: The loop it is to belong to.
     ///   - endpoint: Whom to connect to.
-    ///   - deadline: How long the lookup and all attempts together may take.
+    ///   - deadline: How long an attempt may take: the lookup and all addresses together.
     ///   - framing: How the bytes are divided into messages, such as `.lines`.
     ///   - options: How its connection behaves.
+    ///   - reconnect: How to try again; nil does not.
+    ///   - queueLimit: How many bytes ``send(_:)-(Span<UInt8>)`` keeps while there is no
+    ///     connection, counting 8 more for each message. Those beyond it are not taken.
     ///   - onMessageReceived: What to do with a message of the server, which is whole, and without
     ///     what frames it. It is valid during the call; the compiler refuses to keep it.
     public convenience init(
         on loop: UVLoop, to endpoint: UVEndpoint, deadline: Duration = .seconds(10),
         framing: some FrameCodec, options: UVConnectionOptions = .connector,
+        reconnect: UVReconnect? = nil, queueLimit: Int = defaultQueueLimit,
         onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
     ) {
-        self.init(loop, endpoint, deadline, framing, options, onMessageReceived)
+        self.init(
+            loop,
+            ConnectSettings(
+                endpoint: endpoint, deadline: deadline, codec: framing, options: options,
+                reconnect: reconnect, queueLimit: queueLimit),
+            onMessageReceived)
     }
 
     init(
-        _ loop: UVLoop, _ endpoint: UVEndpoint, _ deadline: Duration, _ codec: (any FrameCodec)?,
-        _ options: UVConnectionOptions,
+        _ loop: UVLoop, _ settings: ConnectSettings,
         _ onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
     ) {
         loop.confine("UVConnector.init")
         self.loop = loop
-        self.endpoint = endpoint
-        self.deadline = deadline
-        handlers = ConnectionHandlers(options, codec, onMessageReceived: onMessageReceived)
+        self.settings = settings
+        kept = KeptMessages(limit: settings.queueLimit)
+        backoff = settings.reconnect.map { Backoff($0) }
+        handlers = ConnectionHandlers(
+            settings.options, settings.codec, onMessageReceived: onMessageReceived)
     }
+
+    /// Whom it connects to.
+    public var endpoint: UVEndpoint { settings.endpoint }
 
     // MARK: - The connect cycle
 
-    /// Starts to connect; nothing where it is connecting or connected already.
+    /// Starts to connect; nothing where it is connecting or connected already. Where it waits to try
+    /// again, it tries at once.
     ///
-    /// Either ``onConnected`` or ``onFailed`` is called later, never within this call, unless
-    /// ``cancel()`` comes first. After a failure, or an end of the connection, it may be started
-    /// again.
+    /// Either ``onConnected`` or ``onFailed`` is called later, or ``onReconnecting`` before them,
+    /// never within this call, unless ``cancel()`` comes first. After a failure, or an end of the
+    /// connection, it may be started again.
     ///
     /// - Throws: ``UVError`` where it cannot even begin: the host cannot be a name, or the system
-    ///   refuses the address at once.
+    ///   refuses the address at once. With a ``UVReconnect`` the latter is a failed attempt like
+    ///   others.
     public func startConnect() throws(UVError) {
         loop.confine("UVConnector.startConnect")
-        guard case .idle = state else { return }
-        let attempt = try Attempt(self)
-        state = .connecting(attempt)
-        attempt.deadline.start(after: deadline)
+        switch state {
+        case .connecting, .connected: isTrying = true
+        case .waiting(let timer):
+            timer.close()
+            try begin()
+        case .idle:
+            backoff?.reset()
+            try begin()
+        }
+    }
+
+    private func begin() throws(UVError) {
         do throws(UVError) {
-            if let address = SocketAddress(endpoint) {
-                try startConnect(attempt, to: [address])
-            } else {
-                attempt.lookup = try LookupRequest(endpoint, isPassive: false, on: loop) {
-                    self.lookedUp($0)
-                }
-            }
+            isTrying = true
+            state = .idle
+            try startAttempt()
         } catch {
-            giveUp()
+            stop()
             throw error
+        }
+    }
+
+    private func startAttempt() throws(UVError) {
+        let attempt = try ConnectAttempt(self, deadline: settings.deadline)
+        state = .connecting(attempt)
+        guard let addresses = settings.addresses ?? SocketAddress(endpoint).map({ [$0] }) else {
+            attempt.lookup = try LookupRequest(endpoint, isPassive: false, on: loop) {
+                self.lookedUp($0)
+            }
+            return
+        }
+        do throws(UVError) {
+            try startConnect(attempt, to: addresses)
+        } catch {
+            guard backoff != nil else { throw error }
+            attempt.failLater(error)
         }
     }
 
@@ -140,45 +200,67 @@ public final class UVConnector {
         }
     }
 
-    /// Takes the cycle's first turn: the shuttle is made, once, and given its request.
+    /// Takes the cycle's first turn: a shuttle is made and given its request.
     private func startConnect(
-        _ attempt: Attempt, to addresses: [SocketAddress]
+        _ attempt: ConnectAttempt, to addresses: [SocketAddress]
     ) throws(UVError) {
-        attempt.addresses = addresses[...]
-        let args = SocketEventArgs(userToken: attempt, buffer: loop.receiveBuffer) { args in
-            guard let attempt = args.userToken as? Attempt else { return }
+        attempt.race = AddressRace(addresses)
+        try connect(makeArgs(attempt), attempt)
+    }
+
+    /// A cycle's shuttle is reused for the address after one that has failed. An address that is tried
+    /// beside others needs one of its own.
+    private func makeArgs(_ attempt: ConnectAttempt) -> SocketEventArgs {
+        SocketEventArgs(userToken: attempt, buffer: loop.receiveBuffer) { args in
+            guard let attempt = args.userToken as? ConnectAttempt else { return }
             attempt.connector.onConnectCompleted(args, attempt)
         }
-        try connect(args, attempt)
     }
 
     /// Asks for a connection to the next address; where one is refused at once, to the next but one.
-    private func connect(_ args: SocketEventArgs, _ attempt: Attempt) throws(UVError) {
-        while let address = attempt.addresses.popFirst() {
-            let socket = try TCPHandle(on: loop)
-            attempt.address = address
-            attempt.socket = socket
-            let pending = socket.connect(to: address, args)
-            if pending { return }
-            attemptFailed(attempt, args.error ?? .connectionRefused)
+    private func connect(_ args: SocketEventArgs, _ attempt: ConnectAttempt) throws(UVError) {
+        while true {
+            switch attempt.race.next() {
+            case .connect(let address):
+                let socket = try TCPHandle(on: loop)
+                attempt.started(socket, address)
+                args.connectSocket = socket
+                args.remoteAddress = address
+                let pending = socket.connect(to: address, args)
+                if pending { return try attempt.awaitDelay() }
+                attemptFailed(args, attempt, args.error ?? .connectionRefused)
+            case .wait: return
+            case .giveUp:
+                throw attempt.error
+                    ?? UVError(call: "connect", subject: "\(endpoint)", code: .unknownHost)
+            }
         }
-        throw attempt.error ?? UVError(call: "connect", subject: "\(endpoint)", code: .unknownHost)
     }
 
-    private func onConnectCompleted(_ args: SocketEventArgs, _ attempt: Attempt) {
-        // An attempt that was given up ends as cancelled, when another may be under way.
+    private func onConnectCompleted(_ args: SocketEventArgs, _ attempt: ConnectAttempt) {
+        // An address that was given up ends as cancelled, when another attempt may be under way.
         guard case .connecting(let current) = state, current === attempt,
-            let socket = attempt.socket
+            let socket = args.connectSocket
         else { return }
         // The peer's address is asked for because libuv does not check how it learns of the outcome.
         if args.error == nil, let peer = socket.peerAddress {
-            attempt.deadline.close()
+            attempt.end(keeping: socket)
             state = .connected
             return join(socket, peer)
         }
-        attemptFailed(attempt, args.error ?? .notConnected)
+        attemptFailed(args, attempt, args.error ?? .notConnected)
         do throws(UVError) {
             try connect(args, attempt)
+        } catch {
+            fail(error)
+        }
+    }
+
+    /// The address that was tried last has not connected yet: the next one is tried beside it.
+    func attemptDelayPassed() {
+        guard case .connecting(let attempt) = state else { return }
+        do throws(UVError) {
+            try connect(makeArgs(attempt), attempt)
         } catch {
             fail(error)
         }
@@ -192,67 +274,133 @@ public final class UVConnector {
         connection = server
         loop.logger.trace("connected", metadata: ["server": "\(peer.endpoint)"])
         handlers.onConnected?(server)
+        sendKept(on: server)
         server.startReceive()
     }
 
-    /// Ends the attempt to connect, without a call to ``onFailed``; nothing where none is under
-    /// way. A connection that there is already is not affected.
+    /// Ends the attempt to connect, or the wait for the next, without a call to ``onFailed``; nothing
+    /// where neither is under way. Messages that were kept are dropped. A connection that there is
+    /// already is not affected, but no other will follow it.
     public func cancel() {
         loop.confine("UVConnector.cancel")
-        giveUp()
+        stop()
     }
 
     // MARK: - Failures
 
     /// One address is given up.
-    private func attemptFailed(_ attempt: Attempt, _ code: UVError.Code) {
-        let subject = attempt.address?.endpoint ?? endpoint
+    private func attemptFailed(
+        _ args: SocketEventArgs, _ attempt: ConnectAttempt, _ code: UVError.Code
+    ) {
+        let subject = args.remoteAddress?.endpoint ?? endpoint
         attempt.error = UVError(call: "connect", subject: "\(subject)", code: code)
-        attempt.socket?.close()
-        attempt.socket = nil
+        attempt.race.failed()
+        if let socket = args.connectSocket { attempt.close(socket) }
+        args.connectSocket = nil
     }
 
-    private func deadlinePassed() {
+    func deadlinePassed() {
         guard case .connecting(let attempt) = state else { return }
         fail(
-            UVError(
-                call: attempt.lookup == nil ? "connect" : "look up",
-                subject: "\(attempt.address?.endpoint ?? endpoint)", code: .timedOut,
-                reason: "no answer within \(deadline)"))
+            attempt.failure
+                ?? UVError(
+                    call: attempt.lookup == nil ? "connect" : "look up",
+                    subject: "\(attempt.address?.endpoint ?? endpoint)", code: .timedOut,
+                    reason: "no answer within \(settings.deadline)"))
     }
 
     private func fail(_ error: UVError) {
-        giveUp()
         loop.logger.debug("\(error)")
-        onFailed?(self, error)
+        endAttempt()
+        tell(scheduleNext(), .failed(error))
     }
 
-    private func giveUp() {
-        guard case .connecting(let attempt) = state else { return }
+    private func endAttempt() {
+        switch state {
+        case .connecting(let attempt): attempt.end()
+        case .waiting(let timer): timer.close()
+        case .idle, .connected: return
+        }
         state = .idle
-        attempt.deadline.close()
-        attempt.lookup?.cancel()
-        attempt.socket?.close()
+    }
+
+    /// No other attempt follows.
+    private func stop() {
+        isTrying = false
+        endAttempt()
+        if connection == nil { dropKept() }
+    }
+
+    // MARK: - The next attempt
+
+    /// Whether the end of the connection is to be followed by another attempt.
+    func isFollowed(_ connection: UVConnection) -> Bool {
+        backoff != nil && isTrying && !connection.state.endIsWanted
+    }
+
+    /// Begins to wait for the next attempt.
+    ///
+    /// - Returns: For how long; nil where there is no next one.
+    private func scheduleNext() -> Duration? {
+        guard let delay = backoff?.next(using: &random),
+            let timer = try? TimerHandle(on: loop, onTick: { self.delayPassed() })
+        else {
+            dropKept()
+            return nil
+        }
+        timer.start(after: delay)
+        state = .waiting(timer)
+        return delay
+    }
+
+    private func delayPassed() {
+        guard case .waiting(let timer) = state else { return }
+        timer.close()
+        do throws(UVError) {
+            try startAttempt()
+        } catch {
+            fail(error)
+        }
+    }
+
+    /// Tells that it waits, or has given up, unless a callback has changed that meanwhile.
+    private func tell(_ delay: Duration?, _ why: UVEndReason) {
+        switch (delay, state) {
+        case (let delay?, .waiting): onReconnecting?(self, delay, why)
+        case (nil, .idle) where isTrying:
+            isTrying = false
+            onFailed?(self, error(why))
+        default: break
+        }
+    }
+
+    private func error(_ why: UVEndReason) -> UVError {
+        if case .failed(let error) = why { return error }
+        return UVError(
+            call: "connect", subject: "\(endpoint)", code: .connectionAborted,
+            reason: "no connection lasted, the last one was \(why)")
     }
 }
 
 // MARK: - Callbacks
 
 extension UVConnector: ConnectionHost {
-    /// It has connected; before the first message.
+    /// It has connected; before the first message. What is sent here leaves before the messages that
+    /// were kept.
     public var onConnected: ((UVConnection) -> Void)? {
         get { handlers.onConnected }
         set { handlers.onConnected = newValue }
     }
 
     /// The connection has ended, and why; exactly once after each ``onConnected``. It may be
-    /// connected again from here.
+    /// connected again from here. Where it reconnects by itself it waits already.
     public var onDisconnected: ((UVConnection, UVEndReason) -> Void)? {
         get { handlers.onDisconnected }
         set { handlers.onDisconnected = newValue }
     }
 
-    /// The connection's queue has fallen below the low watermark after it was above the high one.
+    /// The connection's queue has fallen below the low watermark after it was above the high one; or
+    /// it has taken what was kept, after that was much.
     public var onDrained: ((UVConnection) -> Void)? {
         get { handlers.onDrained }
         set { handlers.onDrained = newValue }
@@ -271,6 +419,16 @@ extension UVConnector: ConnectionHost {
         self.connection = nil
         state = .idle
         loop.logger.trace("disconnected", metadata: ["reason": "\(reason)"])
+        guard isFollowed(connection) else {
+            isTrying = false
+            dropKept()
+            handlers.onDisconnected?(connection, reason)
+            return
+        }
+        if connection.watermark.isAbove { owesDrained = true }
+        backoff?.connectionEnded(after: connection.age)
+        let delay = scheduleNext()
         handlers.onDisconnected?(connection, reason)
+        tell(delay, reason)
     }
 }

@@ -16,6 +16,9 @@ final class SocketEventArgs {
     var error: UVError.Code?
     /// Called when a pending operation is complete.
     let completed: (SocketEventArgs) -> Void
+    /// The socket that a `connect` is for, and whom to.
+    var connectSocket: TCPHandle?
+    var remoteAddress: SocketAddress?
 
     /// Makes a cycle's shuttle. Where `completed` captures nothing and asks `userToken` instead,
     /// it costs no allocation.

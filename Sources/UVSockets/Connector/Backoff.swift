@@ -1,0 +1,40 @@
+/// How long to wait before each attempt: exponential backoff with full jitter, as ``UVReconnect``
+/// describes it.
+struct Backoff {
+    let policy: UVReconnect
+    /// How many attempts were granted since the beginning, or since the last ``reset()``.
+    private(set) var attempts = 0
+    /// The most the next wait may be.
+    private(set) var bound: Duration
+
+    init(_ policy: UVReconnect) {
+        precondition(
+            policy.initialDelay > .zero && policy.maximumDelay >= policy.initialDelay,
+            "UVReconnect: the initial delay must be above zero, and the maximum not below it")
+        precondition(policy.attempts ?? 0 >= 0, "UVReconnect: the attempts must not be below 0")
+        self.policy = policy
+        bound = policy.initialDelay
+    }
+
+    /// Grants one attempt more.
+    ///
+    /// - Returns: How long to wait for it; nil where there is none left.
+    mutating func next(using random: inout some RandomNumberGenerator) -> Duration? {
+        if let limit = policy.attempts, attempts >= limit { return nil }
+        attempts += 1
+        let delay = bound * Double.random(in: 0...1, using: &random)
+        bound = bound < policy.maximumDelay / 2 ? bound * 2 : policy.maximumDelay
+        return delay
+    }
+
+    /// A connection has lasted for so long and ended.
+    mutating func connectionEnded(after age: Duration) {
+        if age >= policy.stableAfter { reset() }
+    }
+
+    /// The next attempt is the first again.
+    mutating func reset() {
+        attempts = 0
+        bound = policy.initialDelay
+    }
+}

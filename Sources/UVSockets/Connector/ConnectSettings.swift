@@ -1,0 +1,11 @@
+/// What a connector is told when it is made.
+struct ConnectSettings: Sendable {
+    let endpoint: UVEndpoint
+    var deadline = Duration.seconds(10)
+    var codec: (any FrameCodec)?
+    var options = UVConnectionOptions.connector
+    var reconnect: UVReconnect?
+    var queueLimit = UVConnector.defaultQueueLimit
+    /// The endpoint's addresses, where they need not be looked up.
+    var addresses: [SocketAddress]?
+}
