@@ -22,7 +22,7 @@ struct Backoff {
     mutating func next(using random: inout some RandomNumberGenerator) -> Duration? {
         if let limit = policy.attempts, attempts >= limit { return nil }
         attempts += 1
-        let delay = bound * Double.random(in: 0...1, using: &random)
+        let delay = min(bound, bound * Double.random(in: 0...1, using: &random))
         bound = bound < policy.maximumDelay / 2 ? bound * 2 : policy.maximumDelay
         return delay
     }

@@ -87,7 +87,7 @@ struct ConnectTests {
 
     @Test("No answer before the deadline is a failure that says so")
     func deadline() throws {
-        let listener = try Self.silent()
+        let listener = try RawListener.silent()
         let failed = Journal<UVError>()
         let took = Journal<Duration>()
         try withLoop { [endpoint = listener.local] loop in
@@ -110,7 +110,7 @@ struct ConnectTests {
 
     @Test("Cancelled, it calls nobody, and can start again", arguments: [false, true])
     func cancel(isByName: Bool) throws {
-        let silent = try Self.silent()
+        let silent = try RawListener.silent()
         let listener = try RawListener()
         let connected = Journal<Void>()
         let endpoint =
@@ -291,13 +291,5 @@ struct ConnectTests {
                 exit(7)
             }
         }
-    }
-
-    /// A listening socket that answers nobody, because its backlog is full.
-    private static func silent() throws -> RawListener {
-        let listener = try RawListener(backlog: 0)
-        // It stays in the backlog although it is closed at once.
-        _ = try RawPeer(to: listener.local)
-        return listener
     }
 }

@@ -263,8 +263,18 @@ final class RawPeer: RawSocket, @unchecked Sendable {
 final class RawListener: RawSocket, @unchecked Sendable {
     convenience init(at endpoint: UVEndpoint = "127.0.0.1:0", backlog: Int32 = 64) throws {
         try self.init(family: endpoint.host.contains(":") ? AF_INET6 : AF_INET)
+        // A port may be used again, though connections to it have just ended.
+        try set(SOL_SOCKET, SO_REUSEADDR, Int32(1))
         try bind(to: endpoint)
         guard listen(descriptor, backlog) == 0 else { throw SocketError("listen") }
+    }
+
+    /// A listening socket that answers nobody, because its backlog is full.
+    static func silent(at endpoint: UVEndpoint = "127.0.0.1:0") throws -> RawListener {
+        let listener = try RawListener(at: endpoint, backlog: 0)
+        // It stays in the backlog although it is closed at once.
+        _ = try RawPeer(to: listener.local)
+        return listener
     }
 
     func accept() throws -> RawPeer {
