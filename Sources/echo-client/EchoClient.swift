@@ -6,7 +6,7 @@ import UVSockets
 ///
 /// Neither side is read faster than the other takes it: input is asked for when what was read
 /// before is below the connection's high watermark, and the connection is paused while too much
-/// output waits.
+/// output waits. While it reconnects, input is sent to the connector, which keeps it.
 final class EchoClient {
     /// How much output may wait before the server is held back.
     private static let outputHighWatermark = 1 << 20
@@ -21,7 +21,13 @@ final class EchoClient {
     private let isTerminal = isatty(1) == 1
     private var input: Input?
     private var output: Output?
+    private let errors = Output(2, excess: .drop(beyond: 1 << 16))
+    private var connector: UVConnector?
     private var server: UVConnection?
+    /// Whether it was told that there is no connection.
+    private var isLost = false
+    /// Finishes sending in a callback of its own, when what was kept has been sent.
+    private var finishLater: () -> Void = {}
     private var lines = LineBuffer(maximumLength: 1 << 20)
     private var isFinished = false
     private var isStopping = false
@@ -46,36 +52,64 @@ final class EchoClient {
         output = Output(1, excess: .wait { room.post(()) }, onGone: { gone.post($0) })
         let events = loop.mailbox { [self] (event: Input.Event) in handle(event) }
         input = Input { events.post($0) }
+        let finished = loop.mailbox { [self] (_: Void) in server?.finish() }
+        finishLater = { finished.post(()) }
 
+        let connector = makeConnector()
+        self.connector = connector
+        try loop.on(.interrupt) { [self] in stop(signal: SIGINT) }
+        try loop.on(.terminate) { [self] in stop(signal: SIGTERM) }
+        try connector.startConnect()
+        if options.reconnect { input?.request() }
+        loop.run(.untilStopped)
+        if let failure { throw failure }
+    }
+
+    private func makeConnector() -> UVConnector {
         var settings = UVConnectionOptions.connector
         // A server that finishes first is told apart from one that answers our end.
         settings.allowsHalfOpen = true
+        let reconnect = options.reconnect ? UVReconnect() : nil
         let connector =
             if let codec = options.framing?.codec {
                 UVConnector(
                     on: loop, to: options.server, deadline: options.timeout, framing: codec,
-                    options: settings
+                    options: settings, reconnect: reconnect, queueLimit: Options.queueLimit
                 ) { [self] in received($0, $1) }
             } else {
                 UVConnector(
-                    on: loop, to: options.server, deadline: options.timeout, options: settings
+                    on: loop, to: options.server, deadline: options.timeout, options: settings,
+                    reconnect: reconnect, queueLimit: Options.queueLimit
                 ) { [self] in received($0, $1) }
             }
         connector.onConnected = { [self] in connected($0) }
         connector.onDrained = { [self] _ in input?.request() }
         connector.onPeerFinished = { [self] in serverFinished($0) }
         connector.onDisconnected = { [self] in disconnected($0, $1) }
+        connector.onReconnecting = { [self] in lost($2) }
         connector.onFailed = { [self] in fail("\($1)") }
-        try loop.on(.interrupt) { [self] in stop(signal: SIGINT) }
-        try loop.on(.terminate) { [self] in stop(signal: SIGTERM) }
-        try connector.startConnect()
-        loop.run(.untilStopped)
-        if let failure { throw failure }
+        return connector
     }
 
     private func connected(_ connection: UVConnection) {
         server = connection
-        input?.request()
+        if isLost { errors.announce("echo-client: connected to \(options.server)") }
+        isLost = false
+        if !options.reconnect { input?.request() }
+        if isFinished { finishLater() }
+    }
+
+    /// Tells it once, not for each attempt.
+    private func lost(_ reason: UVEndReason) {
+        guard !isLost else { return }
+        isLost = true
+        let what =
+            if case .failed(let error) = reason {
+                "\(error)"
+            } else {
+                "\(options.server) is gone: \(reason)"
+            }
+        errors.announce("echo-client: \(what); trying again")
     }
 
     private func received(_ server: UVConnection, _ message: Span<UInt8>) {
@@ -88,35 +122,36 @@ final class EchoClient {
     private var isFramed: Bool { options.framing?.codec != nil }
 
     private func handle(_ event: Input.Event) {
-        guard let server else { return }
+        guard let connector else { return }
         switch event {
         case .bytes(let bytes):
-            if send(bytes, to: server) == .taken { input?.request() }
+            if send(bytes, to: connector) == .taken { input?.request() }
         case .end:
             isFinished = true
-            if isFramed, let line = lines.finish() { send(line: line, to: server) }
-            server.finish()
+            if isFramed, let line = lines.finish() { send(line: line, to: connector) }
+            server?.finish()
         case .failed(let code):
             fail("cannot read the input: \(unsafe String(cString: strerror(code)))")
         }
     }
 
     /// Sends what was read: as it is, or each line as a message.
-    private func send(_ bytes: [UInt8], to server: UVConnection) -> UVSendResult {
-        guard isFramed else { return server.send(bytes) }
+    private func send(_ bytes: [UInt8], to connector: UVConnector) -> UVSendResult {
+        guard isFramed else { return connector.send(bytes) }
         var result = UVSendResult.taken
-        for line in lines.append(bytes) { result = send(line: line, to: server) }
+        for line in lines.append(bytes) { result = send(line: line, to: connector) }
         return result
     }
 
     @discardableResult
-    private func send(line: [UInt8], to server: UVConnection) -> UVSendResult {
-        let result = server.send(line)
+    private func send(line: [UInt8], to connector: UVConnector) -> UVSendResult {
+        let result = connector.send(line)
         if case .refused(let error) = result { fail("a line of the input \(error)") }
         return result
     }
 
     private func serverFinished(_ server: UVConnection) {
+        if options.reconnect, !isFinished, !isStopping { return server.finish() }
         if !isFinished || server.bytesQueued > 0 {
             fail("\(options.server) closed the connection")
         }
@@ -124,6 +159,10 @@ final class EchoClient {
     }
 
     private func disconnected(_ server: UVConnection, _ reason: UVEndReason) {
+        if connector?.isWaiting == true {
+            self.server = nil
+            return
+        }
         switch reason {
         case .peerClosed, .closed: endAfterOutput()
         default: fail("\(options.server) is gone: \(reason)")
@@ -137,8 +176,12 @@ final class EchoClient {
 
     private func stop(signal: Int32) {
         if isStopping { exit(128 + signal) }
+        if connector?.messagesKept ?? 0 > 0 { fail("input that waited was not sent") }
         isStopping = true
-        guard let server else { return loop.stop() }
+        guard let server else {
+            connector?.cancel()
+            return endAfterOutput()
+        }
         server.close()
     }
 }

@@ -11,7 +11,7 @@ struct Options: ParsableCommand {
             At a terminal, type lines; Ctrl-D ends. From a file or a pipe every byte is sent as it \
             is, and every byte that comes back is written as it is. When the input ends, the server \
             is told so, and the program ends with 0 once the server has finished, too; it ends with \
-            1 where the server goes away before.
+            1 where the server goes away before, unless it is told to reconnect.
             """)
 
     @Argument(help: "The server as HOST:PORT. (default: localhost:8081)", transform: Self.endpoint)
@@ -22,6 +22,18 @@ struct Options: ParsableCommand {
         help: "How many seconds to try to connect, name lookup included. (default: 10)",
         transform: Self.seconds)
     var timeout = Duration.seconds(10)
+
+    @Flag(
+        help: """
+            Tries again, after up to 30 seconds, where the server cannot be reached or goes away. \
+            Input is kept meanwhile, up to \(Self.queueLimit >> 20) MiB; no more is read then. What \
+            was on its way when the server went is lost.
+            """)
+    var reconnect = false
+
+    /// How many bytes of input wait for a connection. The program stops reading at the half of it,
+    /// and then a line of 1 MiB still fits, or the most lines that can come in one chunk.
+    static let queueLimit = 4 << 20
 
     @Option(
         help: """

@@ -235,6 +235,76 @@ struct EchoClientTests {
         }
     }
 
+    // MARK: Reconnecting
+
+    @Test("Told to reconnect it says what is lost and found, and what is typed meanwhile arrives")
+    func reconnect() throws {
+        let port = try unusedPort()
+        let endpoint = "127.0.0.1:\(port)"
+        let server = ["--quiet", "--port", "\(port)"]
+        try withEchoClient(endpoint, ["--reconnect"]) { client in
+            let errors = client.program.errors
+            #expect(
+                try errors.line()
+                    == "echo-client: connect \(endpoint): connection refused (ECONNREFUSED); "
+                    + "trying again")
+            try client.input.write("one\n")
+            try withEchoServer(server) { _ in
+                let found = try errors.line()
+                #expect(found == "echo-client: connected to \(endpoint)")
+                #expect(try client.output.line() == "one")
+            }
+            let lost = try errors.line()
+            #expect(lost.hasPrefix("echo-client: \(endpoint) is gone: "))
+            #expect(lost.hasSuffix("; trying again"))
+            try client.input.write("two\n")
+            client.input.close()
+            try withEchoServer(server) { _ in
+                let rest = try client.output.rest()
+                #expect(rest == Array("two\n".utf8))
+                #expect(try client.program.ending() == .code(0))
+            }
+            #expect(try client.program.errorText() == "echo-client: connected to \(endpoint)\n")
+        }
+    }
+
+    @Test("Told to reconnect it finds a server that has only finished, line by line")
+    func reconnectAfterFinish() throws {
+        let listener = try RawListener()
+        let options = ["--reconnect", "--framing", "lines"]
+        try withEchoClient(listener.endpoint, options) { client in
+            for word in ["one", "two", "three"] {
+                try client.input.write(word + "\n")
+                let server = try listener.accept()
+                #expect(try server.line() == word)
+                try server.write("that was \(word)\n")
+                #expect(try client.output.line() == "that was \(word)")
+                server.finish()
+                #expect(try server.rest() == [])
+                server.close()
+                _ = try client.program.errors.line(
+                    with: "is gone: closed by the peer; trying again")
+            }
+        }
+    }
+
+    @Test(
+        "A signal while it waits ends it: with 0, or with 1 where input waits", arguments: [0, 1])
+    func signalWhileWaiting(code: Int32) throws {
+        try withEchoClient("127.0.0.1:\(try unusedPort())", ["--reconnect"]) { client in
+            let lost = try client.program.errors.line()
+            #expect(lost.hasSuffix("; trying again"))
+            if code == 1 {
+                // More than the pipe holds, so that some of it was taken out and kept.
+                try client.input.write([UInt8](repeating: 0x61, count: 256 << 10))
+            }
+            client.program.send(SIGTERM)
+            #expect(try client.program.ending() == .code(code))
+            let text = try client.program.errorText()
+            #expect(text == (code == 0 ? "" : "echo-client: input that waited was not sent\n"))
+        }
+    }
+
     // MARK: Signals
 
     @Test("A signal ends it with 0 when what was typed has left", arguments: [SIGINT, SIGTERM])

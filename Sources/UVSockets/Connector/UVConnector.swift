@@ -137,6 +137,12 @@ public final class UVConnector {
     /// Whom it connects to.
     public var endpoint: UVEndpoint { settings.endpoint }
 
+    /// Whether it waits to try again. In `onDisconnected` it tells whether another connection is to
+    /// follow.
+    public var isWaiting: Bool {
+        if case .waiting = state { true } else { false }
+    }
+
     // MARK: - The connect cycle
 
     /// Starts to connect; nothing where it is connecting or connected already. Where it waits to try
