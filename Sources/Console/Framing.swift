@@ -10,31 +10,44 @@ public struct Framing: Sendable {
     public static let names =
         "raw, lines, crlf, netstring, varint, length1, length2, length4, length8 or fixed:BYTES"
 
+    private let name: String
+
     /// Reads a name for an option.
     ///
     /// - Parameter argument: The name, one of ``names``.
     /// - Returns: The framing.
     /// - Throws: `ValidationError` where it is none of them.
     public static func parse(_ argument: String) throws -> Framing {
-        guard let framing = Framing(argument) else {
+        guard let framing = Framing(argument, LineCodec.defaultMaximumLength) else {
             throw ValidationError("it is one of \(names)")
         }
         return framing
     }
 
-    private init?(_ argument: String) {
-        switch argument {
+    /// The same framing with another limit.
+    ///
+    /// - Parameter maximumLength: The most bytes a message may have. Positive.
+    /// - Returns: The framing; nil where its messages have no limit to be set: they come as they
+    ///   come, or are all of one length.
+    public func limited(to maximumLength: Int) -> Framing? {
+        if codec == nil || codec is FixedLengthCodec { return nil }
+        return Framing(name, maximumLength)
+    }
+
+    private init?(_ name: String, _ limit: Int) {
+        self.name = name
+        switch name {
         case "raw": codec = nil
-        case "lines": codec = LineCodec()
-        case "crlf": codec = LineCodec(ending: .crlf)
-        case "netstring": codec = NetstringCodec()
-        case "varint": codec = VarintPrefixCodec()
-        case "length1": codec = LengthPrefixCodec(.bytes1)
-        case "length2": codec = LengthPrefixCodec(.bytes2)
-        case "length4": codec = LengthPrefixCodec(.bytes4)
-        case "length8": codec = LengthPrefixCodec(.bytes8)
+        case "lines": codec = LineCodec(maximumLength: limit)
+        case "crlf": codec = LineCodec(ending: .crlf, maximumLength: limit)
+        case "netstring": codec = NetstringCodec(maximumLength: limit)
+        case "varint": codec = VarintPrefixCodec(maximumLength: limit)
+        case "length1": codec = LengthPrefixCodec(.bytes1, maximumLength: limit)
+        case "length2": codec = LengthPrefixCodec(.bytes2, maximumLength: limit)
+        case "length4": codec = LengthPrefixCodec(.bytes4, maximumLength: limit)
+        case "length8": codec = LengthPrefixCodec(.bytes8, maximumLength: limit)
         default:
-            let parts = argument.split(separator: ":", omittingEmptySubsequences: false)
+            let parts = name.split(separator: ":", omittingEmptySubsequences: false)
             guard parts.count == 2, parts[0] == "fixed", let length = Int(parts[1]),
                 1...(1 << 20) ~= length
             else { return nil }

@@ -11,7 +11,7 @@ enum Command: Equatable {
         list            the clients: id, address, age, bytes in, out and queued
         kick ID         send a client away
         broadcast TEXT  send a line to every client
-        stats           the sums over all clients
+        stats           what has happened since the start, and how it stands
         help            this
         quit            stop the server
         """

@@ -4,44 +4,55 @@ import UVSockets
 
 /// The server: a listener, what it prints, and its operator.
 final class EchoServer {
-    /// How long clients may take to get what was sent to them when the server is told to stop.
-    private static let drainTime = Duration.seconds(5)
-
     private let options: Options
     private let loop: UVLoop
     private let listener: UVListener
-    private let output = Output(1, excess: .drop(beyond: 1 << 20))
+    private let output: Output
+    /// Passes messages on; nil where they go back.
+    private let relay: Relay?
+    private let attendance = Attendance()
     private var failure: UVError?
     private var isStopping = false
 
     init(_ options: Options) throws(UVError) {
         self.options = options
         loop = try UVLoop()
-        let output = output
-        let isQuiet = options.quiet
-        let isBroadcast = options.mode == .broadcast
-        let endpoint = UVEndpoint(host: options.host, port: options.port)
-        let settings = UVListenerOptions(maxConnections: options.maxConnections)
-        func handle(_ client: UVConnection, _ message: Span<UInt8>) {
+        output = Output(1, excess: .drop(beyond: 1 << 20))
+        relay = options.mode == .broadcast ? Relay(options.slow ?? .disconnect) : nil
+        listener = Self.listener(
+            on: loop, options, Self.handler(isQuiet: options.quiet, output, relay))
+    }
+
+    /// What is done with a message.
+    private static func handler(
+        isQuiet: Bool, _ output: Output, _ relay: Relay?
+    ) -> (UVConnection, Span<UInt8>) -> Void {
+        { client, message in
             if !isQuiet {
                 output.write(line: "\(client.label): \(Printable([UInt8](copying: message)))")
             }
-            if isBroadcast {
-                client.listener?.broadcast(message, to: .allBut(client))
+            if let relay {
+                relay.pass(message, from: client)
             } else {
                 client.send(message)
             }
         }
-        listener =
-            if let codec = options.framing?.codec {
-                UVListener(
-                    on: loop, at: endpoint, backlog: options.backlog, framing: codec,
-                    options: settings, onMessageReceived: handle)
-            } else {
-                UVListener(
-                    on: loop, at: endpoint, backlog: options.backlog, options: settings,
-                    onMessageReceived: handle)
-            }
+    }
+
+    private static func listener(
+        on loop: UVLoop, _ options: Options,
+        _ handler: @escaping (UVConnection, Span<UInt8>) -> Void
+    ) -> UVListener {
+        let endpoint = UVEndpoint(host: options.host, port: options.port)
+        let settings = options.listenerOptions
+        guard let codec = options.codec else {
+            return UVListener(
+                on: loop, at: endpoint, backlog: options.backlog, options: settings,
+                onMessageReceived: handler)
+        }
+        return UVListener(
+            on: loop, at: endpoint, backlog: options.backlog, framing: codec, options: settings,
+            onMessageReceived: handler)
     }
 
     /// Serves until it is told to stop.
@@ -53,10 +64,7 @@ final class EchoServer {
             failure = error
             loop.stop()
         }
-        if !options.quiet {
-            listener.onConnected = { [output] in output.write(line: "\($0.label) connected") }
-            listener.onDisconnected = { [output] in output.write(line: "\($0.label) gone: \($1)") }
-        }
+        watchClients()
         try loop.on(.interrupt) { [self] in stop(signal: SIGINT) }
         try loop.on(.terminate) { [self] in stop(signal: SIGTERM) }
         try listener.startAccept()
@@ -64,6 +72,22 @@ final class EchoServer {
         loop.run(.untilStopped)
         output.flush(within: .milliseconds(200))
         if let failure { throw failure }
+    }
+
+    private func watchClients() {
+        let isQuiet = options.quiet
+        listener.onConnected = { [output, attendance] client in
+            attendance.joined()
+            if !isQuiet { output.write(line: "\(client.label) connected") }
+        }
+        listener.onDisconnected = { [output, attendance, relay] client, reason in
+            attendance.left()
+            if !isQuiet { output.write(line: "\(client.label) gone: \(reason)") }
+            if let relay, let listener = client.listener { relay.goOn(listener) }
+        }
+        if let relay {
+            listener.onDrained = { client in client.listener.map(relay.goOn) }
+        }
     }
 
     private func stop(signal: Int32) {
@@ -77,7 +101,8 @@ final class EchoServer {
     private func stop() {
         guard !isStopping else { return }
         isStopping = true
-        listener.stop(drainFor: Self.drainTime) { [self] report in
+        relay?.finish(listener)
+        listener.stop(drainFor: options.drainTime, goodbye: options.lastMessage) { [self] report in
             if !options.quiet {
                 output.write(
                     line: "stopped: \(report.drained) clients drained, \(report.cutOff) cut off, "
@@ -88,11 +113,32 @@ final class EchoServer {
     }
 
     private func openConsole() {
-        let isFramed = options.framing?.codec != nil
-        let console = OperatorConsole(listener, isFramed: isFramed, output) { [self] in stop() }
+        let console = OperatorConsole(
+            listener, isFramed: options.codec != nil, output,
+            statistics: { [listener, attendance, relay] in
+                Statistics(
+                    listener.stats, limit: listener.maxConnections, peak: attendance.peak,
+                    relay: relay?.counts)
+            },
+            quit: { [self] in stop() })
         let lines = loop.mailbox { (event: Input.Event) in console.handle(event) }
         let input = Input { lines.post($0) }
         console.start(input)
+    }
+}
+
+/// How many clients there are, and have been at a time.
+private final class Attendance {
+    private var present = 0
+    private(set) var peak = 0
+
+    func joined() {
+        present += 1
+        peak = max(peak, present)
+    }
+
+    func left() {
+        present -= 1
     }
 }
 

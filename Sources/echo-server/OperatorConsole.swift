@@ -5,6 +5,7 @@ import UVSockets
 final class OperatorConsole {
     private let listener: UVListener
     private let output: Output
+    private let statistics: () -> Statistics
     private let quit: () -> Void
     private var input: Input?
     private var lines = LineBuffer()
@@ -13,11 +14,13 @@ final class OperatorConsole {
     private let isFramed: Bool
 
     init(
-        _ listener: UVListener, isFramed: Bool, _ output: Output, quit: @escaping () -> Void
+        _ listener: UVListener, isFramed: Bool, _ output: Output,
+        statistics: @escaping () -> Statistics, quit: @escaping () -> Void
     ) {
         self.listener = listener
         self.isFramed = isFramed
         self.output = output
+        self.statistics = statistics
         self.quit = quit
     }
 
@@ -54,15 +57,7 @@ final class OperatorConsole {
             let receipt = listener.broadcast(isFramed ? text : text + "\n")
             output.write(line: "sent to \(receipt.receivers) clients")
         case .stats:
-            let clients = listener.clients
-            output.write(
-                line: """
-                    \(clients.count) of at most \(listener.maxConnections) clients, \
-                    \(clients.reduce(0) { $0 + $1.bytesReceived }) bytes in, \
-                    \(clients.reduce(0) { $0 + $1.bytesSent }) bytes out, \
-                    \(clients.reduce(0) { $0 + $1.bytesQueued }) bytes queued, \
-                    \(listener.acceptFailures) accept failures
-                    """)
+            output.write(line: "\(statistics())")
         case .help:
             output.write(line: Command.usage)
         case .quit:

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Console
 import Logging
+import UVSockets
 
 /// The program's options.
 struct Options: ParsableCommand {
@@ -27,22 +28,42 @@ struct Options: ParsableCommand {
 
     @Option(
         parsing: .unconditional, help: "How many clients the kernel accepts ahead. (default: 4096)",
-        transform: Self.positive)
+        transform: positive)
     var backlog = 4096
-
-    @Option(
-        parsing: .unconditional,
-        help: "How many clients there may be at a time; by default what the descriptors allow.",
-        transform: Self.positive)
-    var maxConnections: Int?
 
     @Option(help: "Who gets a message: its sender (echo) or everybody else (broadcast).")
     var mode = Mode.echo
 
     @Option(
+        help: """
+            What a broadcast does about a client that is slow to receive: it gets everything until \
+            --send-limit is passed, and is then reset (disconnect); it misses messages (skip); of \
+            each sender's messages that wait it gets the latest only (keep-latest); or all wait for \
+            it (wait). (default: disconnect)
+            """)
+    var slow: Relay.Policy?
+
+    @Option(
         help: "How messages are told apart: \(Framing.names). (default: raw)",
         transform: { try Framing.parse($0) })
     var framing: Framing?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            """
+            How long clients may take to get what was sent to them when the server is told to \
+            stop. (default: \(Seconds(defaultDrainTime)))
+            """, valueName: "seconds"),
+        transform: Seconds.parse)
+    var drainTime = Self.defaultDrainTime
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "What every client is sent last when the server stops; without a framing as a line.",
+            valueName: "text"))
+    var goodbye: String?
 
     @Flag(help: "Print no messages, only where it listens and what goes wrong.")
     var quiet = false
@@ -56,18 +77,50 @@ struct Options: ParsableCommand {
         transform: Self.level)
     var logLevel = Logger.Level.notice
 
+    @OptionGroup(title: "Limits")
+    var limits: Limits
+
+    private static let defaultDrainTime = Duration.seconds(5)
+
+    func validate() throws {
+        if slow != nil, mode != .broadcast {
+            throw ValidationError("--slow is for --mode broadcast")
+        }
+        if limits.maxFrame != nil, codec == nil || codec is FixedLengthCodec {
+            throw ValidationError("--max-frame takes a --framing of messages that vary in length")
+        }
+        do throws(FramingError) {
+            _ = try codec?.ends(of: lastMessage.span)
+        } catch {
+            if !lastMessage.isEmpty { throw ValidationError("--goodbye is no message: \(error)") }
+        }
+    }
+
+    /// How bytes are divided into messages; nil for as they come.
+    var codec: (any FrameCodec)? {
+        guard let limit = limits.maxFrame else { return framing?.codec }
+        return framing?.limited(to: limit)?.codec
+    }
+
+    /// What every client is sent when the server stops; empty for nothing.
+    var lastMessage: [UInt8] {
+        guard let goodbye, !goodbye.isEmpty else { return [] }
+        return Array((codec == nil ? goodbye + "\n" : goodbye).utf8)
+    }
+
+    /// How the listener and its connections behave.
+    var listenerOptions: UVListenerOptions {
+        var options = limits.listenerOptions
+        // Flushing would end before a longer drain is over.
+        options.connection.flushTimeout = max(options.connection.flushTimeout, drainTime)
+        return options
+    }
+
     private static func port(_ text: String) throws -> UInt16 {
         guard let port = UInt16(text) else {
             throw ValidationError("a port is a number from 0 to 65535")
         }
         return port
-    }
-
-    private static func positive(_ text: String) throws -> Int {
-        guard let number = Int(text), number > 0 else {
-            throw ValidationError("it takes a number of at least 1")
-        }
-        return number
     }
 
     private static func level(_ text: String) throws -> Logger.Level {

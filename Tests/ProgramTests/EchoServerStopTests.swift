@@ -86,10 +86,7 @@ struct EchoServerStopTests {
 extension Server {
     /// Waits until the server has so many clients. It needs the console.
     func waitForClients(_ count: Int) throws {
-        try wait(for: "\(count) clients") {
-            try command("stats")
-            return try output.line(with: " of at most ").hasPrefix("\(count) of")
-        }
+        try wait(for: "\(count) clients") { try stats()["clients"] == count }
     }
 
     /// Waits until the server has received so many bytes from all clients, and tells how many are
@@ -97,12 +94,9 @@ extension Server {
     func waitUntilReceived(_ count: Int) throws -> Int {
         var queued = 0
         try wait(for: "\(count) bytes in") {
-            try command("stats")
-            let stats = try output.line(with: " of at most ")
-            let fields = stats.split(separator: ", ")
-            let numbers = fields.map { $0.split(separator: " ").first.flatMap { Int($0) } ?? -1 }
-            queued = numbers.count > 3 ? numbers[3] : 0
-            return numbers.count > 3 && numbers[1] == count
+            let stats = try stats()
+            queued = stats["bytes queued"]
+            return stats["bytes in"] == count
         }
         return queued
     }

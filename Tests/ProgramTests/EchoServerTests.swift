@@ -98,8 +98,7 @@ struct EchoServerTests {
                 #expect(try second.bytes(1) == [UInt8(ascii: "x")])
             }
             #expect(!third.isReadable)
-            try server.command("stats")
-            #expect(try server.output.line(with: "clients").hasPrefix("2 of at most 2 clients"))
+            #expect(try server.stats().text("clients") == "2 of at most 2")
             first.close()
             #expect(try third.line() == "third")
             second.close()
@@ -111,9 +110,8 @@ struct EchoServerTests {
         let shell = ["sh", "-c", "ulimit -n 200; exec \"$0\" \"$@\""]
         try withEchoServer(["--max-connections", "5000", "--console"], through: shell) { server in
             _ = try server.connectAndEcho()
-            try server.command("stats")
-            let stats = try server.output.line(with: "at most")
-            let limit = stats.split(separator: " ").dropFirst(4).first.flatMap { Int($0) }
+            let clients = try server.stats().text("clients")
+            let limit = clients?.split(separator: " ").last.flatMap { Int($0) }
             #expect(try #require(limit) < 200)
             let warning = try server.program.errors.line()
             for word in ["echo-server: warning: ", "5000", "\(try #require(limit))", "200"] {

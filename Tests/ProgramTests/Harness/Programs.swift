@@ -30,12 +30,47 @@ struct Server {
         try input.write(line + "\n")
     }
 
+    /// What the console tells of its statistics. It needs the console.
+    func stats() throws -> Statistics {
+        try command("stats")
+        // No client has this id: the answer is the end.
+        try command("kick 0")
+        var lines = [try output.line { $0.hasPrefix("clients ") }]
+        while lines.last != "there is no client 0" { lines.append(try output.line()) }
+        return Statistics(lines.dropLast())
+    }
+
     /// Stops it, and sees to it that it ends well.
     func stop(_ signal: Int32 = SIGTERM) throws {
         program.send(signal)
         #expect(try program.ending() == .code(0))
         #expect(try program.errorText() == "")
     }
+}
+
+/// The console's answer to `stats`: a label and a count a line. What is left out is 0.
+struct Statistics {
+    let lines: [String]
+    private var rows: [String: String] = [:]
+
+    /// What was printed in between is left out.
+    init(_ printed: some Sequence<String>) {
+        lines = printed.filter { !$0.hasPrefix("[") }
+        for line in lines {
+            let text = line.trimmingCharacters(in: .whitespaces)
+            guard let gap = text.range(of: "  ") else { continue }
+            let count = text[gap.upperBound...].trimmingCharacters(in: .whitespaces)
+            rows[String(text[..<gap.lowerBound])] = count
+        }
+    }
+
+    /// The count with a label.
+    subscript(_ label: String) -> Int {
+        rows[label]?.split(separator: " ").first.flatMap { Int($0) } ?? 0
+    }
+
+    /// What stands behind a label.
+    func text(_ label: String) -> String? { rows[label] }
 }
 
 /// Runs a body with an echo server on a free port of 127.0.0.1, unless the host is another.
