@@ -14,11 +14,14 @@ struct Refusal: CustomTestStringConvertible, Sendable {
     var testDescription: String { arguments.joined(separator: " ") }
 
     /// Checks that a program ends with one line that has the words, having done nothing.
-    func check(_ program: String, through wrapper: [String] = []) throws {
+    func check(
+        _ program: String, through wrapper: [String] = [], code: Int32? = nil
+    ) throws {
         let path = wrapper.isEmpty ? program : "\(Built.folder)/\(program)"
         let outcome = try run(
             wrapper + [path] + arguments, environment: ["RES_OPTIONS": "timeout:1 attempts:1"])
         #expect(outcome.ending != .code(0))
+        if let code { #expect(outcome.ending == .code(code)) }
         guard case .code = outcome.ending else {
             Issue.record("it crashed: \(outcome.ending)")
             return
@@ -58,6 +61,41 @@ struct EchoServerStartTests {
         ])
     func badInput(refusal: Refusal) throws {
         try refusal.check("echo-server")
+    }
+
+    @Test(
+        "A limit that is none is refused as bad usage, with what would do",
+        arguments: [
+            Refusal("--max-per-address", "0", words: "--max-per-address", "at least 1"),
+            Refusal("--accepts-per-second", "-1", words: "'-1'", "at least 1"),
+            Refusal("--messages-per-second", "few", words: "few", "at least 1"),
+            Refusal("--handler-warning", "0.5", words: "0.5", "at least 1"),
+            Refusal("--allow", "10.0.0.1/8", words: "--allow", "10.0.0.0/8?"),
+            Refusal("--deny", "everybody", words: "everybody", "neither an IPv4 nor an IPv6"),
+            Refusal("--deny", "10.0.0.0/33", words: "--deny", "0 to 32"),
+            Refusal("--when-full", "panic", words: "panic", "hold", "refuse"),
+            Refusal("--idle-timeout", "soon", words: "soon", "seconds", "0.5"),
+            Refusal("--idle-timeout", "0", words: "--idle-timeout", "above 0", "none"),
+            Refusal("--first-message-timeout", "inf", words: "inf", "above 0"),
+            Refusal("--max-lifetime", "-5", words: "'-5'", "above 0"),
+            Refusal("--write-stall-timeout", "1e3", words: "1e3", "above 0"),
+            Refusal("--soft-limit-time", "31536001", words: "at most 31536000"),
+            Refusal("--soft-limit", "1m", words: "--soft-limit-time"),
+            Refusal("--send-limit", "64kb", words: "64kb", "64k or 1m"),
+            Refusal("--send-limit", "0", words: "--send-limit", "from 1"),
+            Refusal("--outbound-budget", "k", words: "--outbound-budget", "64k or 1m"),
+            Refusal("--bytes-per-second", "9999999999g", words: "1024g"),
+            Refusal("--max-frame", "1k", words: "--max-frame", "--framing"),
+            Refusal("--framing", "fixed:9", "--max-frame", "1k", words: "--max-frame"),
+            Refusal("--slow", "skip", words: "--slow", "--mode broadcast"),
+            Refusal("--slow", "kick", words: "kick", "disconnect", "keep-latest", "wait"),
+            Refusal("--drain-time", "-1", words: "--drain-time", "'-1'", "seconds"),
+            Refusal(
+                "--framing", "lines", "--goodbye", "two\nlines", words: "--goodbye", "no message"),
+            Refusal("--framing", "fixed:4", "--goodbye", "long one", words: "--goodbye"),
+        ])
+    func badLimit(refusal: Refusal) throws {
+        try refusal.check("echo-server", code: 64)
     }
 
     @Test("A port that is taken is named, with what was being done and libuv's code")
@@ -121,7 +159,12 @@ struct EchoServerStartTests {
             program == "echo-server"
             ? [
                 "--host", "--port", "--backlog", "--max-connections", "--mode", "--quiet",
-                "--console", "--log-level", "8081",
+                "--console", "--log-level", "8081", "--max-per-address", "--accepts-per-second",
+                "--allow", "--deny", "--when-full", "--idle-timeout", "--first-message-timeout",
+                "--max-lifetime", "--send-limit", "--soft-limit", "--soft-limit-time",
+                "--write-stall-timeout", "--outbound-budget", "--bytes-per-second",
+                "--messages-per-second", "--max-frame", "--handler-warning", "--drain-time",
+                "--goodbye", "--slow", "(default: 16m)", "(default: 30)", "(default: none)",
             ] : ["<server>", "--timeout", "localhost:8081"]
         for option in options { #expect(outcome.output.contains(option)) }
     }

@@ -65,6 +65,39 @@ struct EchoServerStopTests {
     }
 
     @Test(
+        "The goodbye is the last that every client gets", arguments: signals,
+        [("raw", "good bye", "good bye\n"), ("netstring", "bye", "3:bye,")])
+    func goodbye(signal: Int32, words: (framing: String, text: String, sent: String)) throws {
+        let options = ["--framing", words.framing, "--goodbye", words.text]
+        try withEchoServer(options) { server in
+            let clients = try (1...2).map { _ in try server.connectAndEcho("5:hello,") }
+            server.program.send(signal)
+            for client in clients {
+                #expect(String(decoding: try client.rest(), as: UTF8.self) == words.sent)
+                client.close()
+            }
+            #expect(try server.program.ending() == .code(0))
+            let report = try server.output.line(with: "stopped: ")
+            #expect(report == "stopped: 2 clients drained, 0 cut off, 0 bytes lost")
+        }
+    }
+
+    @Test("A client that never reads is cut off when the time for it is over", arguments: [0, 0.3])
+    func drainTime(seconds: Double) throws {
+        let options = ["--mode", "broadcast", "--console", "--quiet"]
+        try withEchoServer(options + ["--drain-time", "\(seconds)"]) { server in
+            let reader = try server.fillQueue()
+            let began = ContinuousClock.now
+            server.program.send(SIGTERM)
+            #expect(try server.program.ending() == .code(0))
+            let time = ContinuousClock.now - began
+            #expect(time >= .seconds(seconds) - .milliseconds(1))
+            #expect(time < .seconds(4), "the default is 5 s")
+            reader.close()
+        }
+    }
+
+    @Test(
         "While it drains nobody comes in, and a second signal ends it at once", arguments: signals)
     func secondSignal(signal: Int32) throws {
         try withEchoServer(["--mode", "broadcast", "--quiet", "--console"]) { server in
