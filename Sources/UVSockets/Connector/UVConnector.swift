@@ -27,7 +27,7 @@ public final class UVConnector {
     /// The loop it belongs to.
     public let loop: UVLoop
     /// The connection; nil before there is one and after it has ended.
-    public private(set) var connection: UVConnection?
+    public internal(set) var connection: UVConnection?
 
     /// It could not connect, and does not try again: the last error of those that its attempts ended
     /// with.
@@ -53,12 +53,12 @@ public final class UVConnector {
     var kept: KeptMessages
     /// Whether somebody was told to hold back, and waits for ``onDrained``.
     var owesDrained = false
-    private(set) var state = State.idle
-    private var backoff: Backoff?
+    var state = State.idle
+    var backoff: Backoff?
     /// Where the waits' lengths come from.
     var random: any RandomNumberGenerator = SystemRandomNumberGenerator()
     /// Whether another attempt may follow. False before the first and after ``cancel()``.
-    private var isTrying = false
+    var isTrying = false
     private var nextID: UVConnection.ID = 1
 
     enum State {
@@ -137,12 +137,6 @@ public final class UVConnector {
     /// Whom it connects to.
     public var endpoint: UVEndpoint { settings.endpoint }
 
-    /// Whether it waits to try again. In `onDisconnected` it tells whether another connection is to
-    /// follow.
-    public var isWaiting: Bool {
-        if case .waiting = state { true } else { false }
-    }
-
     // MARK: - The connect cycle
 
     /// Starts to connect; nothing where it is connecting or connected already. Where it waits to try
@@ -179,7 +173,7 @@ public final class UVConnector {
         }
     }
 
-    private func startAttempt() throws(UVError) {
+    func startAttempt() throws(UVError) {
         let attempt = try ConnectAttempt(self, deadline: settings.deadline)
         state = .connecting(attempt)
         guard let addresses = settings.addresses ?? SocketAddress(endpoint).map({ [$0] }) else {
@@ -315,7 +309,7 @@ public final class UVConnector {
                     reason: "no answer within \(settings.deadline)"))
     }
 
-    private func fail(_ error: UVError) {
+    func fail(_ error: UVError) {
         loop.logger.debug("\(error)")
         endAttempt()
         tell(scheduleNext(), .failed(error))
@@ -335,106 +329,5 @@ public final class UVConnector {
         isTrying = false
         endAttempt()
         if connection == nil { dropKept() }
-    }
-
-    // MARK: - The next attempt
-
-    /// Whether the end of the connection is to be followed by another attempt.
-    func isFollowed(_ connection: UVConnection) -> Bool {
-        backoff != nil && isTrying && !connection.state.endIsWanted
-    }
-
-    /// Begins to wait for the next attempt.
-    ///
-    /// - Returns: For how long; nil where there is no next one.
-    private func scheduleNext() -> Duration? {
-        guard let delay = backoff?.next(using: &random),
-            let timer = try? TimerHandle(on: loop, onTick: { self.delayPassed() })
-        else {
-            dropKept()
-            return nil
-        }
-        timer.start(after: delay)
-        state = .waiting(timer)
-        return delay
-    }
-
-    private func delayPassed() {
-        guard case .waiting(let timer) = state else { return }
-        timer.close()
-        do throws(UVError) {
-            try startAttempt()
-        } catch {
-            fail(error)
-        }
-    }
-
-    /// Tells that it waits, or has given up, unless a callback has changed that meanwhile.
-    private func tell(_ delay: Duration?, _ why: UVEndReason) {
-        switch (delay, state) {
-        case (let delay?, .waiting): onReconnecting?(self, delay, why)
-        case (nil, .idle) where isTrying:
-            isTrying = false
-            onFailed?(self, error(why))
-        default: break
-        }
-    }
-
-    private func error(_ why: UVEndReason) -> UVError {
-        if case .failed(let error) = why { return error }
-        return UVError(
-            call: "connect", subject: "\(endpoint)", code: .connectionAborted,
-            reason: "no connection lasted, the last one was \(why)")
-    }
-}
-
-// MARK: - Callbacks
-
-extension UVConnector: ConnectionHost {
-    /// It has connected; before the first message. What is sent here leaves before the messages that
-    /// were kept.
-    public var onConnected: ((UVConnection) -> Void)? {
-        get { handlers.onConnected }
-        set { handlers.onConnected = newValue }
-    }
-
-    /// The connection has ended, and why; exactly once after each ``onConnected``. It may be
-    /// connected again from here. Where it reconnects by itself it waits already.
-    public var onDisconnected: ((UVConnection, UVEndReason) -> Void)? {
-        get { handlers.onDisconnected }
-        set { handlers.onDisconnected = newValue }
-    }
-
-    /// The connection's queue has fallen below the low watermark after it was above the high one; or
-    /// it has taken what was kept, after that was much.
-    public var onDrained: ((UVConnection) -> Void)? {
-        get { handlers.onDrained }
-        set { handlers.onDrained = newValue }
-    }
-
-    /// The server has finished sending; called only where the options allow half-open connections.
-    public var onPeerFinished: ((UVConnection) -> Void)? {
-        get { handlers.onPeerFinished }
-        set { handlers.onPeerFinished = newValue }
-    }
-
-    /// It has but one connection, whose `sendLimit` bounds it.
-    func outboundBudgetPassed() {}
-
-    func connectionDidEnd(_ connection: UVConnection, _ reason: UVEndReason) {
-        self.connection = nil
-        state = .idle
-        loop.logger.trace("disconnected", metadata: ["reason": "\(reason)"])
-        guard isFollowed(connection) else {
-            isTrying = false
-            dropKept()
-            handlers.onDisconnected?(connection, reason)
-            return
-        }
-        if connection.watermark.isAbove { owesDrained = true }
-        backoff?.connectionEnded(after: connection.age)
-        let delay = scheduleNext()
-        handlers.onDisconnected?(connection, reason)
-        tell(delay, reason)
     }
 }

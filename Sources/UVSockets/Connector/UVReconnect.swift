@@ -8,6 +8,9 @@
 /// ``initialDelay`` and doubles with each attempt up to the ``maximumDelay``. The whole time is
 /// random ("full jitter": Marc Brooker, *Exponential Backoff And Jitter*, AWS Architecture Blog
 /// 2015), so that the clients of a server that has failed do not all come back in the same moment.
+///
+/// It goes on until you call ``UVConnection/close()`` or ``UVConnection/reset()`` on the connection,
+/// or ``UVConnection/finish()`` before the server has finished, or ``UVConnector/cancel()``.
 public struct UVReconnect: Sendable, Hashable {
     /// The bound of the first wait. 100 ms by default.
     public var initialDelay: Duration

@@ -194,7 +194,7 @@ struct ReconnectTests {
             dropped + dropped + [
                 "ended: closed by the peer",
                 "failed: connect \(listener.local): no connection lasted, "
-                    + "the last one was closed by the peer (ECONNABORTED)",
+                    + "the last ended: closed by the peer (ECONNABORTED)",
             ]
         #expect(log.entries == round + round)
     }

@@ -1,0 +1,79 @@
+internal import Logging
+
+extension UVConnector: ConnectionHost {
+    /// Whether it waits to try again. In `onDisconnected` it tells whether another connection is to
+    /// follow.
+    public var isWaiting: Bool {
+        if case .waiting = state { true } else { false }
+    }
+
+    /// Whether the end of the connection is to be followed by another attempt.
+    func isFollowed(_ connection: UVConnection) -> Bool {
+        backoff != nil && isTrying && !connection.state.endIsWanted
+    }
+
+    /// Begins to wait for the next attempt.
+    ///
+    /// - Returns: For how long; nil where there is no next one.
+    func scheduleNext() -> Duration? {
+        guard let delay = backoff?.next(using: &random),
+            let timer = try? TimerHandle(on: loop, onTick: { self.delayPassed() })
+        else {
+            dropKept()
+            return nil
+        }
+        timer.start(after: delay)
+        state = .waiting(timer)
+        return delay
+    }
+
+    private func delayPassed() {
+        guard case .waiting(let timer) = state else { return }
+        timer.close()
+        do throws(UVError) {
+            try startAttempt()
+        } catch {
+            fail(error)
+        }
+    }
+
+    /// Tells that it waits, or has given up, unless a callback has changed that meanwhile.
+    func tell(_ delay: Duration?, _ why: UVEndReason) {
+        switch (delay, state) {
+        case (let delay?, .waiting): onReconnecting?(self, delay, why)
+        case (nil, .idle) where isTrying:
+            isTrying = false
+            onFailed?(self, error(why))
+        default: break
+        }
+    }
+
+    private func error(_ why: UVEndReason) -> UVError {
+        if case .failed(let error) = why { return error }
+        return UVError(
+            call: "connect", subject: "\(endpoint)", code: .connectionAborted,
+            reason: "no connection lasted, the last ended: \(why)")
+    }
+
+    // MARK: - The end of the connection
+
+    /// It has but one connection, whose `sendLimit` bounds it.
+    func outboundBudgetPassed() {}
+
+    func connectionDidEnd(_ connection: UVConnection, _ reason: UVEndReason) {
+        self.connection = nil
+        state = .idle
+        loop.logger.trace("disconnected", metadata: ["reason": "\(reason)"])
+        guard isFollowed(connection) else {
+            isTrying = false
+            dropKept()
+            handlers.onDisconnected?(connection, reason)
+            return
+        }
+        if connection.watermark.isAbove { owesDrained = true }
+        backoff?.connectionEnded(after: connection.age)
+        let delay = scheduleNext()
+        handlers.onDisconnected?(connection, reason)
+        tell(delay, reason)
+    }
+}
