@@ -51,11 +51,13 @@ struct Server {
 /// The console's answer to `stats`: a label and a count a line. What is left out is 0.
 struct Statistics {
     let lines: [String]
+    /// What clients did that was printed behind it, before the harness had found its end.
+    let between: [String]
     private var rows: [String: String] = [:]
 
-    /// What was printed in between is left out.
     init(_ printed: some Sequence<String>) {
         lines = printed.filter { !$0.hasPrefix("[") }
+        between = printed.filter { $0.hasPrefix("[") }
         for line in lines {
             let text = line.trimmingCharacters(in: .whitespaces)
             guard let gap = text.range(of: "  ") else { continue }
