@@ -129,9 +129,9 @@ struct DrainReportTests {
         try withServer { server in
             let peer = try server.connect(receiveBuffer: 4096)
             try server.connected.wait(for: 1)
+            try server.onLoop { $0.clients.first?.pauseReceiving() }
             try peer.send("unread")
             server.post { listener in
-                listener.clients.first?.pauseReceiving()
                 listener.broadcast(payload)
                 listener.stop(drainFor: .seconds(30)) { reports.append($0) }
             }

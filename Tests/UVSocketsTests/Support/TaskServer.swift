@@ -33,20 +33,25 @@ func withTaskServer(
     drainFor drainTime: Duration = .seconds(20), handler: @escaping TaskHandler,
     body: @escaping @Sendable (TaskServer) throws -> Void
 ) async throws {
-    let listening = Journal<UVEndpoint>()
+    // The test begins when the server listens, and so do its waits: tests that block take the threads
+    // of the pool, on which a task begins.
+    let (listening, listens) = AsyncStream.makeStream(of: UVEndpoint.self)
     let server = Task {
+        defer { listens.finish() }
         if let framing {
             try await UVListener.serve(
                 at: "127.0.0.1:0", framing: framing, options: options, drainFor: drainTime,
-                onListening: { listening.append($0) }, handler: handler)
+                onListening: { listens.yield($0) }, handler: handler)
         } else {
             try await UVListener.serve(
                 at: "127.0.0.1:0", options: options, drainFor: drainTime,
-                onListening: { listening.append($0) }, handler: handler)
+                onListening: { listens.yield($0) }, handler: handler)
         }
     }
+    var endpoints = listening.makeAsyncIterator()
+    guard let endpoint = await endpoints.next() else { return try await server.value }
     let result = await onThreadOfItsOwn {
-        try body(TaskServer(endpoint: try listening.first(), task: server))
+        try body(TaskServer(endpoint: endpoint, task: server))
     }
     server.cancel()
     try await server.value
