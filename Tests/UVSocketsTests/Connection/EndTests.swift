@@ -33,12 +33,13 @@ struct EndTests {
         arguments: Callback.allCases, Act.allCases)
     func everywhere(callback: Callback, act: Act) throws {
         let reply = pattern(8 << 20)
+        let replied = Journal<UVSendResult>()
         var options = UVListenerOptions()
         options.connection.allowsHalfOpen = callback == .peerFinished
         try withServer(
             options: options,
             onMessage: { client, _ in
-                if callback == .drained { client.send(reply) }
+                if callback == .drained { replied.append(client.send(reply)) }
                 if callback == .message { act(on: client) }
             },
             configure: { listener in
@@ -57,13 +58,15 @@ struct EndTests {
                 }
             },
             body: { server in
-                // A window so small that the kernel cannot take the whole reply at once.
+                // With this window, and as long as nobody reads, the kernel cannot take all of the
+                // reply.
                 let peer = try server.connect(receiveBuffer: 4096)
                 do {
                     try peer.send("x")
                     if callback == .peerFinished || callback == .disconnected {
                         try peer.finish()
                     }
+                    if callback == .drained { #expect(try replied.first() == .full) }
                     let received = try peer.receiveToEnd()
                     #expect(act != .reset || callback == .disconnected)
                     if callback == .drained { try expect(received, are: reply) }
