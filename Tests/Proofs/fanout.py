@@ -167,11 +167,10 @@ class _Fanout:
             f"{after / before:.2f} times")
 
     def _claim_ends(self):
-        def gone():
-            return self._server.gone()
-        self._loop.run_until(lambda: len(gone()) >= STOPPING, 2, "the server's word of their ends")
-        reasons = [gone()[port_of(receiver.socket)][1] for receiver in self.stopped]
+        gone = self._server.gone
+        self._loop.run_until(lambda: len(gone) >= STOPPING, 2, "the server's word of their ends")
+        reasons = [gone[port_of(receiver.socket)][1] for receiver in self.stopped]
         self._verdicts.claim(
-            set(reasons) == {self._reason} and len(gone()) == STOPPING,
+            set(reasons) == {self._reason} and len(gone) == STOPPING,
             f"the server ended the {STOPPING} that stopped, as '{self._reason}', and nobody else",
-            f"{reasons.count(self._reason)} of {len(gone())}")
+            f"{reasons.count(self._reason)} of {len(gone)}")

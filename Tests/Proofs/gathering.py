@@ -124,10 +124,7 @@ class Gathering:
         self.healthy = self.receivers[stopping:]
         self.broadcaster = Broadcaster(loop, self.stream, server.port)
         loop.run_until(
-            lambda: self._connected() > clients, 20, f"connecting {clients} clients")
-
-    def _connected(self):
-        return sum(line.endswith(" connected") for _, line in self.server.log)
+            lambda: server.connected > clients, 20, f"connecting {clients} clients")
 
     def broadcast(self, messages, interval, is_over, seconds):
         """Broadcasts until it is over; the latencies of the clients that go on reading."""

@@ -4,10 +4,12 @@ Each proof prints figures and a verdict a claim. Exits with 1 when a claim fails
 """
 
 import gc
+import os
 import signal
 import sys
 
 import fanout
+import trickle
 from loop import Overdue
 from sockets import raise_descriptor_limit
 from verdicts import Verdicts
@@ -15,6 +17,7 @@ from verdicts import Verdicts
 PROOFS = {
     "fanout-stall": fanout.stalling,
     "fanout-flood": fanout.flooding,
+    "trickle": trickle.trickling,
 }
 
 SECONDS = 115
@@ -27,6 +30,7 @@ def main(names):
     if unknown:
         sys.exit(f"there is no proof {unknown[0]}, only {', '.join(PROOFS)}")
     raise_descriptor_limit()
+    _come_first()
     # A collection would be a pause of the load that is measured as one of the server.
     gc.disable()
     signal.signal(signal.SIGALRM, _overdue)
@@ -47,6 +51,14 @@ def _prove(name):
         signal.alarm(0)
         gc.collect()
     return verdicts.failures
+
+
+def _come_first():
+    """Others who use the machine add less to what is measured, where that is allowed."""
+    try:
+        os.nice(-10)
+    except PermissionError:
+        pass
 
 
 def _overdue(*_):

@@ -36,6 +36,10 @@ class Server:
         self.port = None
         self.log = []
         """Its output: pairs of the moment a line was read and the line."""
+        self.connected = 0
+        """How many clients it says have come."""
+        self.gone = {}
+        """Who has ended, and when and why, as it says: pairs of moment and reason by client port."""
         self.ended_at = None
         self._rest = b""
         self._output = self._process.stdout.fileno()
@@ -77,18 +81,20 @@ class Server:
         for line in lines:
             text = line.decode(errors="replace")
             self.log.append((now, text))
-            if text.startswith("listening on "):
-                self.port = int(text.rpartition(":")[2])
+            self._note(now, text)
+
+    def _note(self, now, line):
+        if match := _GONE.fullmatch(line):
+            self.gone[int(match[1])] = (now, match[2])
+        elif line.endswith(" connected"):
+            self.connected += 1
+        elif line.startswith("listening on "):
+            self.port = int(line.rpartition(":")[2])
 
     def complaints(self):
         """What it has said on standard error."""
         self._complaints.seek(0)
         return self._complaints.read().decode(errors="replace").strip()
-
-    def gone(self):
-        """Who has ended, and when and why, as it says: pairs of moment and reason by client port."""
-        found = ((moment, _GONE.fullmatch(line)) for moment, line in self.log)
-        return {int(match[1]): (moment, match[2]) for moment, match in found if match}
 
     def messages(self):
         """The messages it says it has handled, in order, by client port."""
