@@ -164,7 +164,7 @@ class _Fanout:
         before, after = percentile(quiet, 99), percentile(beside, 99)
         self._verdicts.claim(
             after <= 2 * before, "the others' p99 latency is at most twice that while all read",
-            f"{after / before:.2f} times")
+            f"{after / before:.2f} times", is_latency=True)
 
     def _claim_ends(self):
         gone = self._server.gone
