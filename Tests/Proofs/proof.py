@@ -7,6 +7,7 @@ import gc
 import signal
 import sys
 
+import drain
 import fanout
 import trickle
 from loop import Overdue
@@ -17,6 +18,9 @@ PROOFS = {
     "fanout-stall": fanout.stalling,
     "fanout-flood": fanout.flooding,
     "trickle": trickle.trickling,
+    "drain-busy": drain.busy,
+    "drain-deaf": drain.beside_deaf,
+    "drain-slow": drain.slow,
 }
 
 SECONDS = 115

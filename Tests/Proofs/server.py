@@ -41,6 +41,8 @@ class Server:
         self.gone = {}
         """Who has ended, and when and why, as it says: pairs of moment and reason by client port."""
         self.ended_at = None
+        self._listed = {}
+        self._waiting = []
         self._rest = b""
         self._output = self._process.stdout.fileno()
         # The most an unprivileged process may have: a busy load must not make the server drop lines.
@@ -58,10 +60,9 @@ class Server:
         self._loop.unwatch(self._output)
         for end in (self._process.terminate, self._process.kill):
             if self._process.poll() is None:
-                # A second signal ends a server that drains.
                 end()
                 try:
-                    self._process.wait(10)
+                    self._process.wait(2)
                 except subprocess.TimeoutExpired:
                     continue
         self._process.stdin.close()
@@ -88,6 +89,10 @@ class Server:
             self.gone[int(match[1])] = (now, match[2])
         elif line.endswith(" connected"):
             self.connected += 1
+        elif match := _LISTED.fullmatch(line):
+            self._listed[int(match[1])] = tuple(map(int, match.groups()[1:]))
+        elif line == "there is no client 0":
+            self._waiting.pop(0)(self._listed)
         elif line.startswith("listening on "):
             self.port = int(line.rpartition(":")[2])
 
@@ -128,16 +133,12 @@ class Server:
         # The rest of the answer came in the same write.
         return counts(line for _, line in self.log[start:])
 
-    def clients(self):
-        """Its clients as it lists them: bytes in, out and queued, by client port."""
-        start = len(self.log)
+    def ask_clients(self, answer):
+        """Asks for its clients; calls `answer` with bytes in, out and queued, by client port."""
+        self._waiting.append(answer)
+        self._listed = {}
         # The answer to the second tells that the first is answered.
         self._process.stdin.write(b"list\nkick 0\n")
-        end = "there is no client 0"
-        self._loop.run_until(
-            lambda: any(line == end for _, line in self.log[start:]), 5, "the answer to list")
-        found = filter(None, (_LISTED.fullmatch(line) for _, line in self.log[start:]))
-        return {int(match[1]): tuple(map(int, match.groups()[1:])) for match in found}
 
     # What the system knows of it
 
