@@ -1,4 +1,4 @@
-"""SIGTERM while clients are busy, while some of them read nothing, and while all of them read slowly."""
+"""SIGTERM while clients are busy, while some of them read nothing, and while all read slowly."""
 
 import time
 

@@ -50,7 +50,9 @@ class Server:
         os.set_blocking(self._output, False)
         self._loop.watch(self._output, select.EPOLLIN, self._read)
         try:
-            self._loop.run_until(lambda: self.port, 10, "the server's start")
+            self._loop.run_until(lambda: self.port or self.ended_at, 10, "the server's start")
+            if not self.port:
+                raise Overdue(f"the server does not start: {self._complaints_so_far()}")
         except BaseException:
             self.__exit__()
             raise
@@ -96,8 +98,7 @@ class Server:
         elif line.startswith("listening on "):
             self.port = int(line.rpartition(":")[2])
 
-    def complaints(self):
-        """What it has said on standard error."""
+    def _complaints_so_far(self):
         self._complaints.seek(0)
         return self._complaints.read().decode(errors="replace").strip()
 

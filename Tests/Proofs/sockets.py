@@ -2,9 +2,9 @@
 
 import errno
 import os
+import resource
 import socket
 import struct
-import sys
 
 _SMALL_BUFFER = 4096
 _SMALL_SEGMENT = 1448
@@ -49,6 +49,5 @@ def error_of(client):
 
 def raise_descriptor_limit():
     """Lets this process open as many sockets as the system allows."""
-    import resource
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

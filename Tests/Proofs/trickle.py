@@ -7,7 +7,8 @@ from array import array
 from figures import histogram, latencies, moments, percentile
 from loop import Loop
 from server import Server
-from sockets import connect, port_of, reset
+from sockets import connect, reset
+from talking import Conversation
 
 TRICKLING = 2000
 BYTE_SECONDS = 10
@@ -16,7 +17,6 @@ NOTICE_SECONDS = 0.5
 """How much later they may be closed: the server's clock ticks every 0.2 s; the rest is the load's."""
 
 NORMAL = 100
-NORMAL_SECONDS = 0.1
 QUIET_SECONDS = 5
 
 LEAST_NOTICED = 0.001
@@ -65,104 +65,11 @@ class Trickler:
             self.fault = str(error)
 
 
-class Talker:
-    """A client that sends a line every so often and times the answer."""
-
-    def __init__(self, loop, port):
-        self.socket = connect(port)
-        self.port = port_of(self.socket)
-        self.sent = 0
-        self.answered = 0
-        self.fault = None
-        self.kept = None
-        """Where the latencies go now."""
-        self._expected = []
-        loop.watch(self.socket.fileno(), select.EPOLLIN, self._ready)
-
-    def send(self):
-        """Sends a line; two may be under way."""
-        if self.fault:
-            return
-        line = b"%05d says %d\n" % (self.port, self.sent)
-        self._expected.append((line, time.monotonic(), self.kept))
-        try:
-            self.socket.send(line)
-        except OSError as error:
-            self.fault = str(error)
-        self.sent += 1
-
-    def _ready(self, _events):
-        if self.fault:
-            return
-        try:
-            data = self.socket.recv(4096)
-        except OSError as error:
-            self.fault = str(error)
-            return
-        now = time.monotonic()
-        if not data:
-            self.fault = "closed by the server"
-        for line in data.splitlines(keepends=True):
-            expected, sent_at, kept = self._expected.pop(0)
-            if line != expected:
-                self.fault = f"it got {line!r} for {expected!r}"
-                return
-            kept.append(now - sent_at)
-            self.answered += 1
-
-
-class Conversation:
-    """Talkers that take turns at an even pace."""
-
-    def __init__(self, loop, port):
-        self._loop = loop
-        self._talkers = [Talker(loop, port) for _ in range(NORMAL)]
-        self._turn = 0
-        self._next = time.monotonic()
-
-    def keep(self, kept):
-        """Latencies of what is sent from now on go here; the first call begins the conversation."""
-        is_first = self._talkers[0].kept is None
-        for talker in self._talkers:
-            talker.kept = kept
-        if is_first:
-            self._step()
-
-    def _step(self):
-        if self._next is None:
-            return
-        self._talkers[self._turn % NORMAL].send()
-        self._turn += 1
-        self._next += NORMAL_SECONDS / NORMAL
-        self._loop.at(self._next, self._step)
-
-    def end(self):
-        """Sends no more, and waits for the answers."""
-        self._next = None
-        end = time.monotonic() + 2
-        self._loop.run_until(
-            lambda: time.monotonic() > end or self.answered() == self._turn, 3, "the last answers")
-
-    def answered(self):
-        """How many lines were answered."""
-        return sum(talker.answered for talker in self._talkers)
-
-    def faults(self):
-        """What went wrong."""
-        found = [talker.fault for talker in self._talkers if talker.fault]
-        missing = self._turn - self.answered()
-        return found + ([f"{missing} lines were not answered"] if missing else [])
-
-    def close(self):
-        for talker in self._talkers:
-            reset(talker.socket)
-
-
 def trickling(verdicts):
     """They are closed when the first message should have come; the others notice nothing."""
     options = ("--framing", "lines", "--first-message-timeout", str(DEADLINE_SECONDS))
     with Loop() as loop, Server(loop, *options) as server:
-        conversation = Conversation(loop, server.port)
+        conversation = Conversation(loop, server.port, NORMAL)
         tricklers = []
         try:
             _run(verdicts, loop, server, conversation, tricklers)
