@@ -5,11 +5,11 @@ import UVSockets
 
 let options = Options.parseOrExit("echo-server")
 
+UVLoop.raiseDescriptorLimit()
 let log = Output(2, excess: .drop(beyond: 1 << 20))
 LoggingSystem.bootstrap { _ in
     LineLogHandler(program: "echo-server", level: options.logLevel, output: log)
 }
-UVLoop.raiseDescriptorLimit()
 
 do {
     let server = try EchoServer(options)
