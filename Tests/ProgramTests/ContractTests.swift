@@ -164,6 +164,81 @@ struct ContractTests {
                     """),
         ])
     func refused(snippet: Snippet) throws {
+        try Self.expectRefusal(of: snippet)
+    }
+
+    @Test(
+        "What a task's connection must not do does not compile",
+        arguments: [
+            Snippet(
+                "a client in a detached task", refusedWith: race, "client",
+                source: serving("Task.detached { client.reset() }")),
+            Snippet(
+                "a client in a task of the handler's", refusedWith: race, "client",
+                source: serving("Task { try await client.send(\"late\") }")),
+            Snippet(
+                "a client in two tasks", refusedWith: race, "client",
+                source: """
+                    func serve() async throws {
+                        try await UVListener.serve(at: "[::]:0") { client in
+                            async let sent: Void = client.send("x")
+                            for try await message in client.messages { print(message) }
+                            try await sent
+                        }
+                    }
+                    """),
+            Snippet(
+                "a client in an actor", refusedWith: race, "client",
+                source: """
+                    actor Room {
+                        var clients: [UVAsyncConnection] = []
+                        func join(_ client: UVAsyncConnection) { clients.append(client) }
+                    }
+                    func serve(_ room: Room) async throws {
+                        try await UVListener.serve(at: "[::]:0") { client in await room.join(client) }
+                    }
+                    """),
+            Snippet(
+                "a connection beyond its scope", refusedWith: "UVAsyncConnection", "Sendable",
+                source: """
+                    func connect() async throws {
+                        _ = try await UVConnector.connect(to: "localhost:1") { server in server }
+                    }
+                    """),
+            Snippet(
+                "a borrowed message that is kept", refusedWith: "Escapable",
+                source: """
+                    func serve() async throws {
+                        try await UVListener.serve(at: "[::]:0") { client in
+                            var kept: [Span<UInt8>] = []
+                            try await client.forEachMessage { kept.append($0) }
+                        }
+                    }
+                    """),
+            Snippet(
+                "a count that handlers share", refusedWith: "captured var 'count'",
+                source: """
+                    func serve() async throws {
+                        var count = 0
+                        try await UVListener.serve(at: "[::]:0") { client in count += 1 }
+                    }
+                    """),
+        ])
+    func refusedOfTasks(snippet: Snippet) throws {
+        try Self.expectRefusal(of: snippet)
+    }
+
+    private static func serving(_ statement: String) -> String {
+        """
+        func serve() async throws {
+            try await UVListener.serve(at: "[::]:0") { client in
+                \(statement)
+            }
+        }
+        """
+    }
+
+    private static func expectRefusal(of snippet: Snippet) throws {
         let outcome = try Compiler.compile(snippet.source, allowsWarnings: true)
         #expect(outcome.ending == .code(1))
         // What the compiler says, without the lines of the text that it shows with it.
@@ -259,6 +334,24 @@ struct ContractTests {
                 source: """
                     func tell(_ endpoint: UVEndpoint, _ error: UVError, _ reason: UVEndReason) {
                         Task.detached { print(endpoint, error, reason) }
+                    }
+                    """),
+            Snippet(
+                "a handler that borrows, counts, and asks an actor",
+                source: """
+                    actor Counter {
+                        var count = 0
+                        func next() -> Int { count += 1; return count }
+                    }
+                    func serve(_ counter: Counter) async throws {
+                        try await UVListener.serve(at: "[::]:0", framing: .lines) { client in
+                            var lines = 0
+                            try await client.forEachMessage { line in
+                                lines += 1
+                                client.send(line)
+                            }
+                            try await client.send("\\(lines) of \\(await counter.next())")
+                        }
                     }
                     """),
             Snippet(
