@@ -48,6 +48,7 @@ extension UVLoop: TaskExecutor, SerialExecutor {
             jobs.removeAll(keepingCapacity: true)
             nextJob = 0
         } else {
+            hasWork = true
             nextTurn?.callInNextTurn()
         }
     }
