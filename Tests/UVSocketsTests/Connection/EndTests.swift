@@ -197,6 +197,7 @@ struct EndTests {
                     received += try peer.receiveSome(2000)
                     // Something unread, whenever the server closes.
                     try peer.send("x")
+                    // A slow reader: this is what is tested, not a wait for something.
                     usleep(10_000)
                 }
                 try expect(received, are: payload)
