@@ -10,7 +10,6 @@ final class EchoServer {
     private let output: Output
     /// Passes messages on; nil where they go back.
     private let relay: Relay?
-    private let attendance = Attendance()
     private var failure: UVError?
     private var isStopping = false
 
@@ -76,12 +75,10 @@ final class EchoServer {
 
     private func watchClients() {
         let isQuiet = options.quiet
-        listener.onConnected = { [output, attendance] client in
-            attendance.joined()
+        listener.onConnected = { [output] client in
             if !isQuiet { output.write(line: "\(client.label) connected") }
         }
-        listener.onDisconnected = { [output, attendance, relay] client, reason in
-            attendance.left()
+        listener.onDisconnected = { [output, relay] client, reason in
             if !isQuiet { output.write(line: "\(client.label) gone: \(reason)") }
             if let relay, let listener = client.listener { relay.goOn(listener) }
         }
@@ -115,30 +112,13 @@ final class EchoServer {
     private func openConsole() {
         let console = OperatorConsole(
             listener, isFramed: options.codec != nil, output,
-            statistics: { [listener, attendance, relay] in
-                Statistics(
-                    listener.stats, limit: listener.maxConnections, peak: attendance.peak,
-                    relay: relay?.counts)
+            statistics: { [listener, relay] in
+                Statistics(listener.stats, limit: listener.maxConnections, relay: relay?.counts)
             },
             quit: { [self] in stop() })
         let lines = loop.mailbox { (event: Input.Event) in console.handle(event) }
         let input = Input { lines.post($0) }
         console.start(input)
-    }
-}
-
-/// How many clients there are, and have been at a time.
-private final class Attendance {
-    private var present = 0
-    private(set) var peak = 0
-
-    func joined() {
-        present += 1
-        peak = max(peak, present)
-    }
-
-    func left() {
-        present -= 1
     }
 }
 

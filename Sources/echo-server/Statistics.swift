@@ -11,10 +11,10 @@ struct Statistics: CustomStringConvertible {
 
     private var rows: [Row] = []
 
-    init(_ stats: UVListenerStats, limit: Int, peak: Int, relay: Relay.Counts?) {
+    init(_ stats: UVListenerStats, limit: Int, relay: Relay.Counts?) {
         rows.append(
             Row(label: "clients", count: UInt64(stats.clients), remark: " of at most \(limit)"))
-        always("peak", UInt64(peak))
+        always("peak", UInt64(stats.peakClients))
         always("accepted", stats.accepted)
         happened("refused", UInt64(stats.refusals.total))
         happened("  denied", UInt64(stats.refusals.denied))

@@ -17,33 +17,26 @@ final class AcceptGate {
     static let firstPause = Duration.milliseconds(50)
     static let longestPause = Duration.seconds(1)
 
-    private(set) var clients = 0
-    private(set) var limit: Int
-    private let refusesBeyond: Bool
     private var isOpen = true
     private(set) var isPaused = false
     private var failuresInARow = 0
     private var turn: UInt64?
     private var acceptedInTurn = 0
 
-    /// Opens the gate for so many clients at a time. Those beyond wait, or come in to be refused.
-    init(limit: Int, refusesBeyond: Bool = false) {
-        self.limit = limit
-        self.refusesBeyond = refusesBeyond
-    }
-
     /// What to do about the next client, in this turn of the loop.
-    func next(turn: UInt64) -> Action {
-        guard isOpen, !isPaused, clients < limit || refusesBeyond else { return .hold }
+    ///
+    /// - Parameters:
+    ///   - turn: The turn.
+    ///   - isFull: Whether clients have to wait until one leaves; asked only where nothing else keeps
+    ///     them.
+    func next(turn: UInt64, isFull: @autoclosure () -> Bool = false) -> Action {
+        guard isOpen, !isPaused, !isFull() else { return .hold }
         if turn != self.turn {
             self.turn = turn
             acceptedInTurn = 0
         }
         return acceptedInTurn < Self.budget ? .accept : .yield
     }
-
-    /// Whether clients are kept waiting because there are as many as there may be.
-    var isFull: Bool { clients >= limit }
 
     /// A connection was accepted.
     ///
@@ -52,16 +45,6 @@ final class AcceptGate {
         defer { failuresInARow = 0 }
         acceptedInTurn += 1
         return failuresInARow
-    }
-
-    /// What was accepted is a client now.
-    func joined() {
-        clients += 1
-    }
-
-    /// A client's socket was closed.
-    func left() {
-        clients -= 1
     }
 
     /// Accepting, or listening again, failed.

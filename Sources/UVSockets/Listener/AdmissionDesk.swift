@@ -1,79 +1,98 @@
-/// Applies a listener's admission policy. It is told who comes and who has left, and answers whether
-/// to let them in.
-///
-/// It remembers the addresses of present clients only, and those only where the policy counts them.
-final class AdmissionDesk {
+/// Who may come in to a listener, which asks for each client, and tells when one has left.
+protocol Admission: AnyObject {
+    var policy: UVAdmission { get }
+    /// How many clients there may be at a time.
+    var limit: Int { get }
+    /// The most there have been at a time.
+    var peak: Int { get }
+
+    /// Whether nobody may be accepted before a client has left.
+    func isHolding() -> Bool
+    /// In how many milliseconds the rate lets in one more; nil where it does now. A listener that
+    /// holds clients rather than refuses them asks before it accepts.
+    func wait(now: UInt64) -> UInt64?
+    /// Whether a client from this address may come in now. One that may is present until it has
+    /// ``left(_:)``; one that may not takes no part of the rate.
+    func decide(_ address: SocketAddress, now: UInt64) -> AdmissionDecision
+    /// A client that was admitted is gone.
+    func left(_ address: SocketAddress)
+}
+
+/// What is done about a client.
+enum AdmissionDecision: Equatable {
     enum Reason {
         /// The policy's lists keep the address out.
         case denied
+        /// There are as many clients as there may be.
+        case full
         /// As many clients as may be are there from the address.
         case perAddress
         /// As many clients as may be came in within the last second.
         case rate
     }
 
-    enum Decision: Equatable {
-        case admit
-        case refuse(Reason)
-    }
+    case admit
+    case refuse(Reason)
+}
 
-    /// How many were refused, by reason.
-    struct Refusals: Equatable {
-        fileprivate(set) var denied = 0
-        fileprivate(set) var perAddress = 0
-        fileprivate(set) var rate = 0
-
-        var total: Int { denied + perAddress + rate }
-    }
-
+/// Applies the admission policy of one listener, or of one group of them.
+///
+/// It remembers the addresses of present clients only, and those only where the policy counts them.
+final class AdmissionDesk: Admission {
     let policy: UVAdmission
+    let limit: Int
     private let admitsEverybody: Bool
-    private(set) var refusals = Refusals()
+    private var clients = 0
+    private(set) var peak = 0
     private var rate: RateLimit
     private var present: [SocketAddress: Int] = [:]
 
-    init(_ policy: UVAdmission) {
+    init(_ policy: UVAdmission, limit: Int) {
         precondition(policy.perAddress ?? 1 > 0, "UVAdmission.perAddress is at least 1")
         precondition(
             0...32 ~= policy.ipv4PrefixLength && 0...128 ~= policy.ipv6PrefixLength,
             "UVAdmission's prefix lengths are 0 to 32 for IPv4 and 0 to 128 for IPv6")
         self.policy = policy
+        self.limit = limit
         admitsEverybody =
             policy.perAddress == nil && policy.acceptsPerSecond == nil && policy.allow.isEmpty
             && policy.deny.isEmpty
         rate = RateLimit(perSecond: policy.acceptsPerSecond)
     }
 
-    /// Whether a client from this address may come in now. One that may is present until it has
-    /// ``left(_:)``; one that may not takes no part of the rate.
-    func decide(_ address: SocketAddress, now: UInt64) -> Decision {
-        if admitsEverybody { return .admit }
-        if isDenied(address) {
-            refusals.denied += 1
-            return .refuse(.denied)
-        }
-        let network = network(of: address)
-        if let limit = policy.perAddress, present[network, default: 0] >= limit {
-            refusals.perAddress += 1
-            return .refuse(.perAddress)
-        }
-        if rate.wait(toTake: 1, now: now) != nil {
-            refusals.rate += 1
-            return .refuse(.rate)
-        }
-        _ = rate.take(1, now: now)
-        if policy.perAddress != nil { present[network, default: 0] += 1 }
-        return .admit
+    private var isFull: Bool { clients >= limit }
+
+    func isHolding() -> Bool {
+        isFull && policy.whenFull == .hold
     }
 
-    /// In how many milliseconds the rate lets in one more; nil where it does now. A listener that
-    /// holds clients rather than refuses them asks before it accepts.
     func wait(now: UInt64) -> UInt64? {
         rate.wait(toTake: 1, now: now)
     }
 
-    /// A client that was admitted is gone.
+    func decide(_ address: SocketAddress, now: UInt64) -> AdmissionDecision {
+        if !admitsEverybody, isDenied(address) { return .refuse(.denied) }
+        if isFull { return .refuse(.full) }
+        if !admitsEverybody, let reason = refusal(of: address, now: now) { return .refuse(reason) }
+        clients += 1
+        peak = max(peak, clients)
+        return .admit
+    }
+
+    /// Why the client may not come in; nil where it may, and then it is counted.
+    private func refusal(of address: SocketAddress, now: UInt64) -> AdmissionDecision.Reason? {
+        let network = network(of: address)
+        if let limit = policy.perAddress, present[network, default: 0] >= limit {
+            return .perAddress
+        }
+        if wait(now: now) != nil { return .rate }
+        _ = rate.take(1, now: now)
+        if policy.perAddress != nil { present[network, default: 0] += 1 }
+        return nil
+    }
+
     func left(_ address: SocketAddress) {
+        clients -= 1
         guard policy.perAddress != nil else { return }
         let network = network(of: address)
         guard let count = present[network] else {

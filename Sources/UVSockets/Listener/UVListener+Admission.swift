@@ -4,10 +4,7 @@ extension UVListener {
     /// Whom it has refused.
     public var refusals: UVRefusals {
         loop.confine("UVListener.refusals")
-        let refused = desk.refusals
-        return UVRefusals(
-            denied: refused.denied, perAddress: refused.perAddress, rate: refused.rate,
-            full: beyondLimit)
+        return refused
     }
 
     /// How long the next client has to wait because of the rate; nil where it has not to, or would
@@ -19,20 +16,18 @@ extension UVListener {
 
     /// Makes a connection a client, or sends it away.
     func admit(_ socket: TCPHandle, _ peer: SocketAddress) {
-        if gate.isFull {
-            beyondLimit += 1
-            return refuse(socket, peer, "as many clients as there may be")
-        }
         switch desk.decide(peer, now: loop.now) {
         case .admit: join(socket, peer)
-        case .refuse(.denied): refuse(socket, peer, "denied")
-        case .refuse(.perAddress): refuse(socket, peer, "too many from its address")
-        case .refuse(.rate): refuse(socket, peer, "too many in a second")
+        case .refuse(let reason):
+            refused.count(reason)
+            refuse(socket, peer, reason)
         }
     }
 
     /// Says goodbye, as far as the kernel takes it at once, and closes.
-    private func refuse(_ socket: TCPHandle, _ peer: SocketAddress, _ reason: String) {
+    private func refuse(
+        _ socket: TCPHandle, _ peer: SocketAddress, _ reason: AdmissionDecision.Reason
+    ) {
         loop.logger.debug("refused", metadata: ["peer": "\(peer.endpoint)", "reason": "\(reason)"])
         if case .refuse(let goodbye) = desk.policy.whenFull, !goodbye.isEmpty {
             // A client that has gone already needs no goodbye.

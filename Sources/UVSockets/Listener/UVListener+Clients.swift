@@ -32,7 +32,7 @@ extension UVListener {
     }
 
     /// How many clients there may be at a time.
-    public var maxConnections: Int { gate.limit }
+    public var maxConnections: Int { desk.limit }
 
     /// Finds a client.
     ///

@@ -29,9 +29,9 @@ public final class UVListener {
     public var onFailed: ((UVListener, UVError) -> Void)?
 
     var handlers: ConnectionHandlers
-    let gate: AcceptGate
-    let desk: AdmissionDesk
-    var beyondLimit = 0
+    let gate = AcceptGate()
+    let desk: any Admission
+    var refused = UVRefusals()
     let clientTable = ClientTable()
     var drain: DrainProgress?
     var lookup: LookupRequest?
@@ -120,10 +120,8 @@ public final class UVListener {
         handlers = ConnectionHandlers(
             options.connection, codec, outboundBudget: options.outboundBudget,
             onMessageReceived: onMessageReceived)
-        gate = AcceptGate(
-            limit: Self.connectionLimit(options.maxConnections, loop.logger),
-            refusesBeyond: options.admission.whenFull != .hold)
-        desk = AdmissionDesk(options.admission)
+        desk = AdmissionDesk(
+            options.admission, limit: Self.connectionLimit(options.maxConnections, loop.logger))
     }
 
     // MARK: - The accept cycle
@@ -184,7 +182,7 @@ public final class UVListener {
         defer { isAccepting = false }
         while isAcceptWanted, case .listening(let door) = state {
             isAcceptWanted = false
-            switch gate.next(turn: loop.turn) {
+            switch gate.next(turn: loop.turn, isFull: desk.isHolding()) {
             case .accept:
                 if let wait = waitForRate {
                     door.pause.start(after: wait)
@@ -196,7 +194,7 @@ public final class UVListener {
             case .yield:
                 door.nextTurn.callInNextTurn()
             case .hold:
-                if gate.isFull { loop.logger.debug("holding clients at the limit") }
+                loop.logger.debug("holding clients")
             }
         }
     }
@@ -219,7 +217,6 @@ public final class UVListener {
     func join(_ socket: TCPHandle, _ peer: SocketAddress) {
         let client = UVConnection(socket, peer: peer, id: nextID, of: self, handlers)
         nextID += 1
-        gate.joined()
         clientTable.join(client)
         loop.logger.trace(
             "connected", metadata: ["client": "\(client.id)", "peer": "\(client.peer)"])
@@ -233,7 +230,6 @@ extension UVListener: ConnectionHost {
         clientTable.leave(connection)
         if !connection.groups.isEmpty { leaveGroups(connection) }
         past.add(connection, reason)
-        gate.left()
         desk.left(connection.peerAddress)
         // Not of a stop that its own callback begins: by then it is none of the clients.
         drain?.ended(connection)

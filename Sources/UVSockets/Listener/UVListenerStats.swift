@@ -2,6 +2,8 @@
 public struct UVListenerStats: Sendable, Hashable {
     /// How many clients there are.
     public internal(set) var clients = 0
+    /// The most there have been at a time.
+    public internal(set) var peakClients = 0
     /// How many there have been.
     public internal(set) var accepted: UInt64 = 0
     /// Whom it has refused, by reason.
@@ -48,8 +50,9 @@ extension UVListener {
         loop.confine("UVListener.stats")
         var stats = past.stats
         stats.clients = clientTable.all.count
+        stats.peakClients = desk.peak
         stats.accepted = nextID - 1
-        stats.refusals = refusals
+        stats.refusals = refused
         stats.acceptFailures = acceptFailures
         for client in clientTable.all { stats.add(client) }
         stats.bytesQueued = bytesQueued

@@ -12,4 +12,13 @@ public struct UVRefusals: Sendable, Hashable {
 
     /// All of them.
     public var total: Int { denied + perAddress + rate + full }
+
+    mutating func count(_ reason: AdmissionDecision.Reason) {
+        switch reason {
+        case .denied: denied += 1
+        case .full: full += 1
+        case .perAddress: perAddress += 1
+        case .rate: rate += 1
+        }
+    }
 }

@@ -6,48 +6,37 @@ import Testing
 struct AcceptGateTests {
     @Test("No turn takes in more than the budget, and each turn has its own")
     func budget() {
-        let gate = AcceptGate(limit: 1000)
+        let gate = AcceptGate()
         for turn in 1...3 {
             for _ in 0..<AcceptGate.budget {
                 #expect(gate.next(turn: UInt64(turn)) == .accept)
                 _ = gate.accepted()
-                gate.joined()
             }
             #expect(gate.next(turn: UInt64(turn)) == .yield)
             #expect(gate.next(turn: UInt64(turn)) == .yield)
         }
-        #expect(gate.clients == 3 * AcceptGate.budget)
     }
 
     @Test("What was accepted but did not become a client counts in its turn, too")
     func neverClients() {
-        let gate = AcceptGate(limit: 1)
+        let gate = AcceptGate()
         for _ in 0..<AcceptGate.budget {
             #expect(gate.next(turn: 1) == .accept)
             _ = gate.accepted()
         }
         #expect(gate.next(turn: 1) == .yield)
-        #expect(!gate.isFull)
     }
 
-    @Test("At the limit clients are held until one leaves")
-    func limit() {
-        let gate = AcceptGate(limit: 2)
-        for _ in 0..<2 {
-            #expect(gate.next(turn: 1) == .accept)
-            _ = gate.accepted()
-            gate.joined()
-        }
-        #expect(gate.isFull)
-        #expect(gate.next(turn: 2) == .hold)
-        gate.left()
-        #expect(!gate.isFull)
-        #expect(gate.next(turn: 2) == .accept)
+    @Test("Clients are held while there are as many as may be, and that costs no place in the turn")
+    func full() {
+        let gate = AcceptGate()
+        for _ in 0..<100 { #expect(gate.next(turn: 1, isFull: true) == .hold) }
+        #expect(gate.next(turn: 1, isFull: false) == .accept)
     }
 
     @Test("Each failure in a row doubles the pause from 50 ms up to a second")
     func pauses() {
-        let gate = AcceptGate(limit: 10)
+        let gate = AcceptGate()
         let pauses = (0..<70).map { _ in gate.failed().pause }
         let expected: [Duration] =
             [50, 100, 200, 400, 800].map { .milliseconds($0) }
@@ -57,7 +46,7 @@ struct AcceptGateTests {
 
     @Test("Only the first failure in a row is the first, and a success begins anew")
     func firstInRow() {
-        let gate = AcceptGate(limit: 10)
+        let gate = AcceptGate()
         #expect(gate.failed() == (.milliseconds(50), true))
         gate.resumed()
         #expect(gate.failed() == (.milliseconds(100), false))
@@ -68,7 +57,7 @@ struct AcceptGateTests {
 
     @Test("The first success says how many failures in a row it ends, and the next none")
     func endsFailures() {
-        let gate = AcceptGate(limit: 10)
+        let gate = AcceptGate()
         #expect(gate.accepted() == 0)
         for _ in 0..<30 {
             _ = gate.failed()
@@ -80,7 +69,7 @@ struct AcceptGateTests {
 
     @Test("Nobody comes in during the pause")
     func paused() {
-        let gate = AcceptGate(limit: 10)
+        let gate = AcceptGate()
         _ = gate.failed()
         #expect(gate.next(turn: 1) == .hold)
         gate.resumed()
@@ -89,10 +78,8 @@ struct AcceptGateTests {
 
     @Test("Once closed, it stays closed")
     func closed() {
-        let gate = AcceptGate(limit: 10)
-        gate.joined()
+        let gate = AcceptGate()
         gate.close()
-        gate.left()
         gate.resumed()
         #expect(gate.next(turn: 9) == .hold)
     }

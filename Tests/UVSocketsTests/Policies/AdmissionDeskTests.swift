@@ -6,12 +6,11 @@ import Testing
 struct AdmissionDeskTests {
     @Test("By default everybody is admitted, and nobody is remembered")
     func everybody() throws {
-        let desk = AdmissionDesk(UVAdmission())
+        let desk = AdmissionDesk(UVAdmission(), limit: 1000)
         let address = try Self.address("192.0.2.1")
         for _ in 0..<1000 { #expect(desk.decide(address, now: 0) == .admit) }
         #expect(desk.addresses == 0)
         #expect(desk.wait(now: 0) == nil)
-        #expect(desk.refusals.total == 0)
         for _ in 0..<1000 { desk.left(address) }
     }
 
@@ -26,17 +25,36 @@ struct AdmissionDeskTests {
         var policy = UVAdmission()
         policy.allow = ["10.0.0.0/8", "2001:db8::/32"]
         policy.deny = ["10.9.9.9", "2001:db8:1::/48"]
-        let desk = AdmissionDesk(policy)
+        let desk = AdmissionDesk(policy, limit: 1000)
         let decision = desk.decide(try Self.address(text), now: 0)
         #expect(decision == (isAdmitted ? .admit : .refuse(.denied)))
-        #expect(desk.refusals.denied == (isAdmitted ? 0 : 1))
+    }
+
+    @Test("At the limit clients wait, or are refused, until one leaves", arguments: [true, false])
+    func limit(waits: Bool) throws {
+        var policy = UVAdmission()
+        policy.whenFull = waits ? .hold : .refuse(goodbye: [])
+        policy.deny = ["10.0.0.0/8"]
+        let desk = AdmissionDesk(policy, limit: 2)
+        let address = try Self.address("192.0.2.1")
+        for _ in 0..<2 {
+            #expect(!desk.isHolding())
+            #expect(desk.decide(address, now: 0) == .admit)
+        }
+        #expect(desk.isHolding() == waits)
+        #expect(desk.decide(address, now: 0) == .refuse(.full))
+        #expect(desk.decide(try Self.address("10.0.0.1"), now: 0) == .refuse(.denied))
+        desk.left(address)
+        #expect(!desk.isHolding())
+        #expect(desk.peak == 2)
+        #expect(desk.decide(address, now: 0) == .admit)
     }
 
     @Test("With nobody allowed by name, everybody is who is not denied")
     func denyOnly() throws {
         var policy = UVAdmission()
         policy.deny = ["10.0.0.0/8"]
-        let desk = AdmissionDesk(policy)
+        let desk = AdmissionDesk(policy, limit: 1000)
         #expect(desk.decide(try Self.address("10.0.0.1"), now: 0) == .refuse(.denied))
         #expect(desk.decide(try Self.address("11.0.0.1"), now: 0) == .admit)
     }
@@ -64,7 +82,7 @@ struct AdmissionDeskTests {
         policy.perAddress = 1
         policy.ipv4PrefixLength = v4
         policy.ipv6PrefixLength = v6
-        let desk = AdmissionDesk(policy)
+        let desk = AdmissionDesk(policy, limit: 1000)
         let (one, other) = (try Self.address(one), try Self.address(other, port: 2))
         #expect(desk.decide(one, now: 0) == .admit)
         #expect(desk.decide(other, now: 0) == (isShared ? .refuse(.perAddress) : .admit))
@@ -81,7 +99,7 @@ struct AdmissionDeskTests {
         policy.perAddress = 1
         policy.acceptsPerSecond = 2
         policy.deny = ["10.0.0.0/8"]
-        let desk = AdmissionDesk(policy)
+        let desk = AdmissionDesk(policy, limit: 1000)
         let (denied, busy) = (try Self.address("10.0.0.1"), try Self.address("192.0.2.1"))
         #expect(desk.decide(busy, now: 0) == .admit)
         for _ in 0..<10 {
@@ -92,15 +110,13 @@ struct AdmissionDeskTests {
         #expect(desk.decide(try Self.address("192.0.2.2"), now: 0) == .admit)
         #expect(desk.decide(try Self.address("192.0.2.3"), now: 0) == .refuse(.rate))
         #expect(desk.addresses == 2)
-        #expect(desk.refusals.denied == 10 && desk.refusals.perAddress == 10)
-        #expect(desk.refusals.rate == 1 && desk.refusals.total == 21)
     }
 
     @Test("A burst of the rate's size comes in at once, the next when one is due, not before")
     func rate() throws {
         var policy = UVAdmission()
         policy.acceptsPerSecond = 3
-        let desk = AdmissionDesk(policy)
+        let desk = AdmissionDesk(policy, limit: 1000)
         let address = try Self.address("192.0.2.1")
         for _ in 0..<3 { #expect(desk.decide(address, now: 5000) == .admit) }
         #expect(desk.wait(now: 5000) == 334)
@@ -123,11 +139,12 @@ struct AdmissionDeskTests {
         policy.perAddress = Int.random(in: 1...3, using: &random)
         policy.acceptsPerSecond = Int.random(in: 10...50, using: &random)
         policy.deny = ["10.0.0.0/31"]
-        let desk = AdmissionDesk(policy)
+        let desk = AdmissionDesk(policy, limit: 1000)
         let addresses = try (0..<8).map { try Self.address("10.0.0.\($0)") }
         var model = Model(policy)
         var now: UInt64 = 0
         var present: [Int] = []
+        var refusals = UVRefusals()
         for step in 0..<8000 {
             // A rush, then a quiet time, and again.
             let longest: UInt64 = step / 500 % 2 == 0 ? 5 : 100
@@ -142,14 +159,17 @@ struct AdmissionDeskTests {
                 let comer = Int.random(in: 0..<8, using: &random)
                 let decision = desk.decide(addresses[comer], now: now)
                 try #require(decision == model.decide(comer, isDenied: comer < 2, now: now))
-                if decision == .admit { present.append(comer) }
+                switch decision {
+                case .admit: present.append(comer)
+                case .refuse(let reason): refusals.count(reason)
+                }
             }
             try #require(desk.addresses == Set(present).count)
         }
         for address in present { desk.left(addresses[address]) }
         #expect(desk.addresses == 0)
-        #expect(
-            [desk.refusals.denied, desk.refusals.perAddress, desk.refusals.rate] == model.refused)
+        #expect([refusals.denied, refusals.perAddress, refusals.rate] == model.refused)
+        #expect(refusals.full == 0)
         #expect(model.refused.allSatisfy { $0 > 0 })
     }
 
@@ -170,7 +190,7 @@ struct AdmissionDeskTests {
 
         mutating func decide(
             _ address: Int, isDenied: Bool, now: UInt64
-        ) -> AdmissionDesk.Decision {
+        ) -> AdmissionDecision {
             tokens = min(rate * 1000, tokens + Int(now - last) * rate)
             last = now
             if isDenied {
