@@ -14,9 +14,7 @@ actor AsyncServer {
     /// How many of those have no task yet.
     private var unattended = 0
     private let reception = Berth()
-    private var listener: UVListener?
     private var isOver = false
-    private var failure: UVError?
     private var failures = LogThrottle()
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
@@ -26,41 +24,14 @@ actor AsyncServer {
         self.handler = handler
     }
 
-    /// Serves until the task is cancelled or the listener stopped, and the clients are gone.
-    ///
-    /// - Throws: Why it could not listen.
-    func serve(_ settings: ServeSettings) async throws(UVError) {
-        let listener = makeListener(settings)
-        self.listener = listener
-        try listener.startAccept()
-        await withTaskCancellationHandler {
-            await serveClients()
-        } onCancel: {
-            loop.submitAlways {
-                self.assumeIsolated { $0.stop(drainFor: settings.drainTime) }
-            }
+    /// Makes the listener, which is told to listen by way of what this returns.
+    func makeListener(_ settings: ServeSettings, place: ListenerPlace?) -> ListenerPart {
+        let listener = UVListener(loop, settings.listening, place: place) { listener in
+            settings.setUp(listener)
+            return { client, message in client.session?.received(message) }
         }
-        if let failure { throw failure }
-    }
-
-    private func makeListener(_ settings: ServeSettings) -> UVListener {
-        var options = settings.options
-        options.connection.allowsHalfOpen = true
-        let listener = UVListener(
-            loop, settings.endpoint, settings.backlog, settings.codec, options
-        ) { client, message in
-            client.session?.received(message)
-        }
-        listener.onListening = { $0.localEndpoint.map(settings.onListening) }
-        listener.onConnected = { self.arrived($0) }
-        listener.onDisconnected = { client, _ in client.session = nil }
-        listener.onDrained = { $0.session?.drained() }
-        listener.onPeerFinished = { $0.session?.receivingEnded() }
-        listener.onFailed = { _, error in
-            self.failure = error
-            self.end()
-        }
-        return listener
+        listener.bringTasks(for: { self.arrived($0) }, stopped: { self.end() })
+        return ListenerPart(listener)
     }
 
     private func arrived(_ connection: UVConnection) {
@@ -71,17 +42,13 @@ actor AsyncServer {
         reception.wake(on: loop)
     }
 
-    private func stop(drainFor time: Duration) {
-        listener?.stop(drainFor: time) { _ in self.end() }
-    }
-
     private func end() {
         isOver = true
-        listener = nil
         reception.wake(on: loop)
     }
 
-    private func serveClients() async {
+    /// Serves until the listener has stopped and the clients are gone.
+    func serveClients() async {
         await withDiscardingTaskGroup { group in
             while !isOver || unattended > 0 {
                 // A method rather than a closure: its task begins on the actor, not by way of
@@ -120,12 +87,39 @@ actor AsyncServer {
     }
 }
 
+extension UVListener {
+    /// Lets its callbacks tell the clients' tasks what they have told so far.
+    fileprivate func bringTasks(
+        for arrived: @escaping (UVConnection) -> Void, stopped: @escaping () -> Void
+    ) {
+        let (connected, disconnected) = (onConnected, onDisconnected)
+        let (drained, peerFinished) = (onDrained, onPeerFinished)
+        onConnected = { client in
+            connected?(client)
+            arrived(client)
+        }
+        onDisconnected = { client, reason in
+            client.session = nil
+            disconnected?(client, reason)
+        }
+        onDrained = { client in
+            client.session?.drained()
+            drained?(client)
+        }
+        onPeerFinished = { client in
+            client.session?.receivingEnded()
+            peerFinished?(client)
+        }
+        onStopped = stopped
+    }
+}
+
 /// What a server is told.
 struct ServeSettings: Sendable {
-    let endpoint: UVEndpoint
-    let backlog: Int
-    let codec: (any FrameCodec)?
-    let options: UVListenerOptions
+    var listening: ListenSettings
+    let loops: Int
+    let balance: UVBalance
     let drainTime: Duration
-    let onListening: @Sendable (UVEndpoint) -> Void
+    let onListening: @Sendable (UVRemoteListener) -> Void
+    let setUp: @Sendable (UVListener) -> Void
 }

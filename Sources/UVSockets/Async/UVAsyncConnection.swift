@@ -39,6 +39,9 @@ public final class UVAsyncConnection: Identifiable {
     /// The other end's address.
     public var peer: UVEndpoint { connection.peer }
 
+    /// The server whose client this is, on all of its loops; nil for a connector's connection.
+    public var server: UVRemoteListener? { connection.listener?.remote }
+
     /// Ends the connection at once. Queued bytes are lost, and the peer gets an error, ECONNRESET.
     public func reset() {
         connection.reset()

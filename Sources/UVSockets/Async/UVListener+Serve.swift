@@ -7,9 +7,9 @@ extension UVListener {
     ///         }
     ///     }
     ///
-    /// The server runs on a loop and a thread of its own, which end with it. Handlers run there, too,
-    /// and come back there from what they await elsewhere: those of one server never run at the same
-    /// time, and what blocks in one of them blocks all.
+    /// The server runs on a loop and a thread of its own, or on so many, which end with it. Handlers
+    /// run there, too, and come back there from what they await elsewhere: those of one loop never run
+    /// at the same time, and what blocks in one of them blocks all of that loop.
     ///
     /// When a handler returns, its client is closed after what was sent has left. When it throws
     /// anything but a ``UVEndReason``, that is logged, and the client ends as
@@ -26,55 +26,114 @@ extension UVListener {
     ///   - backlog: How many clients the kernel accepts ahead of the server.
     ///   - options: How the server and its connections behave. Connections are half-open where their
     ///     peer has finished sending, until their handler returns, whatever the options say.
+    ///   - loops: On how many loops, each on a thread of its own; ``UVLoopGroup/cores`` for one a core.
+    ///     All limits hold for them together, but each has an equal share of the `outboundBudget`.
+    ///   - balance: How clients are spread over the loops.
     ///   - drainTime: How long clients have, once the task is cancelled, before they are reset.
-    ///   - onListening: Told where it listens, on the server's thread, before the first client.
+    ///   - onListening: Called once it listens, with the server for other tasks: where it listens, who
+    ///     is there, broadcasts.
+    ///   - setUp: Called on each loop with its listener, before it listens: to set its callbacks or
+    ///     its `userToken`.
     ///   - handler: Serves a client.
     /// - Throws: ``UVError`` where it cannot listen.
     nonisolated(nonsending) public static func serve(
         at endpoint: UVEndpoint, backlog: Int = 4096,
         options: UVListenerOptions = UVListenerOptions(),
+        loops: Int = 1, balance: UVBalance = .fewestClients,
         drainFor drainTime: Duration = .seconds(5),
-        onListening: @escaping @Sendable (UVEndpoint) -> Void = { _ in },
+        onListening: @escaping @Sendable (UVRemoteListener) -> Void = { _ in },
+        setUp: @escaping @Sendable (UVListener) -> Void = { _ in },
         handler:
             nonisolated(nonsending) @escaping @Sendable (UVAsyncConnection) async throws -> Void
     ) async throws(UVError) {
         try await serve(
             ServeSettings(
-                endpoint: endpoint, backlog: backlog, codec: nil, options: options,
-                drainTime: drainTime, onListening: onListening), handler)
+                listening: ListenSettings(
+                    endpoint: endpoint, backlog: backlog, codec: nil, options: options),
+                loops: loops, balance: balance, drainTime: drainTime, onListening: onListening,
+                setUp: setUp), handler)
     }
 
     /// Serves each client by a task of its own, in messages of a framing, until this task is
-    /// cancelled; as ``serve(at:backlog:options:drainFor:onListening:handler:)`` does.
+    /// cancelled; as ``serve(at:backlog:options:loops:balance:drainFor:onListening:setUp:handler:)`` does.
     ///
     /// - Parameters:
     ///   - endpoint: Where to listen; port 0 takes a free port.
     ///   - backlog: How many clients the kernel accepts ahead of the server.
     ///   - framing: How the bytes are divided into messages, such as `.lines`.
     ///   - options: How the server and its connections behave.
+    ///   - loops: On how many loops, each on a thread of its own; ``UVLoopGroup/cores`` for one a core.
+    ///     All limits hold for them together, but each has an equal share of the `outboundBudget`.
+    ///   - balance: How clients are spread over the loops.
     ///   - drainTime: How long clients have, once the task is cancelled, before they are reset.
-    ///   - onListening: Told where it listens, on the server's thread, before the first client.
+    ///   - onListening: Called once it listens, with the server for other tasks: where it listens, who
+    ///     is there, broadcasts.
+    ///   - setUp: Called on each loop with its listener, before it listens: to set its callbacks or
+    ///     its `userToken`.
     ///   - handler: Serves a client.
     /// - Throws: ``UVError`` where it cannot listen.
     nonisolated(nonsending) public static func serve(
         at endpoint: UVEndpoint, backlog: Int = 4096, framing: some FrameCodec,
         options: UVListenerOptions = UVListenerOptions(),
+        loops: Int = 1, balance: UVBalance = .fewestClients,
         drainFor drainTime: Duration = .seconds(5),
-        onListening: @escaping @Sendable (UVEndpoint) -> Void = { _ in },
+        onListening: @escaping @Sendable (UVRemoteListener) -> Void = { _ in },
+        setUp: @escaping @Sendable (UVListener) -> Void = { _ in },
         handler:
             nonisolated(nonsending) @escaping @Sendable (UVAsyncConnection) async throws -> Void
     ) async throws(UVError) {
         try await serve(
             ServeSettings(
-                endpoint: endpoint, backlog: backlog, codec: framing, options: options,
-                drainTime: drainTime, onListening: onListening), handler)
+                listening: ListenSettings(
+                    endpoint: endpoint, backlog: backlog, codec: framing, options: options),
+                loops: loops, balance: balance, drainTime: drainTime, onListening: onListening,
+                setUp: setUp), handler)
     }
 
     nonisolated(nonsending) private static func serve(
         _ settings: ServeSettings, _ handler: @escaping AsyncServer.Handler
     ) async throws(UVError) {
-        let thread = try LoopThread(running: try UVLoop())
-        defer { thread.stop() }
-        try await AsyncServer(on: thread.loop, handler).serve(settings)
+        var settings = settings
+        settings.listening.options.connection.allowsHalfOpen = true
+        let group = try UVLoopGroup(loops: settings.loops)
+        defer { group.end() }
+        let servers = group.loops.map { AsyncServer(on: $0, handler) }
+        let server = await makeServer(servers, settings)
+        let result = await withTaskCancellationHandler {
+            await serve(server, servers, settings)
+        } onCancel: { [settings] in
+            server.beginStop(drainFor: settings.drainTime)
+        }
+        try result.get()
+    }
+
+    private static func makeServer(
+        _ servers: [AsyncServer], _ settings: ServeSettings
+    ) async -> UVRemoteListener {
+        let loops = servers.map(\.loop)
+        let desk =
+            loops.count > 1 ? settings.listening.sharedDesk(loops: loops, settings.balance) : nil
+        var parts: [ListenerPart] = []
+        for (part, server) in servers.enumerated() {
+            let place = desk.map { ListenerPlace(desk: $0, part: part) }
+            parts.append(await server.makeListener(settings, place: place))
+        }
+        return UVRemoteListener(parts, settings.listening.codec)
+    }
+
+    private static func serve(
+        _ server: UVRemoteListener, _ servers: [AsyncServer], _ settings: ServeSettings
+    ) async -> Result<Void, UVError> {
+        do throws(UVError) {
+            try await server.open(settings.balance, settings.listening.endpoint)
+        } catch {
+            // Cancelled before it listened, it has nobody to serve.
+            return Task.isCancelled ? .success(()) : .failure(error)
+        }
+        settings.onListening(server)
+        await withDiscardingTaskGroup { group in
+            for server in servers { group.addTask { await server.serveClients() } }
+        }
+        return .success(())
     }
 }

@@ -51,6 +51,27 @@ final class ConnectionHandlers {
         self.onMessageReceived = onMessageReceived
     }
 
+    /// The same with another handler of messages.
+    init(
+        _ other: ConnectionHandlers,
+        onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
+    ) {
+        options = other.options
+        coder = other.coder
+        limits = other.limits
+        quietLimits = other.quietLimits
+        hasQuietLimits = other.hasQuietLimits
+        hasRates = other.hasRates
+        handlerTimeLimit = other.handlerTimeLimit
+        guards = other.guards
+        outboundBudget = other.outboundBudget
+        self.onMessageReceived = onMessageReceived
+        onConnected = other.onConnected
+        onDisconnected = other.onDisconnected
+        onPeerFinished = other.onPeerFinished
+        onDrained = other.onDrained
+    }
+
     func receive(_ message: Span<UInt8>, from connection: UVConnection) {
         onMessageReceived(connection, message)
     }

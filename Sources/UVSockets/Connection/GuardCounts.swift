@@ -8,4 +8,7 @@ struct GuardCounts {
     var slowHandlers: UInt64 = 0
     /// A client was ended because all queues together had become too long.
     var evictions: UInt64 = 0
+    /// A broadcast was not sent to a slow client, or took the place of an older one in its queue.
+    var skips: UInt64 = 0
+    var replacements: UInt64 = 0
 }

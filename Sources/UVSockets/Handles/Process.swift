@@ -1,3 +1,5 @@
+internal import CLibuv
+
 #if canImport(Glibc)
     internal import Glibc
 #else
@@ -11,6 +13,11 @@ func currentThread() -> UInt {
     #else
         UInt(bitPattern: pthread_self())
     #endif
+}
+
+/// How many cores the process may use.
+func availableCores() -> Int {
+    max(1, Int(uv_available_parallelism()))
 }
 
 /// The time in milliseconds, exact to a tick of the kernel's clock, which is a few of them, and

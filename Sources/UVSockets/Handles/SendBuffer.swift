@@ -8,12 +8,26 @@
     let key: String?
     private(set) var count = 0
     private let storage: UnsafeMutableRawPointer
+    /// Whose the storage is, where it is another's.
+    private let owner: SendBuffer?
 
     /// Makes an empty buffer.
     init(capacity: Int, key: String? = nil) {
         self.capacity = capacity
         self.key = key
+        owner = nil
         unsafe storage = .allocate(byteCount: capacity, alignment: 16)
+    }
+
+    /// Makes a full buffer of the bytes of another, to which none are added any more, without copying
+    /// them: a loop that counts its references to this one leaves the other's count alone, which
+    /// other loops would have to wait for.
+    init(sharing other: SendBuffer) {
+        capacity = other.count
+        count = other.count
+        key = other.key
+        owner = other
+        unsafe storage = other.storage
     }
 
     /// Makes a full buffer of a copy of the bytes.
@@ -33,7 +47,7 @@
     }
 
     deinit {
-        unsafe storage.deallocate()
+        if owner == nil { unsafe storage.deallocate() }
     }
 
     var free: Int { capacity - count }

@@ -81,6 +81,19 @@ extension TCPHandle {
         }
     }
 
+    /// Closes the handle, and leaves its socket to the caller: for a connection that is to live on
+    /// another loop. The socket must not have been read from or written to by way of this handle.
+    ///
+    /// - Returns: The socket's descriptor; nil where there is none.
+    func release() -> Int32? {
+        guard let descriptor else { return nil }
+        // A handle without a descriptor has none to close, or to take out of its loop
+        // (libuv, `uv__stream_close` and `uv__io_stop`).
+        unsafe stream.pointee.io_watcher.fd = -1
+        close()
+        return descriptor
+    }
+
     /// A second descriptor for the same socket, which keeps its backlog alive while this handle is
     /// closed; nil when there is none left.
     func duplicateDescriptor() -> Int32? {
@@ -92,7 +105,7 @@ extension TCPHandle {
         return copy >= 0 ? copy : nil
     }
 
-    static func closeDuplicate(_ descriptor: Int32) {
+    static func closeDescriptor(_ descriptor: Int32) {
         _ = Glibc.close(descriptor)
     }
 }

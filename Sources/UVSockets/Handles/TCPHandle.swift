@@ -32,14 +32,27 @@ internal import CLibuv
     /// libuv keeps a spare descriptor, and when descriptors run out it spends it on accepting
     /// clients only to drop them, silently. The spare is put out of its sight between inits, so
     /// that it reports EMFILE and the clients stay in the backlog.
-    init(on loop: UVLoop) throws(UVError) {
+    convenience init(on loop: UVLoop) throws(UVError) {
+        try self.init(on: loop, family: AF_UNSPEC)
+    }
+
+    /// Makes a handle whose socket may listen where others do that share their port, too: the kernel
+    /// then spreads the clients among them.
+    convenience init(on loop: UVLoop, sharingPortOf address: SocketAddress) throws(UVError) {
+        try self.init(on: loop, family: address.isIPv6 ? AF_INET6 : AF_INET)
+        var enabled: Int32 = 1
+        set(SOL_SOCKET, SO_REUSEPORT, &enabled)
+    }
+
+    private init(on loop: UVLoop, family: Int32) throws(UVError) {
         try unsafe super.init(UV_TCP, on: loop, call: "make socket") { memory in
             unsafe loop.raw.pointee.emfile_fd = loop.spareDescriptor
             defer {
                 unsafe loop.spareDescriptor = loop.raw.pointee.emfile_fd
                 unsafe loop.raw.pointee.emfile_fd = -1
             }
-            return unsafe uv_tcp_init(loop.raw, memory.assumingMemoryBound(to: uv_tcp_t.self))
+            return unsafe uv_tcp_init_ex(
+                loop.raw, memory.assumingMemoryBound(to: uv_tcp_t.self), UInt32(family))
         }
     }
 

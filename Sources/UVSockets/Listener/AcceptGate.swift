@@ -29,6 +29,7 @@ final class AcceptGate {
     ///   - turn: The turn.
     ///   - isFull: Whether clients have to wait until one leaves; asked only where nothing else keeps
     ///     them.
+    /// - Returns: What to do.
     func next(turn: UInt64, isFull: @autoclosure () -> Bool = false) -> Action {
         guard isOpen, !isPaused, !isFull() else { return .hold }
         if turn != self.turn {

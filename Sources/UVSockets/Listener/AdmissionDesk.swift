@@ -6,16 +6,18 @@ protocol Admission: AnyObject {
     /// The most there have been at a time.
     var peak: Int { get }
 
+    /// The listener takes no more clients.
+    func close()
     /// Whether nobody may be accepted before a client has left.
     func isHolding() -> Bool
     /// In how many milliseconds the rate lets in one more; nil where it does now. A listener that
     /// holds clients rather than refuses them asks before it accepts.
     func wait(now: UInt64) -> UInt64?
     /// Whether a client from this address may come in now. One that may is present until it has
-    /// ``left(_:)``; one that may not takes no part of the rate.
+    /// ``left(_:part:)``; one that may not takes no part of the rate.
     func decide(_ address: SocketAddress, now: UInt64) -> AdmissionDecision
-    /// A client that was admitted is gone.
-    func left(_ address: SocketAddress)
+    /// A client that was admitted is gone, from this loop of several.
+    func left(_ address: SocketAddress, part: Int)
 }
 
 /// What is done about a client.
@@ -32,6 +34,10 @@ enum AdmissionDecision: Equatable {
     }
 
     case admit
+    /// It becomes a client on another loop.
+    case pass(toPart: Int)
+    /// It has to wait, accepted as it is: another loop's listener took the place that it was to have.
+    case hold
     case refuse(Reason)
 }
 
@@ -62,6 +68,8 @@ final class AdmissionDesk: Admission {
 
     private var isFull: Bool { clients >= limit }
 
+    func close() {}
+
     func isHolding() -> Bool {
         isFull && policy.whenFull == .hold
     }
@@ -91,7 +99,7 @@ final class AdmissionDesk: Admission {
         return nil
     }
 
-    func left(_ address: SocketAddress) {
+    func left(_ address: SocketAddress, part: Int = 0) {
         clients -= 1
         guard policy.perAddress != nil else { return }
         let network = network(of: address)

@@ -18,6 +18,10 @@ extension UVListener {
     func admit(_ socket: TCPHandle, _ peer: SocketAddress) {
         switch desk.decide(peer, now: loop.now) {
         case .admit: join(socket, peer)
+        case .pass(let part): handOver(socket, peer, toPart: part)
+        case .hold:
+            guard case .listening(let door) = state else { return socket.reset() }
+            door.held = (socket, peer)
         case .refuse(let reason):
             refused.count(reason)
             refuse(socket, peer, reason)

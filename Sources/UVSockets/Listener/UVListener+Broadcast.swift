@@ -12,22 +12,38 @@ extension UVListener {
         _ message: Span<UInt8>, to audience: UVAudience = .all, slow: UVSlowReceiver = .disconnect
     ) -> UVBroadcastReceipt {
         loop.confine("UVListener.broadcast")
-        var receipt = UVBroadcastReceipt()
         guard let ends = try? handlers.coder?.codec.ends(of: message) ?? FrameEnds(),
             ends.count + message.count > 0
-        else { return receipt }
-        let clients = audience.group?.all ?? clientTable.all
+        else { return UVBroadcastReceipt() }
         if slow == .wait {
-            receipt.waitsFor = clients.count { $0 !== audience.exception && $0.isSlow }
-            if receipt.waitsFor > 0 { return receipt }
+            let waitsFor = slowClients(of: audience)
+            if waitsFor > 0 { return UVBroadcastReceipt(waitsFor: waitsFor) }
         }
-        let shared = SendBuffer(copying: message, between: ends, key: slow.key)
+        let frame = SendBuffer(copying: message, between: ends, key: slow.key)
+        return send(frame, message, to: audience, slow)
+    }
+
+    /// How many are slow.
+    func slowClients(of audience: UVAudience) -> Int {
+        let clients = audience.group?.all ?? clientTable.all
+        return clients.count { $0 !== audience.exception && $0.isSlow }
+    }
+
+    /// Sends a message that is framed already; to clients with a framing of their own in that.
+    func send(
+        _ frame: SendBuffer, _ message: Span<UInt8>, to audience: UVAudience,
+        _ slow: UVSlowReceiver
+    ) -> UVBroadcastReceipt {
+        var receipt = UVBroadcastReceipt()
+        let clients = audience.group?.all ?? clientTable.all
         for client in clients where client !== audience.exception {
             let outcome =
                 client.hasOwnFraming
-                ? client.send(message, slow) : client.send(shared: shared, slow)
+                ? client.send(message, slow) : client.send(shared: frame, slow)
             receipt.count(outcome, for: client)
         }
+        handlers.guards.skips += UInt64(receipt.skipped)
+        handlers.guards.replacements += UInt64(receipt.replaced)
         return receipt
     }
 
@@ -61,7 +77,7 @@ extension UVListener {
 }
 
 extension UVSlowReceiver {
-    fileprivate var key: String? {
+    var key: String? {
         guard case .keepLatest(let key) = self else { return nil }
         return key
     }

@@ -16,7 +16,13 @@ extension UVListener {
     }
 
     private func bindAndListen(_ address: SocketAddress) throws(UVError) {
-        let socket = try TCPHandle(on: loop)
+        let socket: TCPHandle
+        if place?.desk.balance == .kernel {
+            try checkIsFree(address)
+            socket = try TCPHandle(on: loop, sharingPortOf: address)
+        } else {
+            socket = try TCPHandle(on: loop)
+        }
         do throws(UVError) {
             try socket.bind(to: address)
             // Linux gives the accepted sockets the options of the listening one.
@@ -27,6 +33,17 @@ extension UVListener {
             socket.close()
             throw error
         }
+    }
+
+    /// Throws where another server has the address: a port that is shared is shared with whoever
+    /// shares it, and a second server on it would take half of the clients.
+    private func checkIsFree(_ address: SocketAddress) throws(UVError) {
+        guard place?.part == 0, address.port != 0 else { return }
+        let probe = try TCPHandle(on: loop)
+        defer { probe.close() }
+        let args = SocketEventArgs(userToken: nil, buffer: loop.receiveBuffer) { _ in }
+        try probe.bind(to: address)
+        try listen(on: probe, address.endpoint, args)
     }
 
     func listen(
@@ -49,8 +66,13 @@ extension UVListener {
             guard let address = try result.get().first else { return }
             try listen(at: address)
         } catch {
-            onFailed?(self, error)
+            failed(error)
         }
+    }
+
+    private func failed(_ error: UVError) {
+        opening.take()?(.failure(error))
+        onFailed?(self, error)
     }
 
     /// Closes the listening handle, for libuv would call back with the same error without end, and
@@ -84,7 +106,7 @@ extension UVListener {
             do throws(UVError) {
                 socket = try TCPHandle(on: loop)
             } catch {
-                TCPHandle.closeDuplicate(descriptor)
+                TCPHandle.closeDescriptor(descriptor)
                 throw error
             }
             door.socket = socket
@@ -100,15 +122,18 @@ extension UVListener {
     /// Ends listening for good.
     func closeDoor() {
         gate.close()
+        desk.close()
         lookup?.cancel()
         lookup = nil
         if case .listening(let door) = state {
             door.socket.close()
+            door.held?.socket.reset()
             door.nextTurn.close()
             door.pause.close()
-            TCPHandle.closeDuplicate(door.spare)
+            TCPHandle.closeDescriptor(door.spare)
         }
         state = .stopped
         localEndpoint = nil
+        opening.take()?(.failure(UVError(call: "listen", subject: "\(endpoint)", code: .canceled)))
     }
 }

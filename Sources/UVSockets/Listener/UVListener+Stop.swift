@@ -12,6 +12,13 @@ public struct UVDrainReport: Sendable, Hashable {
     /// How many bytes `send` had taken for the latter that the kernel never took, with what frames
     /// them.
     public internal(set) var bytesLost = 0
+
+    /// Adds how the clients of another listener ended.
+    mutating func add(_ other: UVDrainReport) {
+        drained += other.drained
+        cutOff += other.cutOff
+        bytesLost += other.bytesLost
+    }
 }
 
 /// A stop under way.
@@ -113,6 +120,7 @@ extension UVListener {
         self.drain = nil
         drain.deadline?.close()
         for completion in drain.completions { completion(drain.report) }
+        onStopped?()
         releaseCallbacks()
     }
 
@@ -120,6 +128,7 @@ extension UVListener {
     private func releaseCallbacks() {
         onListening = nil
         onFailed = nil
+        onStopped = nil
         let old = handlers
         // In its place, because a connection does not look for its handler at each message.
         handlers = ConnectionHandlers(old.options, nil) { _, _ in }

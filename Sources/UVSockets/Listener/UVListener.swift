@@ -18,9 +18,13 @@ public final class UVListener {
     /// Where it was asked to listen.
     public let endpoint: UVEndpoint
     /// Where it listens, with the port the system gave for port 0; nil while it does not.
-    public internal(set) var localEndpoint: UVEndpoint?
+    public internal(set) var localEndpoint: UVEndpoint? {
+        didSet { remoteListener?.localEndpoint = localEndpoint }
+    }
     /// How many times accepting, or listening again after that, has failed.
     public internal(set) var acceptFailures = 0
+    /// Anything you want to find again at this listener. The listener retains it.
+    public var userToken: AnyObject?
 
     /// It listens now. Where ``startAccept()`` needs no lookup this comes before it returns.
     public var onListening: ((UVListener) -> Void)?
@@ -39,11 +43,25 @@ public final class UVListener {
     var state = State.idle
     /// What the clients have left behind that are gone.
     let past = PastClients()
-    private(set) var nextID: UVConnection.ID = 1
+    private var nextID: UVConnection.ID = 1
+    /// How many clients it has had.
+    private(set) var joined: UInt64 = 0
+    var remoteListener: UVRemoteListener?
     private var isAccepting = false
     private var isAcceptWanted = false
 
+    /// Its place in a server on many loops.
+    let place: ListenerPlace?
+    /// Who waits to hear whether it listens.
+    var opening: ((Result<UVEndpoint, UVError>) -> Void)?
+    /// It has stopped, and the last client is gone.
+    var onStopped: (() -> Void)?
+
     enum State {
+        /// It is one of several, and not told yet to listen.
+        case joining
+        /// Another listener hands its clients over to it.
+        case fed
         case idle
         case lookingUp
         case listening(Door)
@@ -58,6 +76,8 @@ public final class UVListener {
         let pause: TimerHandle
         /// The listening socket's second descriptor.
         let spare: Int32
+        /// A client that was accepted, and has to wait for a place.
+        var held: (socket: TCPHandle, peer: SocketAddress)?
 
         init(
             _ socket: TCPHandle, _ args: SocketEventArgs, nextTurn: IdleHandle, pause: TimerHandle,
@@ -110,18 +130,26 @@ public final class UVListener {
 
     init(
         _ loop: UVLoop, _ endpoint: UVEndpoint, _ backlog: Int, _ codec: (any FrameCodec)?,
-        _ options: UVListenerOptions,
+        _ options: UVListenerOptions, place: ListenerPlace? = nil,
         _ onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
     ) {
         loop.confine("UVListener.init")
         self.loop = loop
         self.endpoint = endpoint
         self.backlog = Int32(clamping: max(1, backlog))
+        self.place = place
         handlers = ConnectionHandlers(
-            options.connection, codec, outboundBudget: options.outboundBudget,
+            options.connection, codec,
+            outboundBudget: options.outboundBudget / (place?.desk.parts ?? 1),
             onMessageReceived: onMessageReceived)
-        desk = AdmissionDesk(
-            options.admission, limit: Self.connectionLimit(options.maxConnections, loop.logger))
+        if let place {
+            state = .joining
+            nextID = UVConnection.ID(place.part) + 1
+            desk = PartDesk(place)
+        } else {
+            let limit = Self.connectionLimit(options.maxConnections, loops: 1, loop.logger)
+            desk = AdmissionDesk(options.admission, limit: limit)
+        }
     }
 
     // MARK: - The accept cycle
@@ -168,6 +196,7 @@ public final class UVListener {
         localEndpoint = socket.localAddress?.endpoint
         loop.logger.debug("listening", metadata: ["endpoint": "\(localEndpoint ?? endpoint)"])
         onListening?(self)
+        if let localEndpoint { opening.take()?(.success(localEndpoint)) }
         accept(args)
     }
 
@@ -186,6 +215,11 @@ public final class UVListener {
             case .accept:
                 if let wait = waitForRate {
                     door.pause.start(after: wait)
+                    break
+                }
+                if let held = door.held.take() {
+                    isAcceptWanted = true
+                    admit(held.socket, held.peer)
                     break
                 }
                 args.acceptedSocket = nil
@@ -216,7 +250,8 @@ public final class UVListener {
 
     func join(_ socket: TCPHandle, _ peer: SocketAddress) {
         let client = UVConnection(socket, peer: peer, id: nextID, of: self, handlers)
-        nextID += 1
+        nextID += UVConnection.ID(place?.desk.parts ?? 1)
+        joined += 1
         clientTable.join(client)
         loop.logger.trace(
             "connected", metadata: ["client": "\(client.id)", "peer": "\(client.peer)"])
@@ -230,7 +265,7 @@ extension UVListener: ConnectionHost {
         clientTable.leave(connection)
         if !connection.groups.isEmpty { leaveGroups(connection) }
         past.add(connection, reason)
-        desk.left(connection.peerAddress)
+        desk.left(connection.peerAddress, part: place?.part ?? 0)
         // Not of a stop that its own callback begins: by then it is none of the clients.
         drain?.ended(connection)
         loop.logger.trace(
@@ -246,8 +281,9 @@ extension UVListener: ConnectionHost {
     }
 
     /// How many clients the descriptors allow, at most as many as were asked for.
-    private static func connectionLimit(_ wanted: Int?, _ logger: Logger) -> Int {
-        let possible = max(1, DescriptorLimit.current - reservedDescriptors)
+    static func connectionLimit(_ wanted: Int?, loops: Int, _ logger: Logger) -> Int {
+        let reserved = reservedDescriptors + (loops - 1) * descriptorsPerLoop
+        let possible = max(1, DescriptorLimit.current - reserved)
         guard let wanted else { return possible }
         if wanted > possible {
             logger.warning(
@@ -261,4 +297,6 @@ extension UVListener: ConnectionHost {
 
     /// Descriptors that are left for everything but clients.
     private static var reservedDescriptors: Int { 64 }
+    /// What each further loop and its listener take.
+    private static var descriptorsPerLoop: Int { 16 }
 }

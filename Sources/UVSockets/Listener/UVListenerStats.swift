@@ -28,6 +28,31 @@ public struct UVListenerStats: Sendable, Hashable {
     public internal(set) var turnsUsedUp: UInt64 = 0
     /// How often a handler took longer than the `handlerTimeWarning`.
     public internal(set) var slowHandlers: UInt64 = 0
+    /// How often a broadcast was not sent to a client because it was slow.
+    public internal(set) var skips: UInt64 = 0
+    /// How often a broadcast took the place of an older one that waited in a client's queue.
+    public internal(set) var replacements: UInt64 = 0
+
+    /// Adds the counts of another listener of the same server.
+    mutating func add(_ other: UVListenerStats) {
+        clients += other.clients
+        // They count it together.
+        peakClients = max(peakClients, other.peakClients)
+        accepted += other.accepted
+        refusals.add(other.refusals)
+        acceptFailures += other.acceptFailures
+        ends.merge(other.ends, uniquingKeysWith: +)
+        bytesReceived += other.bytesReceived
+        messagesReceived += other.messagesReceived
+        bytesSent += other.bytesSent
+        bytesQueued += other.bytesQueued
+        evictions += other.evictions
+        rateHolds += other.rateHolds
+        turnsUsedUp += other.turnsUsedUp
+        slowHandlers += other.slowHandlers
+        skips += other.skips
+        replacements += other.replacements
+    }
 }
 
 /// What has passed over a connection; from ``UVConnection/stats``.
@@ -51,7 +76,7 @@ extension UVListener {
         var stats = past.stats
         stats.clients = clientTable.all.count
         stats.peakClients = desk.peak
-        stats.accepted = nextID - 1
+        stats.accepted = joined
         stats.refusals = refused
         stats.acceptFailures = acceptFailures
         for client in clientTable.all { stats.add(client) }
@@ -60,6 +85,8 @@ extension UVListener {
         stats.rateHolds = handlers.guards.rateHolds
         stats.turnsUsedUp = handlers.guards.turnsUsedUp
         stats.slowHandlers = handlers.guards.slowHandlers
+        stats.skips = handlers.guards.skips
+        stats.replacements = handlers.guards.replacements
         return stats
     }
 }

@@ -21,4 +21,11 @@ public struct UVRefusals: Sendable, Hashable {
         case .rate: rate += 1
         }
     }
+
+    mutating func add(_ other: UVRefusals) {
+        denied += other.denied
+        perAddress += other.perAddress
+        rate += other.rate
+        full += other.full
+    }
 }

@@ -40,6 +40,16 @@ public struct UVBroadcastReceipt: Sendable, Hashable {
         case none
     }
 
+    /// Adds what became of the message for the clients of another listener.
+    mutating func add(_ other: UVBroadcastReceipt) {
+        sent += other.sent
+        queued += other.queued
+        replaced += other.replaced
+        skipped += other.skipped
+        waitsFor += other.waitsFor
+        disconnected += other.disconnected
+    }
+
     mutating func count(_ outcome: Outcome, for client: UVConnection) {
         switch outcome {
         case .sent: sent += 1

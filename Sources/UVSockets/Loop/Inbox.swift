@@ -1,47 +1,40 @@
-internal import CLibuv
+/// What other threads want done on the loop: the one place where they meet it.
+final class Inbox: Sendable {
+    private struct State {
+        var submissions: [@Sendable () -> Void] = []
+        var jobs: [LoopJob] = []
+        var wakeUp: AsyncHandle?
+        var isStopRequested = false
+        var isClosed = false
 
-/// What other threads want done on the loop: the one place where threads meet, under the one lock.
-///
-/// The lock is libuv's rather than `Synchronization.Mutex` because Thread Sanitizer does not
-/// understand the latter.
-@safe final class Inbox {
-    private let lock = UnsafeMutablePointer<uv_mutex_t>.allocate(capacity: 1)
+        var isEmpty: Bool { submissions.isEmpty && jobs.isEmpty && !isStopRequested }
+    }
+
     private let limit: Int
-    private var waiting: [@Sendable () -> Void] = []
-    private var jobs: [LoopJob] = []
-    private var wakeUp: AsyncHandle?
-    private var isStopRequested = false
-    private var isClosed = false
+    private let state = Locked(State())
 
     init(limit: Int) {
         self.limit = limit
-        guard unsafe uv_mutex_init(lock) == 0 else { fatalError("no memory for a lock") }
-    }
-
-    deinit {
-        unsafe uv_mutex_destroy(lock)
-        unsafe lock.deallocate()
-    }
-
-    private func locked<Result>(_ body: () -> Result) -> Result {
-        unsafe uv_mutex_lock(lock)
-        defer { unsafe uv_mutex_unlock(lock) }
-        return body()
     }
 
     func open(_ wakeUp: AsyncHandle) {
-        locked { self.wakeUp = wakeUp }
+        state.withLock { state in
+            state.isClosed = false
+            state.wakeUp = wakeUp
+        }
     }
 
-    var isEmpty: Bool { locked { waiting.isEmpty && jobs.isEmpty && !isStopRequested } }
+    var isEmpty: Bool { state.withLock { $0.isEmpty } }
 
     /// Takes one more, and wakes the loop for the first of a batch.
     @discardableResult
     func post(_ body: @escaping @Sendable () -> Void, isLimited: Bool = true) -> Bool {
-        locked {
-            guard !isClosed, waiting.count < limit || !isLimited else { return false }
-            waiting.append(body)
-            if waiting.count == 1, jobs.isEmpty { wakeUp?.wake() }
+        state.withLock { state in
+            guard !state.isClosed, state.submissions.count < limit || !isLimited else {
+                return false
+            }
+            state.submissions.append(body)
+            if state.submissions.count == 1, state.jobs.isEmpty { state.wakeUp?.wake() }
             return true
         }
     }
@@ -50,10 +43,10 @@ internal import CLibuv
     ///
     /// - Returns: False where the inbox is closed.
     func post(_ job: LoopJob) -> Bool {
-        locked {
-            guard !isClosed else { return false }
-            jobs.append(job)
-            if jobs.count == 1, waiting.isEmpty { wakeUp?.wake() }
+        state.withLock { state in
+            guard !state.isClosed else { return false }
+            state.jobs.append(job)
+            if state.jobs.count == 1, state.submissions.isEmpty { state.wakeUp?.wake() }
             return true
         }
     }
@@ -61,13 +54,14 @@ internal import CLibuv
     /// The loop is to stop, after what has been posted before, and whether or not there is room for
     /// more of that.
     func requestStop() {
-        locked {
-            isStopRequested = true
-            wakeUp?.wake()
+        state.withLock { state in
+            state.isStopRequested = true
+            state.wakeUp?.wake()
         }
     }
 
-    /// What other threads have left.
+    /// What other threads have left. Of one thread the submissions come before the jobs that it has
+    /// enqueued after them, because jobs run when all of a batch's submissions have.
     struct Batch {
         let submissions: [@Sendable () -> Void]
         let jobs: [LoopJob]
@@ -76,22 +70,26 @@ internal import CLibuv
 
     /// Takes what waits, but not what comes meanwhile: that is for the next turn.
     func take() -> Batch {
-        locked {
+        state.withLock { state in
             defer {
-                waiting = []
-                jobs = []
-                isStopRequested = false
+                state.submissions = []
+                state.jobs = []
+                state.isStopRequested = false
             }
             return Batch(
-                submissions: waiting, jobs: jobs, isStopRequested: isStopRequested)
+                submissions: state.submissions, jobs: state.jobs,
+                isStopRequested: state.isStopRequested)
         }
     }
 
     /// Takes no more. Under the lock, so that no thread wakes a handle that is being closed.
-    func close() {
-        locked {
-            isClosed = true
-            wakeUp = nil
+    ///
+    /// - Returns: What came at the last moment.
+    func close() -> Batch {
+        state.withLock { state in
+            state.isClosed = true
+            state.wakeUp = nil
         }
+        return take()
     }
 }

@@ -44,8 +44,9 @@ internal import Synchronization
     var openLookups = 0
     /// The present turn's number.
     var turn: UInt64 { turnCounter?.turn ?? 0 }
-    var mailboxes: [Int: AnyObject] = [:]
-    var nextMailbox = 0
+    /// Whom other threads reach, by keys that they can carry.
+    private(set) var addressees: [Int: AnyObject] = [:]
+    private var nextAddressee = 0
 
     private let owner = Atomic<UInt>(0)
     let inbox: Inbox
@@ -158,12 +159,17 @@ internal import Synchronization
         callback { drainInbox() }
         // Lets handles that are closing finish.
         _ = unsafe uv_run(raw, UV_RUN_NOWAIT)
-        guard openHandles == 0, openLookups == 0 else {
-            throw UVError(
-                call: "close loop", code: .busy, reason: "still open: \(openNames)")
+        try checkNothingIsOpen()
+        // What was taken is done, also where it came just now.
+        let last = inbox.close()
+        callback { handle(last) }
+        do throws(UVError) {
+            try checkNothingIsOpen()
+        } catch {
+            wakeUp.map(inbox.open)
+            throw error
         }
-        inbox.close()
-        mailboxes = [:]
+        addressees = [:]
         openHandles = ownHandles.count
         ownHandles.forEach { $0.close() }
         ownHandles = []
@@ -178,6 +184,12 @@ internal import Synchronization
             throw UVError(call: "close loop", code: .init(rawValue: status))
         }
         isClosed = true
+    }
+
+    private func checkNothingIsOpen() throws(UVError) {
+        guard openHandles == 0, openLookups == 0 else {
+            throw UVError(call: "close loop", code: .busy, reason: "still open: \(openNames)")
+        }
     }
 
     /// What is open, for a person.
@@ -236,12 +248,27 @@ internal import Synchronization
     }
 
     /// Runs a closure as ``submit(_:)`` does, also beyond the `submissionLimit`. For what comes once.
-    func submitAlways(_ body: @escaping @Sendable () -> Void) {
+    ///
+    /// - Returns: False where the loop is closed.
+    @discardableResult
+    func submitAlways(_ body: @escaping @Sendable () -> Void) -> Bool {
         inbox.post(body, isLimited: false)
     }
 
+    /// Keeps an object until the loop is closed, for submissions to find it.
+    ///
+    /// - Returns: Its key in ``addressees``.
+    func register(_ addressee: AnyObject) -> Int {
+        defer { nextAddressee += 1 }
+        addressees[nextAddressee] = addressee
+        return nextAddressee
+    }
+
     private func drainInbox() {
-        let batch = inbox.take()
+        handle(inbox.take())
+    }
+
+    private func handle(_ batch: Inbox.Batch) {
         for body in batch.submissions { body() }
         if !batch.jobs.isEmpty {
             jobs += batch.jobs

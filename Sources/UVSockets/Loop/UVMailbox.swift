@@ -24,7 +24,7 @@ public struct UVMailbox<Message: Sendable>: Sendable {
     @discardableResult
     public func post(_ message: Message) -> Bool {
         loop.submit { [loop, key] in
-            (loop.mailboxes[key] as? Handler)?.body(message)
+            (loop.addressees[key] as? Handler)?.body(message)
         }
     }
 
@@ -46,9 +46,6 @@ extension UVLoop {
         _ handler: @escaping (Message) -> Void
     ) -> UVMailbox<Message> {
         confine("UVLoop.mailbox")
-        let key = nextMailbox
-        nextMailbox += 1
-        mailboxes[key] = UVMailbox<Message>.Handler(handler)
-        return UVMailbox(self, key)
+        return UVMailbox(self, register(UVMailbox<Message>.Handler(handler)))
     }
 }

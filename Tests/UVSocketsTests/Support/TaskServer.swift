@@ -41,11 +41,11 @@ func withTaskServer(
         if let framing {
             try await UVListener.serve(
                 at: "127.0.0.1:0", framing: framing, options: options, drainFor: drainTime,
-                onListening: { listens.yield($0) }, handler: handler)
+                onListening: { listens.yield($0.localEndpoint ?? "127.0.0.1:0") }, handler: handler)
         } else {
             try await UVListener.serve(
                 at: "127.0.0.1:0", options: options, drainFor: drainTime,
-                onListening: { listens.yield($0) }, handler: handler)
+                onListening: { listens.yield($0.localEndpoint ?? "127.0.0.1:0") }, handler: handler)
         }
     }
     var endpoints = listening.makeAsyncIterator()

@@ -1,0 +1,31 @@
+/// The way to a listener from other threads.
+struct ListenerPart: Sendable {
+    let loop: UVLoop
+    private let key: Int
+
+    /// From here on the listener is kept until its loop is closed.
+    init(_ listener: UVListener) {
+        loop = listener.loop
+        key = loop.register(listener)
+    }
+
+    /// Has something done with the listener, on its loop: now where the caller is on it, and
+    /// otherwise in one of its next turns. What one thread, or one task, posts is done in that
+    /// order: whoever comes to the loop comes by way of the same inbox.
+    ///
+    /// - Parameters:
+    ///   - isLimited: Whether it is refused where the loop's `submissionLimit` is reached.
+    ///   - body: What to do.
+    /// - Returns: False, and it will not be done, where it is refused, or the loop is closed.
+    @discardableResult
+    func post(isLimited: Bool = false, _ body: @escaping @Sendable (UVListener) -> Void) -> Bool {
+        if loop.isOnLoop {
+            guard let listener = loop.addressees[key] as? UVListener else { return false }
+            body(listener)
+            return true
+        }
+        return loop.inbox.post(
+            { [loop, key] in (loop.addressees[key] as? UVListener).map(body) }, isLimited: isLimited
+        )
+    }
+}

@@ -1,0 +1,72 @@
+internal import Logging
+
+extension UVListener {
+    /// Is a part of the server from now on.
+    func join(_ server: UVRemoteListener) {
+        remoteListener = server
+        (desk as? PartDesk)?.server = server
+    }
+
+    /// Listens, and tells once whether that went well.
+    ///
+    /// - Parameters:
+    ///   - address: The numeric address that another part listens on; nil for the endpoint's.
+    ///   - reply: Told where it listens.
+    func open(
+        at address: UVEndpoint?, reply: @escaping (Result<UVEndpoint, UVError>) -> Void
+    ) {
+        opening = reply
+        do throws(UVError) {
+            if case .joining = state { state = .idle }
+            if let address = address.flatMap({ SocketAddress($0) }) {
+                try listen(at: address)
+            } else {
+                try startAccept()
+            }
+        } catch {
+            opening.take()?(.failure(error))
+        }
+    }
+
+    /// Takes the clients that another listener hands over to it.
+    func awaitHandOvers() {
+        if case .joining = state { state = .fed }
+    }
+
+    /// Goes on accepting: there may be room again.
+    func acceptNext() {
+        if case .listening(let door) = state { accept(door.args) }
+    }
+
+    /// Gives a client to another loop.
+    func handOver(_ socket: TCPHandle, _ peer: SocketAddress, toPart part: Int) {
+        let descriptor = socket.release()
+        let isPosted = descriptor.map { descriptor in
+            remoteListener?.parts[part].post { $0.takeOver(descriptor, peer) } ?? false
+        }
+        guard isPosted != true else { return }
+        if let descriptor { TCPHandle.closeDescriptor(descriptor) }
+        desk.left(peer, part: part)
+    }
+
+    /// Makes a client of a connection that another loop has accepted.
+    private func takeOver(_ descriptor: Int32, _ peer: SocketAddress) {
+        do throws(UVError) {
+            guard case .fed = state else {
+                throw UVError(call: "take over", subject: "\(peer.endpoint)", code: .canceled)
+            }
+            let socket = try TCPHandle(on: loop)
+            do throws(UVError) {
+                try socket.open(descriptor)
+            } catch {
+                socket.close()
+                throw error
+            }
+            join(socket, peer)
+        } catch {
+            loop.logger.debug("\(error)")
+            TCPHandle.closeDescriptor(descriptor)
+            desk.left(peer, part: place?.part ?? 0)
+        }
+    }
+}

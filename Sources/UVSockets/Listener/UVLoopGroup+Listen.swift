@@ -1,0 +1,154 @@
+extension UVLoopGroup {
+    /// What to do with a client's message.
+    public typealias MessageHandler = (UVConnection, Span<UInt8>) -> Void
+
+    /// Serves an address on all loops of the group.
+    ///
+    ///     let server = try await group.listen(at: "[::]:8081") { listener in
+    ///         var messages = 0
+    ///         listener.onDisconnected = { client, _ in print(client.peer, messages) }
+    ///         return { client, message in
+    ///             messages += 1
+    ///             client.send(message)
+    ///         }
+    ///     }
+    ///
+    /// The closure is called once on each loop, with the loop's own listener, and gives what is called
+    /// there with each message. What it declares belongs to that loop alone, and needs no lock; what
+    /// all loops are to share must be `Sendable`.
+    ///
+    /// `maxConnections` and `admission` hold for all loops together. Of the `outboundBudget` each loop
+    /// has an equal share. The ids of clients are unique among all loops.
+    ///
+    /// - Parameters:
+    ///   - endpoint: Where to listen, as for a ``UVListener``.
+    ///   - backlog: How many clients the kernel accepts ahead of each listener.
+    ///   - options: How the server and its connections behave.
+    ///   - balance: How clients are spread over the loops.
+    ///   - makeHandler: Called on each loop; sets its listener's callbacks, which must not be started,
+    ///     and returns what to do with messages.
+    /// - Returns: The server, which listens.
+    /// - Throws: ``UVError``, naming the call and the address, where it cannot listen.
+    @discardableResult
+    public func listen(
+        at endpoint: UVEndpoint, backlog: Int = 4096,
+        options: UVListenerOptions = UVListenerOptions(), balance: UVBalance = .fewestClients,
+        makeHandler: @escaping @Sendable (UVListener) -> MessageHandler
+    ) async throws(UVError) -> UVRemoteListener {
+        try await listen(
+            ListenSettings(endpoint: endpoint, backlog: backlog, codec: nil, options: options),
+            balance, makeHandler)
+    }
+
+    /// Serves an address on all loops of the group, in messages of a framing; as
+    /// ``listen(at:backlog:options:balance:makeHandler:)`` does.
+    ///
+    /// - Parameters:
+    ///   - endpoint: Where to listen.
+    ///   - backlog: How many clients the kernel accepts ahead of each listener.
+    ///   - framing: How the bytes are divided into messages, such as `.lines`.
+    ///   - options: How the server and its connections behave.
+    ///   - balance: How clients are spread over the loops.
+    ///   - makeHandler: Called on each loop; returns what to do with messages.
+    /// - Returns: The server, which listens.
+    /// - Throws: ``UVError``, naming the call and the address, where it cannot listen.
+    @discardableResult
+    public func listen(
+        at endpoint: UVEndpoint, backlog: Int = 4096, framing: some FrameCodec,
+        options: UVListenerOptions = UVListenerOptions(), balance: UVBalance = .fewestClients,
+        makeHandler: @escaping @Sendable (UVListener) -> MessageHandler
+    ) async throws(UVError) -> UVRemoteListener {
+        try await listen(
+            ListenSettings(endpoint: endpoint, backlog: backlog, codec: framing, options: options),
+            balance, makeHandler)
+    }
+
+    private func listen(
+        _ settings: ListenSettings, _ balance: UVBalance,
+        _ makeHandler: @escaping @Sendable (UVListener) -> MessageHandler
+    ) async throws(UVError) -> UVRemoteListener {
+        let desk = settings.sharedDesk(loops: loops, balance)
+        var parts: [ListenerPart] = []
+        for (part, loop) in loops.enumerated() {
+            let made: ListenerPart? = await withCheckedContinuation { continuation in
+                let isPosted = loop.submitAlways {
+                    let listener = UVListener(
+                        loop, settings, place: ListenerPlace(desk: desk, part: part), makeHandler)
+                    continuation.resume(returning: ListenerPart(listener))
+                }
+                if !isPosted { continuation.resume(returning: nil) }
+            }
+            guard let made else {
+                throw UVError(call: "listen", subject: "\(settings.endpoint)", code: .canceled)
+            }
+            parts.append(made)
+        }
+        let server = UVRemoteListener(parts, settings.codec)
+        try await server.open(balance, settings.endpoint)
+        keep(server)
+        return server
+    }
+}
+
+/// Where to listen, and how.
+struct ListenSettings: Sendable {
+    let endpoint: UVEndpoint
+    let backlog: Int
+    let codec: (any FrameCodec)?
+    var options: UVListenerOptions
+
+    /// The desk of a server on these loops.
+    func sharedDesk(loops: [UVLoop], _ balance: UVBalance) -> SharedDesk {
+        let limit = UVListener.connectionLimit(
+            options.maxConnections, loops: loops.count, loops[0].logger)
+        return SharedDesk(options.admission, limit: limit, parts: loops.count, balance)
+    }
+}
+
+extension UVListener {
+    /// Makes a part of a server, whose handler is made when it has itself been made.
+    convenience init(
+        _ loop: UVLoop, _ settings: ListenSettings, place: ListenerPlace?,
+        _ makeHandler: (UVListener) -> UVLoopGroup.MessageHandler
+    ) {
+        self.init(
+            loop, settings.endpoint, settings.backlog, settings.codec, settings.options,
+            place: place
+        ) { _, _ in }
+        let handler = makeHandler(self)
+        handlers = ConnectionHandlers(handlers, onMessageReceived: handler)
+    }
+}
+
+extension UVRemoteListener {
+    /// Lets all parts begin: those that are handed clients before the one that hands them over.
+    func open(_ balance: UVBalance, _ endpoint: UVEndpoint) async throws(UVError) {
+        for part in parts { part.post { [self] in $0.join(self) } }
+        if balance == .fewestClients {
+            for part in parts.dropFirst() { part.post { $0.awaitHandOvers() } }
+        }
+        do throws(UVError) {
+            let address = try await open(parts[0], at: nil, endpoint)
+            if balance == .kernel {
+                for part in parts.dropFirst() {
+                    _ = try await open(part, at: address, endpoint)
+                }
+            }
+        } catch {
+            await stop(drainFor: .zero)
+            throw error
+        }
+    }
+
+    private func open(
+        _ part: ListenerPart, at address: UVEndpoint?, _ endpoint: UVEndpoint
+    ) async throws(UVError) -> UVEndpoint {
+        let answers: [Result<UVEndpoint, UVError>] = await ask([part]) { listener, reply in
+            listener.open(at: address, reply: reply)
+        }
+        guard let answer = answers.first else {
+            throw UVError(call: "listen", subject: "\(endpoint)", code: .canceled)
+        }
+        return try answer.get()
+    }
+}

@@ -1,0 +1,269 @@
+/// A listener, or all listeners of a server on many loops, for other threads, tasks and actors; from
+/// ``UVListener/remote`` or ``UVLoopGroup``.
+///
+///     let server = listener.remote
+///     Task.detached { print(await server.broadcast("tea is ready").receivers) }
+///
+/// What one thread, or one task, asks for is done in that order on every loop, whether or not it
+/// waits for the answers. On a loop of the server it is done at once for the clients of that loop.
+/// Where a listener's loop does not run, the answer is waited for until it does; a loop that is
+/// closed has nobody.
+public final class UVRemoteListener: Sendable {
+    let parts: [ListenerPart]
+    private let codec: (any FrameCodec)?
+    private let endpoint = Locked<UVEndpoint?>(nil)
+
+    init(_ parts: [ListenerPart], _ codec: (any FrameCodec)?) {
+        self.parts = parts
+        self.codec = codec
+    }
+
+    /// Where it listens, with the port the system gave for port 0; nil while it does not.
+    public internal(set) var localEndpoint: UVEndpoint? {
+        get { endpoint.withLock { $0 } }
+        set { endpoint.withLock { $0 = newValue } }
+    }
+
+    // MARK: - Asking
+
+    /// How the server stands: the sums over all loops.
+    ///
+    /// - Returns: The statistics.
+    public func stats() async -> UVListenerStats {
+        await ask { $1($0.stats) }.reduce(into: UVListenerStats()) { $0.add($1) }
+    }
+
+    /// How the server and each client stand. Costs a copy for each client.
+    ///
+    /// - Returns: The snapshot, each loop's part of it of the moment at which that was asked.
+    public func snapshot() async -> UVListenerSnapshot {
+        await ask { $1($0.snapshot) }.reduce(into: UVListenerSnapshot()) {
+            $0.stats.add($1.stats)
+            $0.clients += $1.clients
+        }
+    }
+
+    /// Sends a client away: what was sent to it before still reaches it, then it is closed.
+    ///
+    /// - Parameter id: The client's id.
+    /// - Returns: Whether there was one.
+    @discardableResult
+    public func kick(_ id: UVConnection.ID) async -> Bool {
+        guard let part = part(of: id) else { return false }
+        return await ask([part]) { $1($0.kick(id)) }.contains(true)
+    }
+
+    /// Stops the server, as ``UVListener/stop(drainFor:goodbye:completion:)`` does, and waits until
+    /// the last client is gone.
+    ///
+    /// - Parameters:
+    ///   - time: How long clients may take to get what is queued for them, and to close in turn.
+    ///   - goodbye: The last message to every client. An empty one, the default, is not sent.
+    /// - Returns: What became of the clients. Where it has been stopped already, none are left.
+    @discardableResult
+    public func stop(
+        drainFor time: Duration = .seconds(5), goodbye: [UInt8] = []
+    ) async -> UVDrainReport {
+        await withCheckedContinuation { continuation in
+            let answers = Answers<UVDrainReport>(parts.count, continuation)
+            beginStop(drainFor: time, goodbye: goodbye) { answers.add($0) }
+        }.reduce(into: UVDrainReport()) { $0.add($1) }
+    }
+
+    /// Stops every listener, first the one that hands clients over, so that none is underway when
+    /// the others stop.
+    ///
+    /// - Parameters:
+    ///   - time: How long clients may take.
+    ///   - goodbye: The last message to every client.
+    ///   - completion: Called once for each loop, on whichever thread; with nil where there was
+    ///     nothing to stop.
+    func beginStop(
+        drainFor time: Duration, goodbye: [UInt8] = [],
+        completion: @escaping @Sendable (UVDrainReport?) -> Void = { _ in }
+    ) {
+        let isBegun = parts[0].post { [self] first in
+            first.closeDoor()
+            for part in parts {
+                let isStopping = part.post {
+                    $0.stop(drainFor: time, goodbye: goodbye, completion: completion)
+                }
+                if !isStopping { completion(nil) }
+            }
+        }
+        if !isBegun { for _ in parts { completion(nil) } }
+    }
+
+    /// Runs a closure on each loop of the server, with its listener there.
+    ///
+    /// - Parameter body: What to do.
+    /// - Returns: False where a loop is closed, or its `submissionLimit` reached: there it is not run.
+    @discardableResult
+    public func forEachListener(_ body: @escaping @Sendable (UVListener) -> Void) -> Bool {
+        var isPosted = true
+        for part in parts where !part.post(isLimited: true, body) { isPosted = false }
+        return isPosted
+    }
+
+    // MARK: - Broadcasting
+
+    /// Sends one message to all clients, framed and copied once, and waits until each loop has given
+    /// it to its own.
+    ///
+    /// - Parameters:
+    ///   - message: The message.
+    ///   - exception: Who does not get it, if any.
+    ///   - slow: What is done about those who are slow. With ``UVSlowReceiver/wait`` all loops are
+    ///     asked first, and one that becomes slow meanwhile gets the message, too.
+    /// - Returns: What became of it. Nobody gets what the framing refuses, or what has no bytes.
+    @discardableResult
+    public func broadcast(
+        _ message: [UInt8], but exception: UVConnection.ID? = nil,
+        slow: UVSlowReceiver = .disconnect
+    ) async -> UVBroadcastReceipt {
+        guard let shared = share(message.span, slow) else { return UVBroadcastReceipt() }
+        if slow == .wait {
+            let waitsFor = await ask { $1($0.slowClients(of: $0.audience(but: exception))) }
+                .reduce(0, +)
+            if waitsFor > 0 { return UVBroadcastReceipt(waitsFor: waitsFor) }
+        }
+        return await ask { $1($0.broadcast(shared, but: exception)) }
+            .reduce(into: UVBroadcastReceipt()) { $0.add($1) }
+    }
+
+    /// Sends one text to all clients, as ``broadcast(_:but:slow:)-([UInt8],_,_)`` does.
+    ///
+    /// - Parameters:
+    ///   - text: The text, sent as UTF-8.
+    ///   - exception: Who does not get it, if any.
+    ///   - slow: What is done about those who are slow.
+    /// - Returns: What became of it.
+    @discardableResult
+    public func broadcast(
+        _ text: String, but exception: UVConnection.ID? = nil, slow: UVSlowReceiver = .disconnect
+    ) async -> UVBroadcastReceipt {
+        await broadcast(Array(text.utf8), but: exception, slow: slow)
+    }
+
+    /// Sends one message to all clients, framed and copied once, without waiting to hear what became
+    /// of it: for callbacks, which cannot wait.
+    ///
+    /// - Parameters:
+    ///   - message: The message; it is not needed after the call.
+    ///   - exception: Who does not get it, if any.
+    ///   - slow: What is done about those who are slow. ``UVSlowReceiver/wait`` is a programmer's
+    ///     error here, for nobody would hear that the message has to be sent again.
+    /// - Returns: False where it is not sent to the clients of every loop: because the framing
+    ///   refuses it, and then nobody gets it, or a loop is closed, or its `submissionLimit` reached.
+    @discardableResult
+    public func post(
+        _ message: Span<UInt8>, but exception: UVConnection.ID? = nil,
+        slow: UVSlowReceiver = .disconnect
+    ) -> Bool {
+        precondition(slow != .wait, "UVRemoteListener.post cannot wait for slow receivers")
+        guard let shared = share(message, slow) else { return false }
+        return forEachListener { $0.broadcast(shared, but: exception) }
+    }
+
+    /// Sends one text to all clients, as ``post(_:but:slow:)-(Span<UInt8>,_,_)`` does.
+    ///
+    /// - Parameters:
+    ///   - text: The text, sent as UTF-8.
+    ///   - exception: Who does not get it, if any.
+    ///   - slow: What is done about those who are slow.
+    /// - Returns: False where it is not sent to the clients of every loop.
+    @discardableResult
+    public func post(
+        _ text: String, but exception: UVConnection.ID? = nil, slow: UVSlowReceiver = .disconnect
+    ) -> Bool {
+        post(text.utf8.span, but: exception, slow: slow)
+    }
+
+    private func share(_ message: Span<UInt8>, _ slow: UVSlowReceiver) -> SharedMessage? {
+        guard let ends = try? codec?.ends(of: message) ?? FrameEnds(),
+            ends.count + message.count > 0
+        else { return nil }
+        return SharedMessage(message, between: ends, slow: slow)
+    }
+}
+
+// MARK: - The parts
+
+extension UVRemoteListener {
+    /// The loop whose client has the id: they take turns in giving them.
+    private func part(of id: UVConnection.ID) -> ListenerPart? {
+        id > 0 ? parts[Int((id - 1) % UInt64(parts.count))] : nil
+    }
+
+    /// Asks every listener, and waits for all the answers.
+    private func ask<Answer: Sendable>(
+        _ question:
+            @escaping @Sendable (UVListener, @escaping @Sendable (Answer) -> Void) -> Void
+    ) async -> [Answer] {
+        await ask(parts, question)
+    }
+
+    func ask<Answer: Sendable>(
+        _ parts: [ListenerPart],
+        _ question:
+            @escaping @Sendable (UVListener, @escaping @Sendable (Answer) -> Void) -> Void
+    ) async -> [Answer] {
+        await withCheckedContinuation { continuation in
+            let answers = Answers(parts.count, continuation)
+            for part in parts {
+                let isAsked = part.post { listener in question(listener) { answers.add($0) } }
+                if !isAsked { answers.add(nil) }
+            }
+        }
+    }
+
+    /// Gathers the answers of many loops.
+    private final class Answers<Answer: Sendable>: Sendable {
+        private let state: Locked<(missing: Int, answers: [Answer])>
+        private let continuation: CheckedContinuation<[Answer], Never>
+
+        init(_ count: Int, _ continuation: CheckedContinuation<[Answer], Never>) {
+            state = Locked((count, []))
+            self.continuation = continuation
+        }
+
+        /// A loop has answered; with nil where nobody is there.
+        func add(_ answer: Answer?) {
+            let all = state.withLock { state in
+                state.missing -= 1
+                if let answer { state.answers.append(answer) }
+                return state.missing == 0 ? state.answers : nil
+            }
+            if let all { continuation.resume(returning: all) }
+        }
+    }
+}
+
+extension UVListener {
+    /// The listener for other threads, tasks and actors. A listener that is asked for it is kept by
+    /// its loop until that is closed.
+    ///
+    /// For a listener of a ``UVLoopGroup`` it is the whole server.
+    public var remote: UVRemoteListener {
+        loop.confine("UVListener.remote")
+        if let remoteListener { return remoteListener }
+        let remote = UVRemoteListener([ListenerPart(self)], handlers.coder?.codec)
+        remote.localEndpoint = localEndpoint
+        remoteListener = remote
+        return remote
+    }
+
+    /// All of its clients but one, which may be one of another loop.
+    func audience(but exception: UVConnection.ID?) -> UVAudience {
+        exception.flatMap { clientTable[$0] }.map { .allBut($0) } ?? .all
+    }
+
+    @discardableResult
+    func broadcast(
+        _ message: SharedMessage, but exception: UVConnection.ID?
+    ) -> UVBroadcastReceipt {
+        message.withPayload {
+            send(message.buffer, $0, to: audience(but: exception), message.slow)
+        }
+    }
+}

@@ -1,0 +1,92 @@
+public import Logging
+
+/// Some loops, each on a thread of its own: for servers that need more than one core.
+///
+///     let group = try UVLoopGroup()
+///     try await group.listen(at: "[::]:8081") { listener in
+///         { client, message in client.send(message) }
+///     }
+///     await group.run()
+///
+/// Each loop has a listener, clients and buffers of its own, and a client stays on its loop from the
+/// beginning to the end. Between the loops pass only messages that nobody changes.
+public final class UVLoopGroup: Sendable {
+    private struct State {
+        var servers: [UVRemoteListener] = []
+        var isStopped = false
+        var waiting: [CheckedContinuation<Void, Never>] = []
+    }
+
+    /// The loops. They run until the group is stopped.
+    public let loops: [UVLoop]
+    private let threads: [LoopThread]
+    private let state = Locked(State())
+
+    /// How many cores this process may use.
+    public static var cores: Int { availableCores() }
+
+    /// Starts the loops.
+    ///
+    /// - Parameters:
+    ///   - count: How many, at least 1; by default one for each core that this process may use.
+    ///   - submissionLimit: How many closures and messages may wait for each loop.
+    ///   - logger: Where the loops and what is made on them report.
+    /// - Throws: ``UVError`` where the system has no descriptors, memory or threads left.
+    public init(
+        loops count: Int = UVLoopGroup.cores, submissionLimit: Int = 65_536,
+        logger: Logger = Logger(label: "UVSockets")
+    ) throws(UVError) {
+        precondition(count > 0, "a UVLoopGroup has at least 1 loop")
+        var threads: [LoopThread] = []
+        do throws(UVError) {
+            for _ in 0..<count {
+                let loop = try UVLoop(submissionLimit: submissionLimit, logger: logger)
+                threads.append(try LoopThread(running: loop))
+            }
+        } catch {
+            for thread in threads { thread.stop() }
+            throw error
+        }
+        self.threads = threads
+        loops = threads.map(\.loop)
+    }
+
+    /// Waits until the group is stopped.
+    public func run() async {
+        await withCheckedContinuation { continuation in
+            let isStopped = state.withLock { state in
+                if !state.isStopped { state.waiting.append(continuation) }
+                return state.isStopped
+            }
+            if isStopped { continuation.resume() }
+        }
+    }
+
+    /// Stops the group's servers, and then its loops and their threads. Calling it again does nothing.
+    ///
+    /// - Parameter time: How long clients may take to get what is queued for them.
+    public func stop(drainFor time: Duration = .seconds(5)) async {
+        for server in state.withLock({ $0.servers }) { await server.stop(drainFor: time) }
+        end()
+    }
+
+    /// Stops the loops, and waits for their threads.
+    func end() {
+        precondition(
+            !loops.contains { $0.isOnLoop }, "UVLoopGroup.stop was called on one of its own loops")
+        let waiting = state.withLock { state -> [CheckedContinuation<Void, Never>]? in
+            guard !state.isStopped else { return nil }
+            state.isStopped = true
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        guard let waiting else { return }
+        for thread in threads { thread.stop() }
+        for continuation in waiting { continuation.resume() }
+    }
+
+    /// Stops the server when the group is stopped.
+    func keep(_ server: UVRemoteListener) {
+        state.withLock { $0.servers.append(server) }
+    }
+}
