@@ -2,14 +2,17 @@ import Console
 import Glibc
 import UVSockets
 
-/// The server: a listener, what it prints, and its operator.
+/// The server as a program: it serves, takes signals and an operator's commands, and stops.
+///
+/// It belongs to the thread of a loop, which takes the signals. One loop of callbacks is that loop, and
+/// then the process has one thread, whose system calls are cheaper. Tasks, and several loops, have
+/// threads of their own.
 final class EchoServer {
     private let options: Options
     private let loop: UVLoop
-    private let listener: UVListener
     private let output: Output
-    /// Passes messages on; nil where they go back.
-    private let relay: Relay?
+    private let service: EchoService
+    private var server: UVRemoteListener?
     private var failure: UVError?
     private var isStopping = false
 
@@ -17,75 +20,76 @@ final class EchoServer {
         self.options = options
         loop = try UVLoop()
         output = Output(1, excess: .drop(beyond: 1 << 20))
-        relay = options.mode == .broadcast ? Relay(options.slow ?? .disconnect) : nil
-        listener = Self.listener(
-            on: loop, options, Self.handler(isQuiet: options.quiet, output, relay))
-    }
-
-    /// What is done with a message.
-    private static func handler(
-        isQuiet: Bool, _ output: Output, _ relay: Relay?
-    ) -> (UVConnection, Span<UInt8>) -> Void {
-        { client, message in
-            if !isQuiet {
-                output.write(line: "\(client.label): \(Printable([UInt8](copying: message)))")
-            }
-            if let relay {
-                relay.pass(message, from: client)
-            } else {
-                client.send(message)
-            }
-        }
-    }
-
-    private static func listener(
-        on loop: UVLoop, _ options: Options,
-        _ handler: @escaping (UVConnection, Span<UInt8>) -> Void
-    ) -> UVListener {
-        let endpoint = UVEndpoint(host: options.host, port: options.port)
-        let settings = options.listenerOptions
-        guard let codec = options.codec else {
-            return UVListener(
-                on: loop, at: endpoint, backlog: options.backlog, options: settings,
-                onMessageReceived: handler)
-        }
-        return UVListener(
-            on: loop, at: endpoint, backlog: options.backlog, framing: codec, options: settings,
-            onMessageReceived: handler)
+        service = EchoService(options, output)
     }
 
     /// Serves until it is told to stop.
     func run() throws {
-        listener.onListening = { [output] listener in
-            listener.localEndpoint.map { output.announce("listening on \($0)") }
-        }
-        listener.onFailed = { [self] _, error in
-            failure = error
-            loop.stop()
-        }
-        watchClients()
+        let events = loop.mailbox { [self] (event: Event) in handle(event) }
         try loop.on(.interrupt) { [self] in stop(signal: SIGINT) }
         try loop.on(.terminate) { [self] in stop(signal: SIGTERM) }
-        try listener.startAccept()
-        if options.console || isatty(0) == 1 { openConsole() }
+        if options.api == .callback, options.loops == 1 {
+            try listen(events)
+        } else {
+            let service = service
+            Task {
+                do throws(UVError) {
+                    try await service.serve { events.post(.listening($0)) }
+                    events.post(.ended)
+                } catch {
+                    events.post(.failed(error))
+                }
+            }
+        }
         loop.run(.untilStopped)
         output.flush(within: .milliseconds(200))
         if let failure { throw failure }
     }
 
-    private func watchClients() {
-        let isQuiet = options.quiet
-        listener.onConnected = { [output] client in
-            if !isQuiet { output.write(line: "\(client.label) connected") }
-        }
-        listener.onDisconnected = { [output, relay] client, reason in
-            if !isQuiet { output.write(line: "\(client.label) gone: \(reason)") }
-            if let relay, let listener = client.listener { relay.goOn(listener) }
-        }
-        if let relay {
-            listener.onDrained = { client in client.listener.map(relay.goOn) }
+    /// What is told to this loop.
+    private enum Event: Sendable {
+        case listening(UVRemoteListener)
+        case failed(UVError)
+        case ended
+        case quit
+    }
+
+    private func handle(_ event: Event) {
+        switch event {
+        case .listening(let server): opened(server)
+        case .failed(let error):
+            failure = error
+            loop.stop()
+        case .ended: loop.stop()
+        case .quit: stop()
         }
     }
+
+    /// Listens on this loop.
+    private func listen(_ events: UVMailbox<Event>) throws(UVError) {
+        let listener = service.makeListener(on: loop)
+        listener.onListening = { [self] in opened($0.remote) }
+        listener.onFailed = { [self] _, error in handle(.failed(error)) }
+        server = listener.remote
+        try listener.startAccept()
+    }
+
+    private func opened(_ server: UVRemoteListener) {
+        self.server = server
+        server.localEndpoint.map { output.announce("listening on \($0)") }
+        if options.console || isatty(0) == 1 { openConsole(server) }
+    }
+
+    private func openConsole(_ server: UVRemoteListener) {
+        let quit = loop.mailbox { [self] (_: Void) in stop() }
+        let console = OperatorConsole(
+            server, isFramed: options.codec != nil, output, waits: service.waits,
+            quit: { quit.post(()) })
+        // On this loop, so that what is printed of one loop stands between what that prints itself.
+        Task(executorPreference: loop) { await console.run() }
+    }
+
+    // MARK: - Stopping
 
     private func stop(signal: Int32) {
         if isStopping {
@@ -95,11 +99,17 @@ final class EchoServer {
         stop()
     }
 
+    /// Drains the clients and tells what became of them.
     private func stop() {
         guard !isStopping else { return }
         isStopping = true
-        relay?.finish(listener)
-        listener.stop(drainFor: options.drainTime, goodbye: options.lastMessage) { [self] report in
+        // One that does not listen yet has none.
+        guard let server else { return loop.stop() }
+        let (loop, options, output) = (loop, options, output)
+        server.forEachListener { ($0.userToken as? Relay)?.finish($0) }
+        Task(executorPreference: loop) {
+            let report = await server.stop(
+                drainFor: options.drainTime, goodbye: options.lastMessage)
             if !options.quiet {
                 output.write(
                     line: "stopped: \(report.drained) clients drained, \(report.cutOff) cut off, "
@@ -108,21 +118,4 @@ final class EchoServer {
             loop.stop()
         }
     }
-
-    private func openConsole() {
-        let console = OperatorConsole(
-            listener, isFramed: options.codec != nil, output,
-            statistics: { [listener, relay] in
-                Statistics(listener.stats, limit: listener.maxConnections, relay: relay?.counts)
-            },
-            quit: { [self] in stop() })
-        let lines = loop.mailbox { (event: Input.Event) in console.handle(event) }
-        let input = Input { lines.post($0) }
-        console.start(input)
-    }
-}
-
-extension UVConnection {
-    /// What a client is called in the output.
-    var label: String { "[\(id)] \(peer)" }
 }

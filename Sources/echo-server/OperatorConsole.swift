@@ -2,62 +2,62 @@ import Console
 import UVSockets
 
 /// Commands from an operator, a line each.
-final class OperatorConsole {
-    private let listener: UVListener
+struct OperatorConsole: Sendable {
+    private let server: UVRemoteListener
     private let output: Output
-    private let statistics: () -> Statistics
-    private let quit: () -> Void
-    private var input: Input?
-    private var lines = LineBuffer()
+    private let waits: WaitCount
+    private let quit: @Sendable () -> Void
 
     /// Whether the framing ends a broadcast line.
     private let isFramed: Bool
 
     init(
-        _ listener: UVListener, isFramed: Bool, _ output: Output,
-        statistics: @escaping () -> Statistics, quit: @escaping () -> Void
+        _ server: UVRemoteListener, isFramed: Bool, _ output: Output, waits: WaitCount,
+        quit: @escaping @Sendable () -> Void
     ) {
-        self.listener = listener
+        self.server = server
         self.isFramed = isFramed
         self.output = output
-        self.statistics = statistics
+        self.waits = waits
         self.quit = quit
     }
 
-    /// Takes commands from now on.
-    func start(_ input: Input) {
-        self.input = input
+    /// Takes commands until there are no more. Where the input ends, the server goes on without one.
+    func run() async {
+        let (events, came) = AsyncStream.makeStream(of: Input.Event.self)
+        let input = Input { came.yield($0) }
+        var lines = LineBuffer()
         input.request()
-    }
-
-    /// Something came from the operator. Where the input ends, the server goes on without one.
-    func handle(_ event: Input.Event) {
-        guard case .bytes(let bytes) = event else { return }
-        for line in lines.append(bytes) {
-            do {
-                if let command = try Command(String(decoding: line, as: UTF8.self)) {
-                    perform(command)
-                }
-            } catch {
-                output.write(line: "\(error)")
-            }
+        for await event in events {
+            guard case .bytes(let bytes) = event else { return }
+            for line in lines.append(bytes) { await take(line) }
+            input.request()
         }
-        input?.request()
     }
 
-    private func perform(_ command: Command) {
+    private func take(_ line: [UInt8]) async {
+        do throws(Command.Unknown) {
+            guard let command = try Command(String(decoding: line, as: UTF8.self)) else { return }
+            await perform(command)
+        } catch {
+            output.write(line: "\(error)")
+        }
+    }
+
+    private func perform(_ command: Command) async {
         switch command {
         case .list:
-            let clients = listener.clients.sorted { $0.id < $1.id }
+            let clients = await server.snapshot().clients.sorted { $0.id < $1.id }
             for client in clients { output.write(line: describe(client)) }
             if clients.isEmpty { output.write(line: "no clients") }
         case .kick(let id):
-            output.write(line: listener.kick(id) ? "kicked \(id)" : "there is no client \(id)")
+            let isKicked = await server.kick(id)
+            output.write(line: isKicked ? "kicked \(id)" : "there is no client \(id)")
         case .broadcast(let text):
-            let receipt = listener.broadcast(isFramed ? text : text + "\n")
+            let receipt = await server.broadcast(isFramed ? text : text + "\n")
             output.write(line: "sent to \(receipt.receivers) clients")
         case .stats:
-            output.write(line: "\(statistics())")
+            output.write(line: "\(Statistics(await server.stats(), waits: waits.value))")
         case .help:
             output.write(line: Command.usage)
         case .quit:
@@ -65,11 +65,11 @@ final class OperatorConsole {
         }
     }
 
-    private func describe(_ client: UVConnection) -> String {
+    private func describe(_ client: UVClientSnapshot) -> String {
         """
-        \(client.id) \(client.peer) \(client.age.components.seconds) s, \
-        \(client.bytesReceived) bytes in, \(client.bytesSent) bytes out, \
-        \(client.bytesQueued) bytes queued
+        \(client.id) \(client.peer) \(client.stats.age.components.seconds) s, \
+        \(client.stats.bytesReceived) bytes in, \(client.stats.bytesSent) bytes out, \
+        \(client.stats.bytesQueued) bytes queued
         """
     }
 }

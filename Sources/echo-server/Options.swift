@@ -31,6 +31,38 @@ struct Options: ParsableCommand {
         transform: positive)
     var backlog = 4096
 
+    /// The ways in which the library tells of messages.
+    enum API: String, ExpressibleByArgument, CaseIterable {
+        case callback, async, borrowed
+    }
+
+    /// How clients are spread over loops.
+    enum Balance: String, ExpressibleByArgument, CaseIterable {
+        case least, kernel
+    }
+
+    @Option(
+        help: """
+            How it is told of messages: by callbacks, by a task for each client that owns them \
+            (async), or by a task that borrows them.
+            """)
+    var api = API.callback
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "On how many loops, each on a thread of its own, clients are served. (default: 1)",
+            valueName: "n"),
+        transform: positive)
+    var loops = 1
+
+    @Option(
+        help: """
+            How clients are spread over the loops: each goes to the loop with the fewest (least), or \
+            where the kernel throws the dice. (default: least)
+            """)
+    var balance: Balance?
+
     @Option(help: "Who gets a message: its sender (echo) or everybody else (broadcast).")
     var mode = Mode.echo
 
@@ -86,6 +118,12 @@ struct Options: ParsableCommand {
         if slow != nil, mode != .broadcast {
             throw ValidationError("--slow is for --mode broadcast")
         }
+        if slow == .wait, loops > 1 {
+            throw ValidationError("--slow wait takes one loop: several do not wait for each other")
+        }
+        if balance != nil, loops == 1 {
+            throw ValidationError("--balance takes --loops of 2 or more")
+        }
         if limits.maxFrame != nil, codec == nil || codec is FixedLengthCodec {
             throw ValidationError("--max-frame takes a --framing of messages that vary in length")
         }
@@ -101,6 +139,9 @@ struct Options: ParsableCommand {
         guard let limit = limits.maxFrame else { return framing?.codec }
         return framing?.limited(to: limit)?.codec
     }
+
+    /// How clients are spread.
+    var usedBalance: UVBalance { balance == .kernel ? .kernel : .fewestClients }
 
     /// What every client is sent when the server stops; empty for nothing.
     var lastMessage: [UInt8] {

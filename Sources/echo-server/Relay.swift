@@ -1,4 +1,5 @@
 import ArgumentParser
+import Synchronization
 import UVSockets
 
 /// Passes each message on to everybody but its sender.
@@ -12,40 +13,35 @@ final class Relay {
         case keepLatest = "keep-latest"
     }
 
-    /// What became of messages that met a slow receiver.
-    struct Counts {
-        /// How often one was not sent to a receiver.
-        var skipped = 0
-        /// How often one took the place of an older one.
-        var replaced = 0
-        /// How many had to wait for a receiver.
-        var waits = 0
-    }
-
     private struct Waiting {
         let message: [UInt8]
         let sender: UVConnection
     }
 
     private let policy: Policy
-    private(set) var counts = Counts()
+    private let isAlone: Bool
+    private let waits: WaitCount
     private var waiting: [Waiting] = []
     private var isGoingOn = false
 
-    init(_ policy: Policy) {
+    init(_ policy: Policy, loops: Int, _ waits: WaitCount) {
         self.policy = policy
+        self.waits = waits
+        isAlone = loops == 1
     }
 
     /// A message came.
     func pass(_ message: Span<UInt8>, from sender: UVConnection) {
         guard let listener = sender.listener else { return }
+        guard isAlone else {
+            listener.remote.post(message, but: sender.id, slow: slow(for: sender))
+            return
+        }
         if waiting.isEmpty {
             let receipt = listener.broadcast(message, to: .allBut(sender), slow: slow(for: sender))
-            counts.skipped += receipt.skipped
-            counts.replaced += receipt.replaced
             guard receipt.waitsFor > 0 else { return }
         }
-        counts.waits += 1
+        waits.add()
         waiting.append(Waiting(message: [UInt8](copying: message), sender: sender))
         sender.pauseReceiving()
     }
@@ -77,5 +73,16 @@ final class Relay {
         case .keepLatest: .keepLatest(key: "\(sender.id)")
         case .wait: .wait
         }
+    }
+}
+
+/// How many messages have had to wait for a slow receiver.
+final class WaitCount: Sendable {
+    private let count = Atomic<UInt64>(0)
+
+    var value: UInt64 { count.load(ordering: .relaxed) }
+
+    func add() {
+        count.add(1, ordering: .relaxed)
     }
 }

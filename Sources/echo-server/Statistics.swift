@@ -11,9 +11,11 @@ struct Statistics: CustomStringConvertible {
 
     private var rows: [Row] = []
 
-    init(_ stats: UVListenerStats, limit: Int, relay: Relay.Counts?) {
+    init(_ stats: UVListenerStats, waits: UInt64) {
         rows.append(
-            Row(label: "clients", count: UInt64(stats.clients), remark: " of at most \(limit)"))
+            Row(
+                label: "clients", count: UInt64(stats.clients),
+                remark: " of at most \(stats.maxConnections)"))
         always("peak", UInt64(stats.peakClients))
         always("accepted", stats.accepted)
         happened("refused", UInt64(stats.refusals.total))
@@ -26,11 +28,9 @@ struct Statistics: CustomStringConvertible {
         always("bytes out", stats.bytesSent)
         always("bytes queued", UInt64(stats.bytesQueued))
         always("messages in", stats.messagesReceived)
-        if let relay {
-            happened("skipped for slow clients", UInt64(relay.skipped))
-            happened("replaced by later messages", UInt64(relay.replaced))
-            happened("waited for slow clients", UInt64(relay.waits))
-        }
+        happened("skipped for slow clients", stats.skips)
+        happened("replaced by later messages", stats.replacements)
+        happened("waited for slow clients", waits)
         happened("held for their rate", stats.rateHolds)
         happened("turns used up", stats.turnsUsedUp)
         happened("slow handlers", stats.slowHandlers)

@@ -2,6 +2,8 @@
 public struct UVListenerStats: Sendable, Hashable {
     /// How many clients there are.
     public internal(set) var clients = 0
+    /// How many there may be at a time.
+    public internal(set) var maxConnections = 0
     /// The most there have been at a time.
     public internal(set) var peakClients = 0
     /// How many there have been.
@@ -36,7 +38,8 @@ public struct UVListenerStats: Sendable, Hashable {
     /// Adds the counts of another listener of the same server.
     mutating func add(_ other: UVListenerStats) {
         clients += other.clients
-        // They count it together.
+        // They count these together.
+        maxConnections = max(maxConnections, other.maxConnections)
         peakClients = max(peakClients, other.peakClients)
         accepted += other.accepted
         refusals.add(other.refusals)
@@ -75,6 +78,7 @@ extension UVListener {
         loop.confine("UVListener.stats")
         var stats = past.stats
         stats.clients = clientTable.all.count
+        stats.maxConnections = desk.limit
         stats.peakClients = desk.peak
         stats.accepted = joined
         stats.refusals = refused

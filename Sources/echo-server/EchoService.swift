@@ -1,0 +1,160 @@
+import Console
+import UVSockets
+
+/// What is done with clients and their messages, by whichever of the library's ways to be told of them.
+struct EchoService: Sendable {
+    private let options: Options
+    private let output: Output
+    /// How many messages have had to wait for a slow client.
+    let waits = WaitCount()
+
+    init(_ options: Options, _ output: Output) {
+        self.options = options
+        self.output = output
+    }
+
+    private var endpoint: UVEndpoint { UVEndpoint(host: options.host, port: options.port) }
+
+    // MARK: - Callbacks
+
+    /// Makes a listener of callbacks, which is not started.
+    func makeListener(on loop: UVLoop) -> UVListener {
+        let relay = makeRelay()
+        let handler = messageHandler(relay)
+        let settings = options.listenerOptions
+        let listener =
+            if let codec = options.codec {
+                UVListener(
+                    on: loop, at: endpoint, backlog: options.backlog, framing: codec,
+                    options: settings, onMessageReceived: handler)
+            } else {
+                UVListener(
+                    on: loop, at: endpoint, backlog: options.backlog, options: settings,
+                    onMessageReceived: handler)
+            }
+        watch(listener, relay)
+        return listener
+    }
+
+    private func messageHandler(_ relay: Relay?) -> UVLoopGroup.MessageHandler {
+        let (isQuiet, output) = (options.quiet, output)
+        return { client, message in
+            if !isQuiet { output.write(line: client.line(of: message)) }
+            if let relay {
+                relay.pass(message, from: client)
+            } else {
+                client.send(message)
+            }
+        }
+    }
+
+    /// Passes messages on; nil where they go back.
+    private func makeRelay() -> Relay? {
+        guard options.mode == .broadcast else { return nil }
+        return Relay(options.slow ?? .disconnect, loops: options.loops, waits)
+    }
+
+    /// Prints who comes and goes, and lets what waits for slow clients go on.
+    private func watch(_ listener: UVListener, _ relay: Relay?) {
+        let (isQuiet, output) = (options.quiet, output)
+        listener.userToken = relay
+        listener.onConnected = { client in
+            if !isQuiet { output.write(line: "\(client.label) connected") }
+        }
+        listener.onDisconnected = { client, reason in
+            if !isQuiet { output.write(line: "\(client.label) gone: \(reason)") }
+            if let relay, let listener = client.listener { relay.goOn(listener) }
+        }
+        if let relay {
+            listener.onDrained = { client in client.listener.map(relay.goOn) }
+        }
+    }
+
+    // MARK: - On threads of its own
+
+    /// Serves until the server is stopped.
+    func serve(
+        onListening: @escaping @Sendable (UVRemoteListener) -> Void
+    ) async throws(UVError) {
+        switch options.api {
+        case .callback: try await serveByCallbacks(onListening)
+        case .async: try await serveByTasks(onListening) { try await own($0) }
+        case .borrowed: try await serveByTasks(onListening) { try await borrow($0) }
+        }
+    }
+
+    private func serveByCallbacks(
+        _ onListening: @Sendable (UVRemoteListener) -> Void
+    ) async throws(UVError) {
+        let group = try UVLoopGroup(loops: options.loops)
+        let makeHandler: @Sendable (UVListener) -> UVLoopGroup.MessageHandler = { listener in
+            let relay = makeRelay()
+            watch(listener, relay)
+            return messageHandler(relay)
+        }
+        let server =
+            if let codec = options.codec {
+                try await group.listen(
+                    at: endpoint, backlog: options.backlog, framing: codec,
+                    options: options.listenerOptions, balance: options.usedBalance,
+                    makeHandler: makeHandler)
+            } else {
+                try await group.listen(
+                    at: endpoint, backlog: options.backlog, options: options.listenerOptions,
+                    balance: options.usedBalance, makeHandler: makeHandler)
+            }
+        onListening(server)
+        await group.run()
+    }
+
+    private func serveByTasks(
+        _ onListening: @escaping @Sendable (UVRemoteListener) -> Void,
+        _ handler:
+            nonisolated(nonsending) @escaping @Sendable (UVAsyncConnection) async throws -> Void
+    ) async throws(UVError) {
+        let setUp: @Sendable (UVListener) -> Void = { watch($0, makeRelay()) }
+        if let codec = options.codec {
+            try await UVListener.serve(
+                at: endpoint, backlog: options.backlog, framing: codec,
+                options: options.listenerOptions, loops: options.loops,
+                balance: options.usedBalance, drainFor: options.drainTime,
+                onListening: onListening, setUp: setUp, handler: handler)
+        } else {
+            try await UVListener.serve(
+                at: endpoint, backlog: options.backlog, options: options.listenerOptions,
+                loops: options.loops, balance: options.usedBalance, drainFor: options.drainTime,
+                onListening: onListening, setUp: setUp, handler: handler)
+        }
+    }
+
+    // MARK: - Tasks
+
+    private nonisolated(nonsending) func own(_ client: UVAsyncConnection) async throws {
+        let relay = client.connection.listener?.userToken as? Relay
+        for try await message in client.messages {
+            if !options.quiet { output.write(line: client.connection.line(of: message.span)) }
+            if let relay {
+                relay.pass(message.span, from: client.connection)
+            } else {
+                try await client.send(message)
+            }
+        }
+    }
+
+    private nonisolated(nonsending) func borrow(_ client: UVAsyncConnection) async throws {
+        let relay = client.connection.listener?.userToken as? Relay
+        let handler = messageHandler(relay)
+        let connection = client.connection
+        try await client.forEachMessage { handler(connection, $0) }
+    }
+}
+
+extension UVConnection {
+    /// What a client is called in the output.
+    var label: String { "[\(id)] \(peer)" }
+
+    /// What is printed of a message.
+    func line(of message: Span<UInt8>) -> String {
+        "\(label): \(Printable([UInt8](copying: message)))"
+    }
+}
