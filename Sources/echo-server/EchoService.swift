@@ -131,8 +131,9 @@ struct EchoService: Sendable {
 
     private nonisolated(nonsending) func own(_ client: UVAsyncConnection) async throws {
         let relay = client.connection.listener?.userToken as? Relay
+        let isQuiet = options.quiet
         for try await message in client.messages {
-            if !options.quiet { output.write(line: client.connection.line(of: message.span)) }
+            if !isQuiet { output.write(line: client.connection.line(of: message.span)) }
             if let relay {
                 relay.pass(message.span, from: client.connection)
             } else {

@@ -10,8 +10,8 @@ protocol Admission: AnyObject {
     func close()
     /// Whether nobody may be accepted before a client has left.
     func isHolding() -> Bool
-    /// In how many milliseconds the rate lets in one more; nil where it does now. A listener that
-    /// holds clients rather than refuses them asks before it accepts.
+    /// In how many milliseconds the next client may be accepted; nil where it may now, or would be
+    /// refused rather than held.
     func wait(now: UInt64) -> UInt64?
     /// Whether a client from this address may come in now. One that may is present until it has
     /// ``left(_:part:)``; one that may not takes no part of the rate.
@@ -48,6 +48,7 @@ final class AdmissionDesk: Admission {
     let policy: UVAdmission
     let limit: Int
     private let admitsEverybody: Bool
+    private let holdsForRate: Bool
     private var clients = 0
     private(set) var peak = 0
     private var rate: RateLimit
@@ -63,6 +64,7 @@ final class AdmissionDesk: Admission {
         admitsEverybody =
             policy.perAddress == nil && policy.acceptsPerSecond == nil && policy.allow.isEmpty
             && policy.deny.isEmpty
+        holdsForRate = policy.acceptsPerSecond != nil && policy.whenFull == .hold
         rate = RateLimit(perSecond: policy.acceptsPerSecond)
     }
 
@@ -75,7 +77,7 @@ final class AdmissionDesk: Admission {
     }
 
     func wait(now: UInt64) -> UInt64? {
-        rate.wait(toTake: 1, now: now)
+        holdsForRate ? rate.wait(toTake: 1, now: now) : nil
     }
 
     func decide(_ address: SocketAddress, now: UInt64) -> AdmissionDecision {
@@ -93,7 +95,7 @@ final class AdmissionDesk: Admission {
         if let limit = policy.perAddress, present[network, default: 0] >= limit {
             return .perAddress
         }
-        if wait(now: now) != nil { return .rate }
+        if rate.wait(toTake: 1, now: now) != nil { return .rate }
         _ = rate.take(1, now: now)
         if policy.perAddress != nil { present[network, default: 0] += 1 }
         return nil

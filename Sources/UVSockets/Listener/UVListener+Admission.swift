@@ -7,13 +7,6 @@ extension UVListener {
         return refused
     }
 
-    /// How long the next client has to wait because of the rate; nil where it has not to, or would
-    /// be refused rather than wait.
-    var waitForRate: Duration? {
-        guard desk.policy.acceptsPerSecond != nil, desk.policy.whenFull == .hold else { return nil }
-        return desk.wait(now: loop.now).map { .milliseconds($0) }
-    }
-
     /// Makes a connection a client, or sends it away.
     func admit(_ socket: TCPHandle, _ peer: SocketAddress) {
         switch desk.decide(peer, now: loop.now) {

@@ -213,8 +213,8 @@ public final class UVListener {
             isAcceptWanted = false
             switch gate.next(turn: loop.turn, isFull: desk.isHolding()) {
             case .accept:
-                if let wait = waitForRate {
-                    door.pause.start(after: wait)
+                if let wait = desk.wait(now: loop.now) {
+                    door.pause.start(after: .milliseconds(wait))
                     break
                 }
                 if let held = door.held.take() {
