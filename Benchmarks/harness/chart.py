@@ -3,6 +3,8 @@
 from html import escape
 from textwrap import wrap
 
+from harness.servers import OURS
+
 WIDTH, MARGIN, GUTTER = 960, 32, 40
 PANEL = (WIDTH - 2 * MARGIN - GUTTER) / 2
 LABEL, VALUE = 196, 44
@@ -26,8 +28,8 @@ STYLE = """
 """
 
 
-def draw(results, ours="uvsockets"):
-    panels = [_Panel(scenario, results["peers"], ours) for scenario in results["scenarios"]]
+def draw(results):
+    panels = [_Panel(scenario, results["peers"]) for scenario in results["scenarios"]]
     panels = [panel for panel in panels if panel.rows]
     highest_ratio = max((panel.highest for panel in panels if not panel.is_memory), default=1)
     for panel in panels:
@@ -58,14 +60,14 @@ def draw(results, ours="uvsockets"):
 class _Panel:
     """One scenario: a bar for every peer. All ratios of the chart are to one scale."""
 
-    def __init__(self, scenario, peer_titles, ours):
+    def __init__(self, scenario, peer_titles):
         self.is_memory = scenario["unit"] == "connection"
         self.title = scenario["title"] + (", KiB of memory each" if self.is_memory else "")
         self.rows = []
         for peer, title in peer_titles.items():
             figures = scenario["peers"].get(peer, {})
             spread = figures.get("kib" if self.is_memory else "cpu_ratio")
-            kind = "ours" if peer == ours else "baseline" if peer == scenario["baseline"] else ""
+            kind = "ours" if peer in OURS else "baseline" if peer == scenario["baseline"] else ""
             if spread:
                 self.rows.append((title, spread, kind))
         self.height = PANEL_HEAD + ROW * len(self.rows) + PANEL_FOOT

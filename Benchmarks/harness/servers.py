@@ -17,6 +17,7 @@ START_SECONDS = 10
 STOP_SECONDS = 10
 
 _OURS = [".build/release/echo-server", "--quiet", "--port", "0", "--max-connections", "15000"]
+OURS = ("uvsockets", "uvsockets-borrowed", "uvsockets-async")
 _C = "Benchmarks/.build/bin"
 _SWIFT = "Benchmarks/.build/release"
 _PYTHON_PATH = "Benchmarks/.build/python"
@@ -42,12 +43,20 @@ class Peer:
         return None
 
 
+def _ours(api):
+    """Our server's commands, told of messages in one of the library's ways."""
+    command = _OURS if api == "callback" else [*_OURS, "--api", api]
+    return {
+        "echo": command,
+        "broadcast": [*command, "--mode", "broadcast"],
+        "lines": [*command, "--framing", "lines"],
+    }
+
+
 PEERS = [
-    Peer("uvsockets", "UVSockets", {
-        "echo": _OURS,
-        "broadcast": [*_OURS, "--mode", "broadcast"],
-        "lines": [*_OURS, "--framing", "lines"],
-    }),
+    Peer("uvsockets", "UVSockets", _ours("callback")),
+    Peer("uvsockets-borrowed", "UVSockets, borrowing tasks", _ours("borrowed")),
+    Peer("uvsockets-async", "UVSockets, owning tasks", _ours("async")),
     Peer("epoll", "C, raw epoll", {
         "echo": [f"{_C}/epoll-echo", "--port", "0"],
         "lines": [f"{_C}/epoll-lines", "--port", "0"],

@@ -46,7 +46,7 @@ def _summarize_scenario(scenario, runs):
         "title": scenario.title,
         "unit": scenario.unit,
         "baseline": scenario.baseline,
-        "target": scenario.target,
+        "targets": scenario.targets(),
         "peers": {peer: summarize_peer(rounds, baseline) for peer, rounds in by_peer.items()},
     }
 

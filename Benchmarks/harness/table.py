@@ -1,5 +1,7 @@
 """The results as Markdown."""
 
+from harness.servers import OURS
+
 
 def draw(results):
     scenarios = results["scenarios"]
@@ -11,7 +13,7 @@ def draw(results):
             "Server CPU time a message, as a ratio to the baseline",
             "Lower is better; the baseline is raw epoll in C, for broadcast libuv in C.",
             results, speed, lambda scenario, figures: _ratio(figures["cpu_ratio"]),
-            last_row=("to reach", lambda scenario: f"≤ {scenario['target']:.2f}")))
+            with_targets=True))
         parts.append(_section(
             "Server CPU time a message, in µs", "Lower is better.",
             results, speed, lambda scenario, figures: f"{figures['cpu_us']:.2f}"))
@@ -28,7 +30,7 @@ def draw(results):
             "Memory an idle connection, in KiB of user space",
             "After one message each way on every connection. Lower is better.",
             results, memory, lambda scenario, figures: f"{figures['kib']['median']:.2f}",
-            last_row=("to reach", lambda scenario: f"≤ {scenario['target']:.2f}")))
+            with_targets=True))
     parts.append(_caveats(results["caveats"]))
     return "\n\n".join(parts) + "\n"
 
@@ -50,7 +52,7 @@ def _head(results):
     ])
 
 
-def _section(title, note, results, scenarios, cell, last_row=None):
+def _section(title, note, results, scenarios, cell, with_targets=False):
     header = ["", *(scenario["title"] for scenario in scenarios)]
     rows = [header, ["---", *("--:" for _ in scenarios)]]
     for peer, name in results["peers"].items():
@@ -60,9 +62,10 @@ def _section(title, note, results, scenarios, cell, last_row=None):
         ]
         if any(text != "–" for text in cells):
             rows.append([name, *cells])
-    if last_row:
-        label, target = last_row
-        rows.append([label, *(target(scenario) for scenario in scenarios)])
+    if with_targets:
+        for peer in (peer for peer in OURS if peer in results["peers"]):
+            targets = (f"≤ {scenario['targets'][peer]:.2f}" for scenario in scenarios)
+            rows.append([f"to reach: {results['peers'][peer]}", *targets])
     table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
     return f"## {title}\n\n{note}\n\n{table}"
 

@@ -51,11 +51,11 @@ actor AsyncServer {
     func serveClients() async {
         await withDiscardingTaskGroup { group in
             while !isOver || unattended > 0 {
-                // A method rather than a closure: its task begins on the actor, not by way of
-                // another thread.
                 while unattended > 0 {
                     unattended -= 1
-                    group.addTask(operation: serveNext)
+                    // One that is not immediate would begin by way of another thread: the task's
+                    // function is not isolated to the actor, though the method is.
+                    group.addImmediateTask(operation: serveNext)
                 }
                 if !isOver { await reception.wait() }
             }
