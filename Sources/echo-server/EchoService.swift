@@ -144,6 +144,9 @@ struct EchoService: Sendable {
 
     private nonisolated(nonsending) func borrow(_ client: UVAsyncConnection) async throws {
         let relay = client.connection.listener?.userToken as? Relay
+        guard relay != nil || !options.quiet else {
+            return try await client.forEachMessage { client.send($0) }
+        }
         let handler = messageHandler(relay)
         let connection = client.connection
         try await client.forEachMessage { handler(connection, $0) }

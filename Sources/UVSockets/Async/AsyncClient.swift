@@ -1,7 +1,7 @@
 /// A connector whose connection is used by one task. It runs on the loop's thread.
 actor AsyncClient {
     nonisolated let loop: UVLoop
-    private let turn = Berth()
+    private let turn = Waiter()
     private var connector: UVConnector?
     private var server: UVAsyncConnection?
     private var failure: UVError?
@@ -66,7 +66,9 @@ actor AsyncClient {
     ) async throws -> Result {
         try Task.checkCancellation()
         try connector.startConnect()
-        while server == nil, failure == nil, !Task.isCancelled { await turn.wait() }
+        while server == nil, failure == nil, !Task.isCancelled {
+            await turn.wait(on: loop)
+        }
         if let failure { throw failure }
         guard let server else { throw CancellationError() }
         do {
@@ -81,6 +83,8 @@ actor AsyncClient {
 
     private func end(_ server: UVAsyncConnection, _ why: UVEndReason) async {
         server.end(why)
-        while !hasEnded { await turn.wait() }
+        while !hasEnded {
+            await turn.wait(on: loop)
+        }
     }
 }

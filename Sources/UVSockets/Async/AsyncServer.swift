@@ -13,7 +13,9 @@ actor AsyncServer {
     private var arrivals: Deque<UVAsyncConnection> = []
     /// How many of those have no task yet.
     private var unattended = 0
-    private let reception = Berth()
+    private let reception = Waiter()
+    /// A client's task. Made once, for a task keeps its function as long as its client stays.
+    private var clientTask: @isolated(any) @Sendable () async throws -> Void = {}
     private var isOver = false
     private var failures = LogThrottle()
 
@@ -49,17 +51,29 @@ actor AsyncServer {
 
     /// Serves until the listener has stopped and the clients are gone.
     func serveClients() async {
-        await withDiscardingTaskGroup { group in
-            while !isOver || unattended > 0 {
-                while unattended > 0 {
-                    unattended -= 1
-                    // One that is not immediate would begin by way of another thread: the task's
-                    // function is not isolated to the actor, though the method is.
-                    group.addImmediateTask(operation: serveNext)
+        clientTask = { [self] in await serveNext() }
+        defer { clientTask = {} }
+        do {
+            // A group that may throw, because for another each task's function would be wrapped in one
+            // that does.
+            try await withThrowingDiscardingTaskGroup { group in
+                while !isOver || unattended > 0 {
+                    addTasks(to: &group)
+                    if !isOver { await reception.wait(on: loop) }
                 }
-                if !isOver { await reception.wait() }
+                group.cancelAll()
             }
-            group.cancelAll()
+        } catch {
+            preconditionFailure("a client's task has thrown: \(error)")
+        }
+    }
+
+    private func addTasks(to group: inout ThrowingDiscardingTaskGroup<any Error>) {
+        while unattended > 0 {
+            unattended -= 1
+            // One that is not immediate would begin by way of another thread: the function is not
+            // isolated to the actor, though the method is that it calls.
+            group.addImmediateTask(operation: clientTask)
         }
     }
 
@@ -77,6 +91,8 @@ actor AsyncServer {
         }
     }
 
+    // Not inlined, so that a client's task keeps no room for it.
+    @inline(never)
     private func report(_ error: any Error, of client: UVAsyncConnection) {
         guard !(error is CancellationError), let times = failures.times() else { return }
         loop.logger.warning(

@@ -12,23 +12,19 @@
 ///
 /// A task that does not ask for messages holds its peer back: what comes meanwhile, at most one
 /// read of 64 KiB, is kept, and then nothing is received.
-public final class UVAsyncConnection: Identifiable {
+public final class UVAsyncConnection: Identifiable, Sleeper {
     /// The connection itself, with its counters, framing and options. Its messages come here alone.
     public let connection: UVConnection
 
-    /// Where a task waits for a message, or for the end of them.
-    private let receiver = Berth()
+    /// The task that waits for a message, or for the end of them.
+    var job: UnownedJob?
     /// A message that came and was not taken yet.
     private var pending: [UInt8]?
     /// What gets messages without a copy, and what it has thrown.
     private var borrower: ((Span<UInt8>) throws -> Void)?
     private var failure: (any Error)?
     /// The tasks that wait for the queue to fall below the low watermark.
-    private var senders: [Berth] = []
-    /// Whether no more messages are to come, although the connection has not ended.
-    private var isFinished = false
-    /// What is sent last, when the handler returns.
-    var goodbye: [UInt8] = []
+    private var lastSender: Waiter?
 
     init(_ connection: UVConnection) {
         self.connection = connection
@@ -92,10 +88,10 @@ public final class UVAsyncConnection: Identifiable {
     /// - Throws: ``UVEndReason`` where the connection did not end as it should.
     nonisolated(nonsending) public func nextMessage() async throws(UVEndReason) -> [UInt8]? {
         connection.loop.confine("UVAsyncConnection.messages")
-        precondition(!receiver.isTaken, "two tasks wait for messages of one connection")
+        precondition(!isTaken, "two tasks wait for messages of one connection")
         if let message = takeKept() { return message }
         if !isAtEnd {
-            await receiver.wait()
+            await wait(on: connection.loop)
             if let message = pending.take() { return message }
         }
         if let end = unexpectedEnd { throw end }
@@ -116,7 +112,7 @@ public final class UVAsyncConnection: Identifiable {
         _ body: @escaping (Span<UInt8>) throws -> Void
     ) async throws {
         connection.loop.confine("UVAsyncConnection.forEachMessage")
-        precondition(!receiver.isTaken, "two tasks wait for messages of one connection")
+        precondition(!isTaken, "two tasks wait for messages of one connection")
         while let message = takeKept() { try body(message.span) }
         if !isAtEnd, let failure = await borrow(body) { throw failure }
         if let end = unexpectedEnd { throw end }
@@ -126,7 +122,7 @@ public final class UVAsyncConnection: Identifiable {
         _ body: @escaping (Span<UInt8>) throws -> Void
     ) async -> (any Error)? {
         borrower = body
-        await receiver.wait()
+        await wait(on: connection.loop)
         defer { failure = nil }
         return failure
     }
@@ -178,9 +174,10 @@ public final class UVAsyncConnection: Identifiable {
     }
 
     nonisolated(nonsending) private func waitUntilDrained() async {
-        let sender = Berth()
-        senders.append(sender)
-        await sender.wait()
+        let sender = Waiter()
+        sender.next = lastSender
+        lastSender = sender
+        await sender.wait(on: connection.loop)
     }
 }
 
@@ -192,8 +189,8 @@ extension UVAsyncConnection {
     func received(_ message: Span<UInt8>) {
         if let borrower { return lend(message, to: borrower) }
         pending = [UInt8](copying: message)
-        if receiver.isTaken {
-            receiver.wakeNow(on: connection.loop)
+        if isTaken {
+            wakeNow(on: connection.loop)
         } else {
             connection.hold(.task)
         }
@@ -212,9 +209,12 @@ extension UVAsyncConnection {
 
     /// The queue has fallen below the low watermark.
     func drained() {
-        let woken = senders
-        senders = []
-        for sender in woken { sender.wake(on: connection.loop) }
+        var sender = lastSender
+        lastSender = nil
+        while let woken = sender {
+            sender = woken.next
+            woken.wake(on: connection.loop)
+        }
     }
 
     /// No more messages come: nobody need wait for one.
@@ -225,20 +225,29 @@ extension UVAsyncConnection {
 
     /// The listener stops: no more messages come, and what is sent still leaves.
     func finish() {
-        isFinished = true
-        connection.hold(.task)
+        connection.hold([.task, .finished])
         wakeReceiver()
     }
 
     /// The handler has returned.
     func end(_ why: UVEndReason) {
-        if !goodbye.isEmpty { connection.send(goodbye.span) }
+        if isFinished { sendGoodbye() }
         connection.close(isFinished ? .listenerStopped : why)
     }
 
+    private func sendGoodbye() {
+        guard let goodbye = connection.listener?.drain?.goodbye, !goodbye.isEmpty,
+            connection.queuedBytes <= connection.options.sendLimit
+        else { return }
+        connection.send(goodbye.span)
+    }
+
+    /// Whether no more messages are to come, although the connection has not ended.
+    private var isFinished: Bool { connection.holds.contains(.finished) }
+
     private func wakeReceiver() {
         borrower = nil
-        receiver.wake(on: connection.loop)
+        wake(on: connection.loop)
     }
 
     private var isAtEnd: Bool { isFinished || !connection.state.delivers }

@@ -37,13 +37,17 @@ struct ConnectionState {
         static let closed = Facts(rawValue: 16)
         /// This side has called for the end.
         static let wanted = Facts(rawValue: 32)
+        /// A deadline bounds the flushing.
+        static let bounded = Facts(rawValue: 64)
     }
 
-    private var facts: Facts = []
+    // In this order they leave room behind them for what a connection keeps next.
+
     /// Why the connection ends; nil while it does not.
     private(set) var reason: UVEndReason? {
         didSet { if reason != nil { facts.insert(.ending) } }
     }
+    private var facts: Facts = []
 
     /// Whether the socket is closed, or being closed.
     var isClosed: Bool { facts.contains(.closed) }
@@ -81,6 +85,13 @@ struct ConnectionState {
     /// This side calls for the end, or for its half of it: an answer to the peer's is not that.
     mutating func wantEnd(ofSendingOnly isHalf: Bool = false) {
         if !isHalf || facts.isDisjoint(with: [.ending, .peerFinished]) { facts.insert(.wanted) }
+    }
+
+    /// Whether the flushing before the end is to be bounded; so once.
+    mutating func boundsFlush() -> Bool {
+        guard facts.isSuperset(of: .ending), facts.isDisjoint(with: .bounded) else { return false }
+        facts.insert(.bounded)
+        return true
     }
 
     /// The connection is to end once its queued bytes have left.

@@ -13,6 +13,8 @@ struct ReceiveHolds: OptionSet {
 
     /// Its task has not asked for the messages that came.
     static let task = ReceiveHolds(rawValue: 16)
+    /// Its task gets no more messages, because its listener stops.
+    static let finished = ReceiveHolds(rawValue: 32)
 
     /// Those that can last, while nothing tells that the peer is gone: libuv does not notice a reset
     /// while nothing is read. Where bytes are queued, writing them tells.

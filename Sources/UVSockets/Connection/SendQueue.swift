@@ -120,6 +120,11 @@ struct SendQueue {
     }
 }
 
+/// A queue that is made when something has to wait for the first time, for most connections never do.
+final class SendQueueBox {
+    var queue = SendQueue()
+}
+
 extension SendQueue {
     /// How many segments there are.
     var segments: Int { front == nil ? 0 : 1 + others.count }

@@ -53,8 +53,7 @@ extension UVConnection {
         guard state.isFinishing else { return }
         if bytesQueued == 0, !isWriting {
             perform(state.drained())
-        } else if state.reason != nil, !isFlushBounded {
-            isFlushBounded = true
+        } else if state.boundsFlush() {
             loop.schedule(self, after: options.flushTimeout)
         }
     }

@@ -190,7 +190,6 @@ extension UVConnection {
         if !isWriting {
             do throws(UVError.Code) {
                 bytesInFlight = UInt32(try handle.write(queue))
-                isWriting = true
                 writingBegan()
             } catch {
                 return fail("send", error)
@@ -217,7 +216,6 @@ extension UVConnection {
     /// The write that was in flight ended, and the kernel has taken so many bytes of it; `error` is
     /// nil when these are all.
     func writeCompleted(bytes: Int, error: UVError.Code?) {
-        isWriting = false
         bytesInFlight = 0
         dequeue(bytes)
         guard !state.isClosed else { return }

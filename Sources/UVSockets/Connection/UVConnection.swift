@@ -25,12 +25,12 @@ public final class UVConnection: Identifiable {
     var frames: FrameReader?
     let rates: ReceiveRates?
     var deadlines: ConnectionDeadlines
-    var watermark = Watermark()
-    var isWriting = false
-    var isGathered = false
-    var isFlushBounded = false
-    var holds: ReceiveHolds = []
     var state = ConnectionState()
+    var watermark = Watermark()
+    var isGathered = false
+    var holds: ReceiveHolds = []
+    /// Where the listener's table has this client; the table's to write.
+    var tableIndex: Int32 = 0
 
     /// Which of its agent's connections this is.
     public let id: ID
@@ -38,20 +38,16 @@ public final class UVConnection: Identifiable {
     public var userToken: AnyObject?
     let host: any ConnectionHost
     let peerAddress: SocketAddress
-    /// What the kernel has not taken yet; changed by `enqueue` and `dequeue` only.
-    private(set) var queue = SendQueue()
+    /// Holds the queue; nil where nothing has waited so far.
+    private var queueBox: SendQueueBox?
     /// What the write in flight had still to write when it was looked at last; when the connection
     /// lingers, what the peer had still to acknowledge.
     var unwritten: UInt32 = 0
     /// How many bytes at the queue's front the write in flight has, at most 1 MiB.
     var bytesInFlight: UInt32 = 0
     var deadlineSlot: DeadlineSlot?
-    /// Where the listener's table has this client; the table's to write.
-    var tableIndex = 0
     /// Where its messages are awaited, if they are.
     var session: UVAsyncConnection?
-    /// The groups it is a member of; the groups' to write.
-    var groups: [UVGroup] = []
 
     init(
         _ handle: TCPHandle, peer: SocketAddress, id: ID, of host: any ConnectionHost,
@@ -84,6 +80,8 @@ public final class UVConnection: Identifiable {
     public var localEndpoint: UVEndpoint? { handle.localAddress?.endpoint }
     /// How long ago the connection began.
     public var age: Duration { .milliseconds(loop.now - deadlines.openedAt) }
+    /// Whether a write is in flight.
+    var isWriting: Bool { bytesInFlight > 0 }
     /// How many bytes were sent that the kernel has not taken yet.
     public var bytesQueued: Int {
         queuedBytes + (loop.cork.isUsed(by: self) ? loop.cork.bytes : 0)
@@ -93,8 +91,18 @@ public final class UVConnection: Identifiable {
 
     @inline(__always)
     func enqueue(_ change: (inout SendQueue) -> Void) {
-        queueChanged(to: queue.bytes(after: change))
+        queueChanged(to: queueBoxMade().queue.bytes(after: change))
     }
+
+    private func queueBoxMade() -> SendQueueBox {
+        if let queueBox { return queueBox }
+        let made = SendQueueBox()
+        queueBox = made
+        return made
+    }
+
+    /// What the kernel has not taken yet; changed by `enqueue` and `dequeue` only.
+    var queue: SendQueue { queueBox?.queue ?? SendQueue() }
 
     /// The agent's sum counts the queues of open connections.
     private func queueChanged(to bytes: Int) {

@@ -27,7 +27,7 @@ public enum UVEndReason: Sendable, Hashable {
     /// The connection lasted for the `maximumLifetime`.
     case lifetimeOver
     /// What the peer sent is not of the connection's framing, or ended within a frame.
-    case framing(FramingError)
+    indirect case framing(FramingError)
     /// The listener was stopped.
     case listenerStopped
     /// The task that handled it has thrown an error.

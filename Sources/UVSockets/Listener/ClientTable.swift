@@ -7,6 +7,8 @@ final class ClientTable {
     /// The clients, in no order.
     private(set) var all: [UVConnection] = []
     private var byID: [UVConnection.ID: UVConnection]?
+    /// The groups of those clients that are in any.
+    var groups: [UVConnection.ID: [UVGroup]] = [:]
 
     subscript(id: UVConnection.ID) -> UVConnection? {
         if byID == nil { byID = Dictionary(uniqueKeysWithValues: all.map { ($0.id, $0) }) }
@@ -14,17 +16,17 @@ final class ClientTable {
     }
 
     func join(_ client: UVConnection) {
-        client.tableIndex = all.count
+        client.tableIndex = Int32(all.count)
         all.append(client)
         byID?[client.id] = client
     }
 
     func leave(_ client: UVConnection) {
-        let index = client.tableIndex
+        let index = Int(client.tableIndex)
         guard index < all.count, all[index] === client, let last = all.popLast() else { return }
         byID?[client.id] = nil
         guard last !== client else { return }
         all[index] = last
-        last.tableIndex = index
+        last.tableIndex = Int32(index)
     }
 }

@@ -9,6 +9,7 @@
 public final class UVGroup {
     private let loop: UVLoop
     private let listener: ObjectIdentifier
+    private let table: ClientTable
     /// The members, in no order.
     private(set) var all: [UVConnection] = []
     private var places: [UVConnection.ID: Int] = [:]
@@ -19,6 +20,7 @@ public final class UVGroup {
     public init(of listener: UVListener) {
         loop = listener.loop
         self.listener = ObjectIdentifier(listener)
+        table = listener.clientTable
         loop.confine("UVGroup.init")
     }
 
@@ -50,7 +52,7 @@ public final class UVGroup {
         guard !client.state.isClosed, places[client.id] == nil else { return }
         places[client.id] = all.count
         all.append(client)
-        client.groups.append(self)
+        table.groups[client.id, default: []].append(self)
     }
 
     /// Makes a client a member no more; nothing where it is none.
@@ -60,7 +62,7 @@ public final class UVGroup {
         loop.confine("UVGroup.leave")
         guard contains(client) else { return }
         remove(client)
-        client.groups.removeAll { $0 === self }
+        table.groups[client.id]?.removeAll { $0 === self }
     }
 
     /// Forgets a client, which forgets the group itself.

@@ -25,6 +25,8 @@ public struct UVDrainReport: Sendable, Hashable {
 struct DrainProgress {
     private(set) var report = UVDrainReport()
     let deadline: TimerHandle?
+    /// What tasks have sent to their clients last, when they return.
+    let goodbye: [UInt8]
     let completions: [(UVDrainReport) -> Void]
 
     mutating func ended(_ client: UVConnection) {
@@ -70,6 +72,7 @@ extension UVListener {
         deadline?.start(after: time)
         drain = DrainProgress(
             report: drain?.report ?? UVDrainReport(), deadline: deadline,
+            goodbye: drain?.goodbye ?? goodbye,
             completions: (drain?.completions ?? []) + [completion])
         if !goodbye.isEmpty { sendGoodbye(goodbye) }
         for client in clientTable.all {
@@ -88,9 +91,8 @@ extension UVListener {
         var refusals = 0
         var reason: FramingError?
         for client in clientTable.all where client.queuedBytes <= client.options.sendLimit {
-            if let session = client.session {
-                session.goodbye = goodbye
-            } else if case .refused(let error) = client.send(goodbye) {
+            guard client.session == nil else { continue }
+            if case .refused(let error) = client.send(goodbye) {
                 refusals += 1
                 reason = error
             }

@@ -263,7 +263,7 @@ public final class UVListener {
 extension UVListener: ConnectionHost {
     func connectionDidEnd(_ connection: UVConnection, _ reason: UVEndReason) {
         clientTable.leave(connection)
-        if !connection.groups.isEmpty { leaveGroups(connection) }
+        if !clientTable.groups.isEmpty { leaveGroups(connection) }
         past.add(connection, reason)
         desk.left(connection.peerAddress, part: place?.part ?? 0)
         // Not of a stop that its own callback begins: by then it is none of the clients.
@@ -276,8 +276,8 @@ extension UVListener: ConnectionHost {
     }
 
     private func leaveGroups(_ client: UVConnection) {
-        for group in client.groups { group.remove(client) }
-        client.groups = []
+        let groups = clientTable.groups.removeValue(forKey: client.id) ?? []
+        for group in groups { group.remove(client) }
     }
 
     /// How many clients the descriptors allow, at most as many as were asked for.

@@ -8,8 +8,8 @@ protocol DeadlineOwner: AnyObject {
 
 /// A place in a ``DeadlineWheel``.
 struct DeadlineSlot: Equatable {
-    fileprivate var bucket: Int32
     fileprivate var index: Int32
+    fileprivate var bucket: UInt8
 }
 
 /// Many deadlines on one timer: to schedule, replace and remove one is O(1), whatever the number.
@@ -32,7 +32,7 @@ struct DeadlineWheel {
         let due = tick + max(1, ticks)
         let bucket = Int(due % UInt64(buckets.count))
         owner.deadlineSlot = DeadlineSlot(
-            bucket: Int32(bucket), index: Int32(buckets[bucket].count))
+            index: Int32(buckets[bucket].count), bucket: UInt8(bucket))
         buckets[bucket].append(Entry(owner: owner, due: due))
         count += 1
     }

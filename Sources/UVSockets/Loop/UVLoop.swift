@@ -52,6 +52,8 @@ internal import Synchronization
     let inbox: Inbox
     /// The loop in its role as an actor's executor.
     let isolation = LoopExecutor()
+    /// Where its tasks wait.
+    let berth = Berth()
     private var ownHandles: [Handle] = []
     private var wakeUp: AsyncHandle?
     private var turnCounter: CheckHandle?
