@@ -2,6 +2,8 @@
 
 SWIFT   ?= swift
 ARGS    ?=
+# What users of the package enable where they want it; the tests want it all.
+TRAITS  := --traits ServiceLifecycle
 BIN     := .build/release
 INPUTS  := Package.swift $(shell find Sources Vendor-modulemaps -type f -not -name '.*')
 
@@ -28,8 +30,8 @@ $(BIN)/echo-server: $(INPUTS) | setup
 	@touch $@
 
 test: setup ## Build what is needed and run every test
-	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build --disable-xctest
+	$(SWIFT) build --build-tests $(TRAITS)
+	$(SWIFT) test --skip-build --disable-xctest $(TRAITS)
 
 fuzz: ## Fuzz every codec, 10 million runs each (RUNS=N for fewer, ARGS="CODEC ..." for some)
 	Tests/Fuzz/run $(ARGS)
@@ -50,7 +52,7 @@ format: ## Reformat the sources in place
 	$(SWIFT) format format -i -r -p Sources Tests Package.swift
 
 docs: setup ## Build the documentation into .build/docs; a dead link is an error
-	.ci/docs .build/docs
+	.ci/docs .build/docs $(TRAITS)
 
 clean: ## Remove everything that was built
 	rm -rf .build

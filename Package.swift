@@ -19,13 +19,21 @@ let package = Package(
     products: [
         .library(name: "UVSockets", targets: ["UVSockets"]),
         .library(name: "UVSocketsJSON", targets: ["UVSocketsJSON"]),
+        .library(name: "UVSocketsService", targets: ["UVSocketsService"]),
         .executable(name: "echo-server", targets: ["echo-server"]),
         .executable(name: "echo-client", targets: ["echo-client"]),
+    ],
+    traits: [
+        .trait(
+            name: "ServiceLifecycle",
+            description: "UVSocketsService, whose servers are services of swift-service-lifecycle.")
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        // Fetched only for those who enable the trait.
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
         .systemLibrary(
@@ -43,6 +51,15 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "UVSocketsJSON", dependencies: ["UVSockets"], swiftSettings: strict),
+        .target(
+            name: "UVSocketsService",
+            dependencies: [
+                "UVSockets",
+                .product(
+                    name: "ServiceLifecycle", package: "swift-service-lifecycle",
+                    condition: .when(traits: ["ServiceLifecycle"])),
+            ],
+            swiftSettings: strict),
         .target(
             name: "Console",
             dependencies: [
@@ -69,8 +86,11 @@ let package = Package(
         .testTarget(
             name: "UVSocketsTests",
             dependencies: [
-                "UVSockets", "UVSocketsJSON",
+                "UVSockets", "UVSocketsJSON", "UVSocketsService",
                 .product(name: "Logging", package: "swift-log"),
+                .product(
+                    name: "ServiceLifecycle", package: "swift-service-lifecycle",
+                    condition: .when(traits: ["ServiceLifecycle"])),
             ],
             swiftSettings: strict),
         .testTarget(

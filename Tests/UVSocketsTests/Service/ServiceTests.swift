@@ -1,0 +1,112 @@
+#if ServiceLifecycle
+    import Foundation
+    import Logging
+    import ServiceLifecycle
+    import Testing
+    import UVSockets
+    import UVSocketsService
+
+    @Suite("A server as a service", .timeLimit(.minutes(1)))
+    struct ServiceTests {
+        /// Runs the service in a group with another service that shuts the group down when told to, and
+        /// tells what the test, on a thread of its own, has found.
+        private func withService(
+            _ service: UVService, _ listening: AsyncStream<UVEndpoint>,
+            body: @escaping @Sendable (UVEndpoint, @escaping @Sendable () -> Void) throws -> Void
+        ) async throws {
+            let group = ServiceGroup(services: [service], logger: Logger(label: "test"))
+            let running = Task { try await group.run() }
+            var endpoints = listening.makeAsyncIterator()
+            let endpoint = try #require(await endpoints.next())
+            let result = await onThreadOfItsOwn {
+                try body(endpoint) { Task { await group.triggerGracefulShutdown() } }
+            }
+            await group.triggerGracefulShutdown()
+            try await running.value
+            try result.get()
+        }
+
+        private func listening() -> (
+            AsyncStream<UVEndpoint>, @Sendable (UVRemoteListener) -> Void
+        ) {
+            let (stream, continuation) = AsyncStream.makeStream(of: UVEndpoint.self)
+            return (stream, { $0.localEndpoint.map { _ = continuation.yield($0) } })
+        }
+
+        @Test(
+            "A graceful shutdown ends the messages, and lets handlers finish that it does not cancel",
+            arguments: [1, 3])
+        func drains(loops: Int) async throws {
+            let (stream, onListening) = listening()
+            let begun = Journal<Void>()
+            let wasCancelled = Journal<Bool>()
+            let service = UVService(
+                at: "127.0.0.1:0", framing: .lines, loops: loops, goodbye: Array("bye".utf8),
+                onListening: onListening
+            ) { client in
+                begun.append(())
+                for try await line in client.messages { try await client.send(line) }
+                // Something else, awaited after the shutdown has begun.
+                try await Task.sleep(for: .milliseconds(20))
+                wasCancelled.append(Task.isCancelled)
+                try await client.send("last words")
+            }
+            try await withService(service, stream) { endpoint, shutDown in
+                let peers = try (0..<12).map { _ in try RawPeer(to: endpoint) }
+                try begun.wait(for: 12)
+                for peer in peers {
+                    #expect(try peer.exchange(Array("a\n".utf8)) == Array("a\n".utf8))
+                }
+                shutDown()
+                for peer in peers {
+                    #expect(try peer.receiveToEnd() == Array("last words\nbye\n".utf8))
+                }
+            }
+            #expect(wasCancelled.entries == Array(repeating: false, count: 12))
+        }
+
+        @Test("A shutdown that comes before anybody has connected ends the service")
+        func early() async throws {
+            let (stream, onListening) = listening()
+            let service = UVService(at: "127.0.0.1:0", onListening: onListening) { _ in }
+            try await withService(service, stream) { _, shutDown in shutDown() }
+        }
+
+        @Test("A service that cannot listen fails the group, with the reason")
+        func taken() async throws {
+            let other = try RawListener()
+            let service = UVService(at: other.local) { _ in }
+            let group = ServiceGroup(services: [service], logger: Logger(label: "test"))
+            let error = await #expect(throws: UVError.self) { try await group.run() }
+            #expect(error?.code == .addressInUse)
+        }
+
+        @Test("When the group is cancelled its handlers are, too")
+        func cancelled() async throws {
+            let (stream, onListening) = listening()
+            let (begun, ended) = (Journal<Void>(), Journal<Bool>())
+            let service = UVService(at: "127.0.0.1:0", onListening: onListening) { _ in
+                begun.append(())
+                do {
+                    try await Task.sleep(for: .seconds(3600))
+                } catch {
+                    ended.append(error is CancellationError)
+                    throw error
+                }
+            }
+            let group = ServiceGroup(services: [service], logger: Logger(label: "test"))
+            let running = Task { try await group.run() }
+            var endpoints = stream.makeAsyncIterator()
+            let endpoint = try #require(await endpoints.next())
+            let result = await onThreadOfItsOwn {
+                let peer = try RawPeer(to: endpoint)
+                try begun.first()
+                running.cancel()
+                #expect(try ended.first())
+                #expect(try peer.receiveToEnd() == [])
+            }
+            _ = await running.result
+            try result.get()
+        }
+    }
+#endif
