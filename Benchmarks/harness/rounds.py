@@ -31,6 +31,11 @@ class Settings:
     server_core: int
     load_core: int
 
+    def cores(self, scenario):
+        """The server's cores and the load generator's."""
+        both = {self.server_core, self.load_core}
+        return (both, both) if scenario.has_both_cores else ({self.server_core}, {self.load_core})
+
 
 def run(scenarios, peers, settings):
     """Measures every peer in every scenario, once a round; returns the runs and the failures.
@@ -85,7 +90,8 @@ def _measure_patiently(scenario, peer, settings):
 
 
 def _measure(scenario, peer, settings):
-    with Server(peer.commands[scenario.protocol], settings.server_core) as server:
+    server_cores, _ = settings.cores(scenario)
+    with Server(peer.commands[scenario.protocol], server_cores) as server:
         measure = _measure_memory if scenario.measures_memory else _measure_speed
         try:
             return measure(scenario, server, settings)
@@ -140,7 +146,7 @@ def _start_load(scenario, server, settings, *options):
     try:
         return subprocess.Popen(
             command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, preexec_fn=pin(settings.load_core))
+            stderr=subprocess.PIPE, text=True, preexec_fn=pin(settings.cores(scenario)[1]))
     except OSError as error:
         raise SystemExit(f"bench: {LOAD}: {error.strerror}; `make build` makes it") from None
 

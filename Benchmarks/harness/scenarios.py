@@ -23,6 +23,10 @@ class Scenario:
     protocol: str = "echo"
     baseline: str = "epoll"
     unit: str = "message"
+    rate_target: float = 0
+    """At least so many times the baseline's messages a second; 0 where only CPU time counts."""
+    has_both_cores: bool = False
+    """Whether the server and the load generator both have both cores, rather than one each."""
 
     @property
     def measures_memory(self):
@@ -30,7 +34,7 @@ class Scenario:
 
     def targets(self):
         """What each of our servers is to reach, by its name."""
-        limits = (self.target, self.borrowed, self.owned)
+        limits = (self.target, self.borrowed, self.owned, self.target)
         return dict(zip(OURS, (max(limit, self.target) for limit in limits)))
 
     def load_options(self):
@@ -55,6 +59,10 @@ SCENARIOS = [
     Scenario("lines", "64 B lines, 16 pipelined × 50",
              ("--mode", "lines", "--size", "64", "--depth", "16"), 50, 1.25, protocol="lines",
              unit="line"),
+    Scenario("two-loops", "2 B lines, 16,384 together × 8, both cores",
+             ("--mode", "lines", "--size", "2", "--depth", "16384"), 8, 1.10, protocol="cores",
+             baseline="uvsockets", unit="line", rate_target=1.8,
+             has_both_cores=True),
     Scenario("idle", "10,000 idle connections", ("--mode", "idle", "--size", "64"), 10000, 0.75,
              borrowed=2, owned=2, unit="connection"),
 ]

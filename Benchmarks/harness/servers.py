@@ -17,7 +17,7 @@ START_SECONDS = 10
 STOP_SECONDS = 10
 
 _OURS = [".build/release/echo-server", "--quiet", "--port", "0", "--max-connections", "15000"]
-OURS = ("uvsockets", "uvsockets-borrowed", "uvsockets-async")
+OURS = ("uvsockets", "uvsockets-borrowed", "uvsockets-async", "uvsockets-two")
 _C = "Benchmarks/.build/bin"
 _SWIFT = "Benchmarks/.build/release"
 _PYTHON_PATH = "Benchmarks/.build/python"
@@ -54,9 +54,15 @@ def _ours(api):
 
 
 PEERS = [
-    Peer("uvsockets", "UVSockets", _ours("callback")),
+    Peer("uvsockets", "UVSockets", {
+        **_ours("callback"),
+        "cores": [*_OURS, "--framing", "lines"],
+    }),
     Peer("uvsockets-borrowed", "UVSockets, borrowing tasks", _ours("borrowed")),
     Peer("uvsockets-async", "UVSockets, owning tasks", _ours("async")),
+    Peer("uvsockets-two", "UVSockets, two loops", {
+        "cores": [*_OURS, "--framing", "lines", "--loops", "2"],
+    }),
     Peer("epoll", "C, raw epoll", {
         "echo": [f"{_C}/epoll-echo", "--port", "0"],
         "lines": [f"{_C}/epoll-lines", "--port", "0"],
@@ -85,11 +91,11 @@ class ServerFailed(Exception):
 
 
 class Server:
-    """A running server: a context, pinned to a core if one is given, gone when the context ends."""
+    """A running server: a context, pinned to cores if some are given, gone when the context ends."""
 
-    def __init__(self, command, core=None, start_seconds=START_SECONDS):
+    def __init__(self, command, cores=None, start_seconds=START_SECONDS):
         self._command = command
-        self._core = core
+        self._cores = cores
         self._start_seconds = start_seconds
 
     def __enter__(self):
@@ -102,7 +108,7 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=self._complaints,
-                preexec_fn=pin(self._core),
+                preexec_fn=pin(self._cores),
             )
         except OSError as error:
             raise ServerFailed(f"{self._command[0]}: {error.strerror}") from None
@@ -156,9 +162,9 @@ class Server:
         raise ServerFailed(f"{self._command[0]} did not say where it listens: {complaint}")
 
 
-def pin(core):
-    """What a new process calls to stay on a core."""
-    return None if core is None else lambda: os.sched_setaffinity(0, {core})
+def pin(cores):
+    """What a new process calls to stay on some cores."""
+    return None if cores is None else lambda: os.sched_setaffinity(0, cores)
 
 
 def python_environment():

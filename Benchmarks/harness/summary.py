@@ -46,6 +46,7 @@ def _summarize_scenario(scenario, runs):
         "title": scenario.title,
         "unit": scenario.unit,
         "baseline": scenario.baseline,
+        "rate_target": scenario.rate_target,
         "targets": scenario.targets(),
         "peers": {peer: summarize_peer(rounds, baseline) for peer, rounds in by_peer.items()},
     }

@@ -21,6 +21,13 @@ def draw(results):
             "Messages a second, in thousands",
             "Higher is better. An asterisk: in most rounds the load generator was the slower side.",
             results, speed, _rate))
+        spread = [scenario for scenario in speed if scenario["rate_target"] > 0]
+        if spread:
+            parts.append(_section(
+                "Messages a second, as a ratio to one loop's",
+                "Higher is better. " + "; ".join(
+                    f"to reach: ≥ {scenario['rate_target']:.2f}" for scenario in spread),
+                results, spread, lambda scenario, figures: _ratio(figures["rate_ratio"])))
         parts.append(_section(
             "Latency, p50 / p99 / p99.9 in µs",
             "With all connections busy all the time, so mostly time spent waiting for one's turn.",
@@ -64,7 +71,9 @@ def _section(title, note, results, scenarios, cell, with_targets=False):
             rows.append([name, *cells])
     if with_targets:
         for peer in (peer for peer in OURS if peer in results["peers"]):
-            targets = (f"≤ {scenario['targets'][peer]:.2f}" for scenario in scenarios)
+            targets = (
+                f"≤ {scenario['targets'][peer]:.2f}" if peer in scenario["peers"] else "–"
+                for scenario in scenarios)
             rows.append([f"to reach: {results['peers'][peer]}", *targets])
     table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
     return f"## {title}\n\n{note}\n\n{table}"

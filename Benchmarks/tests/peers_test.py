@@ -17,6 +17,7 @@ LOADS = {
              ["--mode", "idle", "--connections", "300"]],
     "lines": [["--mode", "lines"], ["--mode", "lines", "--depth", "500"],
               ["--mode", "lines", "--size", "60000", "--depth", "3", "--connections", "3"]],
+    "cores": [["--mode", "lines", "--size", "2", "--depth", "16384", "--connections", "3"]],
     "broadcast": [["--mode", "broadcast"],
                   ["--mode", "broadcast", "--size", "65536", "--depth", "4"]],
 }

@@ -1,7 +1,10 @@
 internal import DequeModule
 
 /// The bytes that the kernel has not taken yet, in the order they were sent.
-struct SendQueue {
+///
+/// An object, which a connection makes when something has to wait for the first time: for most that
+/// never happens.
+final class SendQueue {
     /// A part of a buffer.
     struct Segment {
         let buffer: SendBuffer
@@ -18,20 +21,14 @@ struct SendQueue {
     // has, allocates nothing.
     private var front: Segment?
     private var others = Deque<Segment>()
+    /// How many those are, kept apart: to look at the deque costs a check of exclusivity.
+    private var othersCount = 0
     private var canExtendLast = false
 
     var isEmpty: Bool { front == nil }
 
-    /// Changes the queue, and says how many bytes wait then: in one access, which whoever keeps a
-    /// queue pays a check of exclusivity for.
-    @inline(__always)
-    mutating func bytes(after change: (inout SendQueue) -> Void) -> Int {
-        change(&self)
-        return bytes
-    }
-
     /// Adds a copy of the bytes.
-    mutating func append(copying span: Span<UInt8>) {
+    func append(copying span: Span<UInt8>) {
         guard span.count > 0 else { return }
         bytes += span.count
         let copied = canExtendLast ? extendLast(span) : 0
@@ -44,14 +41,14 @@ struct SendQueue {
     }
 
     /// Adds a copy of a payload between its ends.
-    mutating func append(copying payload: Span<UInt8>, between ends: FrameEnds) {
+    func append(copying payload: Span<UInt8>, between ends: FrameEnds) {
         ends.prefix.withSpan { append(copying: $0) }
         append(copying: payload)
         ends.suffix.withSpan { append(copying: $0) }
     }
 
     /// Adds a buffer's bytes without copying them. The buffer may wait in other queues, too.
-    mutating func append(_ buffer: SendBuffer) {
+    func append(_ buffer: SendBuffer) {
         guard buffer.count > 0 else { return }
         bytes += buffer.count
         add(Segment(buffer: buffer, range: 0..<buffer.count))
@@ -64,7 +61,7 @@ struct SendQueue {
     ///   - buffer: The new one.
     ///   - inFlight: How many bytes at the front are being written, and must not change.
     /// - Returns: Whether there was one.
-    mutating func replace(with buffer: SendBuffer, inFlight: Int) -> Bool {
+    func replace(with buffer: SendBuffer, inFlight: Int) -> Bool {
         var start = 0
         for index in 0..<segments {
             let segment = self[index]
@@ -82,7 +79,7 @@ struct SendQueue {
     }
 
     /// Takes bytes off the front: the kernel has them.
-    mutating func consume(_ count: Int) {
+    func consume(_ count: Int) {
         precondition(count <= bytes, "more bytes were sent than queued")
         bytes -= count
         var left = count
@@ -92,42 +89,53 @@ struct SendQueue {
                 return
             }
             left -= segment.range.count
-            front = others.popFirst()
+            front = nextSegment()
         }
         if front == nil { reset() }
     }
 
     /// Drops everything.
-    mutating func removeAll() {
+    func removeAll() {
         bytes = 0
         front = nil
         reset()
     }
 
-    /// An empty queue owns no memory.
-    private mutating func reset() {
+    /// The first of the others, which is the front from now on.
+    private func nextSegment() -> Segment? {
+        guard othersCount > 0 else { return nil }
+        othersCount -= 1
+        let segment = others.popFirst()
+        // An empty queue keeps no buffers.
+        if othersCount == 0 { others = Deque() }
+        return segment
+    }
+
+    private func reset() {
         canExtendLast = false
+        guard othersCount > 0 else { return }
+        othersCount = 0
         others = Deque()
     }
 
-    private mutating func add(_ segment: Segment) {
-        if front == nil { front = segment } else { others.append(segment) }
+    private func add(_ segment: Segment) {
+        guard front != nil else {
+            front = segment
+            return
+        }
+        others.append(segment)
+        othersCount += 1
     }
 
-    private mutating func extendLast(_ span: Span<UInt8>) -> Int {
-        if others.isEmpty { return front?.extend(by: span) ?? 0 }
-        return others[others.count - 1].extend(by: span)
+    private func extendLast(_ span: Span<UInt8>) -> Int {
+        if othersCount == 0 { return front?.extend(by: span) ?? 0 }
+        return others[othersCount - 1].extend(by: span)
     }
-}
-
-/// A queue that is made when something has to wait for the first time, for most connections never do.
-final class SendQueueBox {
-    var queue = SendQueue()
 }
 
 extension SendQueue {
     /// How many segments there are.
-    var segments: Int { front == nil ? 0 : 1 + others.count }
+    var segments: Int { front == nil ? 0 : 1 + othersCount }
 
     /// A segment by its place from the front.
     subscript(index: Int) -> Segment {

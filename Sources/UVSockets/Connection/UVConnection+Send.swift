@@ -159,13 +159,13 @@ extension UVConnection {
 
     /// Queues what the kernel has not taken; on a connection that has ended only to count as lost.
     private func queueCork(from written: Int = 0) {
-        enqueue { loop.cork.move(from: written, to: &$0) }
+        enqueue { loop.cork.move(from: written, to: $0) }
     }
 
     /// Writes what is queued, as far as the kernel takes it.
     func flush() {
         isGathered = false
-        guard !isWriting, queuedBytes > 0, !state.isClosed else { return }
+        guard !isWriting, queuedBytes > 0, !state.isClosed, let queue else { return }
         do throws(UVError.Code) {
             var isMoreTaken = true
             while isMoreTaken, queuedBytes > 0 {
@@ -186,7 +186,7 @@ extension UVConnection {
 
     /// Leaves the front of the queue to libuv, which writes it when the kernel takes bytes again.
     private func startWriting() {
-        guard queuedBytes > 0 else { return }
+        guard queuedBytes > 0, let queue else { return }
         if !isWriting {
             do throws(UVError.Code) {
                 bytesInFlight = UInt32(try handle.write(queue))

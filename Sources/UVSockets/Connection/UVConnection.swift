@@ -38,8 +38,9 @@ public final class UVConnection: Identifiable {
     public var userToken: AnyObject?
     let host: any ConnectionHost
     let peerAddress: SocketAddress
-    /// Holds the queue; nil where nothing has waited so far.
-    private var queueBox: SendQueueBox?
+    /// What the kernel has not taken yet; nil where nothing has had to wait so far. Changed by
+    /// `enqueue` and `dequeue` only.
+    private(set) var queue: SendQueue?
     /// What the write in flight had still to write when it was looked at last; when the connection
     /// lingers, what the peer had still to acknowledge.
     var unwritten: UInt32 = 0
@@ -90,19 +91,17 @@ public final class UVConnection: Identifiable {
     public var isOpen: Bool { state.acceptsBytes }
 
     @inline(__always)
-    func enqueue(_ change: (inout SendQueue) -> Void) {
-        queueChanged(to: queueBoxMade().queue.bytes(after: change))
+    func enqueue(_ change: (SendQueue) -> Void) {
+        let queue = queue ?? makeQueue()
+        change(queue)
+        queueChanged(to: queue.bytes)
     }
 
-    private func queueBoxMade() -> SendQueueBox {
-        if let queueBox { return queueBox }
-        let made = SendQueueBox()
-        queueBox = made
+    private func makeQueue() -> SendQueue {
+        let made = SendQueue()
+        queue = made
         return made
     }
-
-    /// What the kernel has not taken yet; changed by `enqueue` and `dequeue` only.
-    var queue: SendQueue { queueBox?.queue ?? SendQueue() }
 
     /// The agent's sum counts the queues of open connections.
     private func queueChanged(to bytes: Int) {

@@ -116,7 +116,7 @@ internal import CLibuv
     }
 
     /// Copies what is gathered behind the first bytes to a queue.
-    func move(from start: Int, to queue: inout SendQueue) {
+    func move(from start: Int, to queue: SendQueue) {
         var skip = start
         for index in 0..<count {
             let buffer = unsafe buffers[index]

@@ -14,8 +14,8 @@ struct SendQueueTests {
     func everySplit() {
         let all = pattern(Self.pieces.reduce(0) { $0 + $1.size })
         for split in 0...all.count {
-            var queue = SendQueue()
-            Self.fill(&queue, with: all)
+            let queue = SendQueue()
+            Self.fill(queue, with: all)
             queue.consume(split)
             guard queue.content == Array(all[split...]), queue.bytes == all.count - split,
                 queue.isEmpty == (split == all.count)
@@ -39,8 +39,8 @@ struct SendQueueTests {
     @Test("Taken off in steps of any size, the bytes come in order", arguments: [1, 2, 3, 4096])
     func steps(of size: Int) {
         let all = pattern(Self.pieces.reduce(0) { $0 + $1.size })
-        var queue = SendQueue()
-        Self.fill(&queue, with: all)
+        let queue = SendQueue()
+        Self.fill(queue, with: all)
         var left = all[...]
         while !left.isEmpty {
             let step = min(size, left.count)
@@ -56,7 +56,7 @@ struct SendQueueTests {
 
     @Test("Small sends share one buffer")
     func coalesce() {
-        var queue = SendQueue()
+        let queue = SendQueue()
         for byte in 0..<100 { queue.append(copying: [UInt8(byte), 0, 1, 2].span) }
         #expect(queue.segments == 1)
         #expect(queue.bytes == 400)
@@ -66,8 +66,8 @@ struct SendQueueTests {
     func sharedIsLeftAlone() {
         let shared = SendBuffer(capacity: 64)
         shared.append([1, 2, 3].span)
-        var one = SendQueue()
-        var other = SendQueue()
+        let one = SendQueue()
+        let other = SendQueue()
         one.append(shared)
         other.append(shared)
         one.append(copying: [4, 5].span)
@@ -80,7 +80,7 @@ struct SendQueueTests {
 
     @Test("Bytes that are already sent are not sent again when the buffer fills up behind them")
     func extendPartlySent() {
-        var queue = SendQueue()
+        let queue = SendQueue()
         queue.append(copying: [1, 2, 3].span)
         queue.consume(2)
         queue.append(copying: [4].span)
@@ -92,7 +92,7 @@ struct SendQueueTests {
     func emptyOwnsNothing(isDropped: Bool) {
         weak var shared: SendBuffer?
         weak var own: SendBuffer?
-        var queue = SendQueue()
+        let queue = SendQueue()
         queue.append(copying: [1].span)
         own = queue[0].buffer
         do {
@@ -110,7 +110,7 @@ struct SendQueueTests {
 
     @Test("Nothing is nothing")
     func nothing() {
-        var queue = SendQueue()
+        let queue = SendQueue()
         let none: [UInt8] = []
         queue.append(copying: none.span)
         queue.append(SendBuffer(capacity: 8))
@@ -119,7 +119,7 @@ struct SendQueueTests {
         #expect(queue.isEmpty)
     }
 
-    static func fill(_ queue: inout SendQueue, with all: [UInt8]) {
+    static func fill(_ queue: SendQueue, with all: [UInt8]) {
         var rest = all[...]
         for (size, isShared) in pieces {
             let piece = Array(rest.prefix(size))
@@ -162,7 +162,7 @@ struct SendQueueReplaceTests {
             (consumed: 0, inFlight: 3, "one|two|three", false),
         ])
     func front(consumed: Int, inFlight: Int, expected: String, isReplaced: Bool) {
-        var queue = SendQueue()
+        let queue = SendQueue()
         queue.append(Self.buffer("one", key: "k"))
         queue.append(Self.buffer("two", key: nil))
         queue.append(Self.buffer("three", key: "other"))
@@ -174,7 +174,7 @@ struct SendQueueReplaceTests {
 
     @Test("The bytes are counted anew, and other keys and no key are left alone")
     func counts() {
-        var queue = SendQueue()
+        let queue = SendQueue()
         queue.append(copying: Array("small".utf8).span)
         queue.append(Self.buffer("one", key: "k"))
         queue.append(Self.buffer("two", key: "l"))
