@@ -43,6 +43,12 @@ final class Journal<Entry: Sendable>: @unchecked Sendable {
         try wait(seconds: seconds) { $0.count >= count }
     }
 
+    /// Waits for so many entries, without taking a thread from tasks.
+    @discardableResult
+    func arrival(of count: Int) async throws -> [Entry] {
+        try await onThreadOfItsOwn { try self.wait(for: count) }.get()
+    }
+
     /// Waits for the first entry.
     func first(seconds: Double = patience) throws(TimedOut) -> Entry {
         try wait(for: 1, seconds: seconds)[0]

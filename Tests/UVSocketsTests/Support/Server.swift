@@ -102,7 +102,7 @@ func withServer(
                 UVListener(on: loop, at: endpoint, options: options, onMessageReceived: onMessage)
             }
         configure(listener)
-        observe(listener, connected, ended)
+        observe(listener, connected: { connected.append($0) }, ended: ended)
         try listener.startAccept()
         let ready = Server.Ready(
             endpoint: listener.localEndpoint ?? endpoint,
@@ -116,12 +116,13 @@ func withServer(
 }
 
 /// Writes down who comes and goes, before the test's own callbacks hear of it.
-private func observe(
-    _ listener: UVListener, _ connected: Journal<UVConnection.ID>, _ ended: Journal<Server.End>
+func observe(
+    _ listener: UVListener, connected: @escaping (UVConnection.ID) -> Void,
+    ended: Journal<Server.End>
 ) {
     let (onConnected, onDisconnected) = (listener.onConnected, listener.onDisconnected)
     listener.onConnected = { client in
-        connected.append(client.id)
+        connected(client.id)
         onConnected?(client)
     }
     listener.onDisconnected = { client, reason in

@@ -58,11 +58,19 @@ func withTaskServer(
     try result.get()
 }
 
-/// Runs the body on a thread of its own, so that it may block, while tasks go on.
+/// Runs the body on a thread of its own, so that it may block, while tasks go on; as a part of the
+/// test that calls it, to which failures in it belong.
 func onThreadOfItsOwn<Value: Sendable>(
     _ body: @escaping @Sendable () throws -> Value
 ) async -> Result<Value, any Error> {
-    await withCheckedContinuation { continuation in
-        Thread.detachNewThread { continuation.resume(returning: Result { try body() }) }
+    await Task(executorPreference: ThreadForEachJob()) { Result { try body() } }.value
+}
+
+private final class ThreadForEachJob: TaskExecutor {
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        Thread.detachNewThread { [self] in
+            unsafe job.runSynchronously(on: asUnownedTaskExecutor())
+        }
     }
 }
