@@ -265,12 +265,13 @@ extension UVListener: ConnectionHost {
         clientTable.leave(connection)
         if !clientTable.groups.isEmpty { leaveGroups(connection) }
         past.add(connection, reason)
-        desk.left(connection.peerAddress, part: place?.part ?? 0)
         // Not of a stop that its own callback begins: by then it is none of the clients.
         drain?.ended(connection)
         loop.logger.trace(
             "disconnected", metadata: ["client": "\(connection.id)", "reason": "\(reason)"])
         handlers.onDisconnected?(connection, reason)
+        // Another loop may have a client in its place from here on.
+        desk.left(connection.peerAddress, part: place?.part ?? 0)
         finishDrain()
         if case .listening(let door) = state { accept(door.args) }
     }
