@@ -5,6 +5,8 @@ final class SharedDesk: Sendable {
         let desk: AdmissionDesk
         /// How many clients each loop has.
         var clients: [Int]
+        /// The loop that got a client last.
+        var latest: Int
         /// The loops whose listeners hold clients until one leaves.
         var holding: Set<Int> = []
     }
@@ -23,7 +25,7 @@ final class SharedDesk: Sendable {
         state = Locked(
             State(
                 desk: AdmissionDesk(policy, limit: limit),
-                clients: Array(repeating: 0, count: parts)))
+                clients: Array(repeating: 0, count: parts), latest: parts - 1))
     }
 
     var peak: Int { state.withLock { $0.desk.peak } }
@@ -45,8 +47,10 @@ final class SharedDesk: Sendable {
         state.withLock { state in
             switch state.desk.decide(address, now: now) {
             case .admit:
-                let chosen = balance == .kernel ? part : Self.fewest(state.clients, from: part)
+                let chosen =
+                    balance == .kernel ? part : Self.fewest(state.clients, behind: state.latest)
                 state.clients[chosen] += 1
+                state.latest = chosen
                 return chosen == part ? .admit : .pass(toPart: chosen)
             // Two were asked in when there was one place.
             case .refuse(.full) where policy.whenFull == .hold,
@@ -76,9 +80,9 @@ final class SharedDesk: Sendable {
 
     /// The part with the fewest clients; of several the first behind the one given, so that they take
     /// turns with clients that leave at once.
-    private static func fewest(_ clients: [Int], from part: Int) -> Int {
-        var fewest = part
-        for offset in 1..<max(1, clients.count) {
+    private static func fewest(_ clients: [Int], behind part: Int) -> Int {
+        var fewest = (part + 1) % clients.count
+        for offset in 2..<clients.count + 1 {
             let other = (part + offset) % clients.count
             if clients[other] < clients[fewest] { fewest = other }
         }
