@@ -19,7 +19,7 @@ public final class UVListener {
     public let endpoint: UVEndpoint
     /// Where it listens, with the port the system gave for port 0; nil while it does not.
     public internal(set) var localEndpoint: UVEndpoint? {
-        didSet { remoteListener?.localEndpoint = localEndpoint }
+        didSet { remoteListener?.moved(from: oldValue, to: localEndpoint) }
     }
     /// How many times accepting, or listening again after that, has failed.
     public internal(set) var acceptFailures = 0

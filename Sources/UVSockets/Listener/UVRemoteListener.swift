@@ -11,17 +11,25 @@
 public final class UVRemoteListener: Sendable {
     let parts: [ListenerPart]
     private let codec: (any FrameCodec)?
-    private let endpoint = Locked<UVEndpoint?>(nil)
+    private let listening = Locked<(endpoint: UVEndpoint?, parts: Int)>((nil, 0))
 
     init(_ parts: [ListenerPart], _ codec: (any FrameCodec)?) {
         self.parts = parts
         self.codec = codec
     }
 
-    /// Where it listens, with the port the system gave for port 0; nil while it does not.
-    public internal(set) var localEndpoint: UVEndpoint? {
-        get { endpoint.withLock { $0 } }
-        set { endpoint.withLock { $0 = newValue } }
+    /// Where it listens, with the port the system gave for port 0; nil while it does not on any loop.
+    public var localEndpoint: UVEndpoint? {
+        listening.withLock { $0.parts > 0 ? $0.endpoint : nil }
+    }
+
+    /// One of its listeners listens elsewhere than before; nil is nowhere.
+    func moved(from old: UVEndpoint?, to new: UVEndpoint?) {
+        listening.withLock { listening in
+            if old != nil { listening.parts -= 1 }
+            guard let new else { return }
+            listening = (new, listening.parts + 1)
+        }
     }
 
     // MARK: - Asking
@@ -248,7 +256,7 @@ extension UVListener {
         loop.confine("UVListener.remote")
         if let remoteListener { return remoteListener }
         let remote = UVRemoteListener([ListenerPart(self)], handlers.coder?.codec)
-        remote.localEndpoint = localEndpoint
+        remote.moved(from: nil, to: localEndpoint)
         remoteListener = remote
         return remote
     }
