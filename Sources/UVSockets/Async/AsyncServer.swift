@@ -16,6 +16,8 @@ actor AsyncServer {
     private let reception = Waiter()
     /// A client's task. Made once, for a task keeps its function as long as its client stays.
     private var clientTask: @isolated(any) @Sendable () async throws -> Void = {}
+    /// The listener, until it has joined the server.
+    private var listener: UVListener?
     private var isOver = false
     private var failures = LogThrottle()
 
@@ -28,12 +30,19 @@ actor AsyncServer {
 
     /// Makes the listener, which is told to listen by way of what this returns.
     func makeListener(_ settings: ServeSettings, place: ListenerPlace?) -> ListenerPart {
-        let listener = UVListener(loop, settings.listening, place: place) { listener in
+        let listener = UVListener(loop, settings.listening, place: place)
+        self.listener = listener
+        return ListenerPart(listener)
+    }
+
+    /// Makes the listener a part of the server.
+    func join(_ server: UVRemoteListener, _ settings: ServeSettings) {
+        guard let listener = listener.take() else { return }
+        listener.join(server) { listener in
             settings.setUp(listener)
             return { client, message in client.session?.received(message) }
         }
         listener.bringTasks(for: { self.arrived($0) }, stopped: { self.end() })
-        return ListenerPart(listener)
     }
 
     private func arrived(_ connection: UVConnection) {

@@ -118,7 +118,9 @@ extension UVListener {
             let place = desk.map { ListenerPlace(desk: $0, part: part) }
             parts.append(await server.makeListener(settings, place: place))
         }
-        return UVRemoteListener(parts, settings.listening.codec)
+        let remote = UVRemoteListener(parts, settings.listening.codec)
+        for server in servers { await server.join(remote, settings) }
+        return remote
     }
 
     private static func serve(

@@ -1,10 +1,14 @@
 internal import Logging
 
 extension UVListener {
-    /// Is a part of the server from now on.
-    func join(_ server: UVRemoteListener) {
+    /// Is a part of the server from now on, all of whose parts have been made.
+    func join(
+        _ server: UVRemoteListener, _ makeHandler: (UVListener) -> UVLoopGroup.MessageHandler
+    ) {
         remoteListener = server
         (desk as? PartDesk)?.server = server
+        let handler = makeHandler(self)
+        handlers = ConnectionHandlers(handlers, onMessageReceived: handler)
     }
 
     /// Listens, and tells once whether that went well.

@@ -72,18 +72,21 @@ extension UVLoopGroup {
         for (part, loop) in loops.enumerated() {
             let made: ListenerPart? = await withCheckedContinuation { continuation in
                 let isPosted = loop.submitAlways {
-                    let listener = UVListener(
-                        loop, settings, place: ListenerPlace(desk: desk, part: part), makeHandler)
+                    let place = ListenerPlace(desk: desk, part: part)
+                    let listener = UVListener(loop, settings, place: place)
                     continuation.resume(returning: ListenerPart(listener))
                 }
                 if !isPosted { continuation.resume(returning: nil) }
             }
-            guard let made else {
-                throw UVError(call: "listen", subject: "\(settings.endpoint)", code: .canceled)
-            }
+            guard let made else { throw settings.isCanceled }
             parts.append(made)
         }
         let server = UVRemoteListener(parts, settings.codec)
+        let joined: [Void] = await server.ask(parts) { listener, reply in
+            listener.join(server, makeHandler)
+            reply(())
+        }
+        guard joined.count == parts.count else { throw settings.isCanceled }
         try await server.open(balance, settings.endpoint)
         keep(server)
         return server
@@ -97,6 +100,11 @@ struct ListenSettings: Sendable {
     let codec: (any FrameCodec)?
     var options: UVListenerOptions
 
+    /// Nobody listens there, because the server was stopped before.
+    var isCanceled: UVError {
+        UVError(call: "listen", subject: "\(endpoint)", code: .canceled)
+    }
+
     /// The desk of a server on these loops.
     func sharedDesk(loops: [UVLoop], _ balance: UVBalance) -> SharedDesk {
         let limit = UVListener.connectionLimit(
@@ -106,24 +114,18 @@ struct ListenSettings: Sendable {
 }
 
 extension UVListener {
-    /// Makes a part of a server, whose handler is made when it has itself been made.
-    convenience init(
-        _ loop: UVLoop, _ settings: ListenSettings, place: ListenerPlace?,
-        _ makeHandler: (UVListener) -> UVLoopGroup.MessageHandler
-    ) {
+    /// Makes a part of a server, which has no handler before it joins that.
+    convenience init(_ loop: UVLoop, _ settings: ListenSettings, place: ListenerPlace?) {
         self.init(
             loop, settings.endpoint, settings.backlog, settings.codec, settings.options,
             place: place
         ) { _, _ in }
-        let handler = makeHandler(self)
-        handlers = ConnectionHandlers(handlers, onMessageReceived: handler)
     }
 }
 
 extension UVRemoteListener {
     /// Lets all parts begin: those that are handed clients before the one that hands them over.
     func open(_ balance: UVBalance, _ endpoint: UVEndpoint) async throws(UVError) {
-        for part in parts { part.post { [self] in $0.join(self) } }
         if balance == .fewestClients {
             for part in parts.dropFirst() { part.post { $0.awaitHandOvers() } }
         }

@@ -143,9 +143,12 @@ func withGroup(
 }
 
 /// Runs loops for the time of a test, stops them, and checks that they were closed.
-func withLoops(_ count: Int = 3, _ body: (UVLoopGroup) async throws -> Void) async throws {
+func withLoops(
+    _ count: Int = 3, submissionLimit: Int = 65_536, _ body: (UVLoopGroup) async throws -> Void
+) async throws {
     let errors = Journal<String>()
-    let group = try UVLoopGroup(loops: count, logger: journal(errors, level: .error))
+    let group = try UVLoopGroup(
+        loops: count, submissionLimit: submissionLimit, logger: journal(errors, level: .error))
     do {
         try await body(group)
     } catch {

@@ -3,8 +3,10 @@ import UVSockets
 
 /// A server whose clients are served by tasks, as a test sees it from outside.
 struct TaskServer: Sendable {
+    let remote: UVRemoteListener
     let endpoint: UVEndpoint
     fileprivate let task: Task<Void, any Error>
+    fileprivate let hasReturned: Journal<Void>
 
     /// Makes a client.
     func connect(receiveBuffer: Int32? = nil) throws -> RawPeer {
@@ -15,6 +17,11 @@ struct TaskServer: Sendable {
     func cancel() {
         task.cancel()
     }
+
+    /// Waits until `serve` has returned.
+    func returned() throws {
+        try hasReturned.first()
+    }
 }
 
 typealias TaskHandler = nonisolated(nonsending) @Sendable (UVAsyncConnection) async throws -> Void
@@ -24,34 +31,48 @@ typealias TaskHandler = nonisolated(nonsending) @Sendable (UVAsyncConnection) as
 /// - Parameters:
 ///   - framing: How messages are told apart; nil for bytes as they come.
 ///   - options: How it behaves.
+///   - loops: On how many loops it runs.
+///   - balance: How clients are spread over them.
 ///   - drainTime: How long it drains.
+///   - setUp: What is done on each loop first.
 ///   - handler: What serves a client.
 ///   - body: The test, on a thread of its own: it may block.
 /// - Throws: What the body throws, when the server has returned.
 func withTaskServer(
     framing: (any FrameCodec)? = nil, options: UVListenerOptions = UVListenerOptions(),
-    drainFor drainTime: Duration = .seconds(20), handler: @escaping TaskHandler,
+    loops: Int = 1, balance: UVBalance = .fewestClients,
+    drainFor drainTime: Duration = .seconds(20),
+    setUp: @escaping @Sendable (UVListener) -> Void = { _ in }, handler: @escaping TaskHandler,
     body: @escaping @Sendable (TaskServer) throws -> Void
 ) async throws {
     // The test begins when the server listens, and so do its waits: tests that block take the threads
     // of the pool, on which a task begins.
-    let (listening, listens) = AsyncStream.makeStream(of: UVEndpoint.self)
+    let (listening, listens) = AsyncStream.makeStream(of: UVRemoteListener.self)
+    let hasReturned = Journal<Void>()
     let server = Task {
-        defer { listens.finish() }
+        defer {
+            listens.finish()
+            hasReturned.append(())
+        }
         if let framing {
             try await UVListener.serve(
-                at: "127.0.0.1:0", framing: framing, options: options, drainFor: drainTime,
-                onListening: { listens.yield($0.localEndpoint ?? "127.0.0.1:0") }, handler: handler)
+                at: "127.0.0.1:0", framing: framing, options: options, loops: loops,
+                balance: balance, drainFor: drainTime, onListening: { listens.yield($0) },
+                setUp: setUp, handler: handler)
         } else {
             try await UVListener.serve(
-                at: "127.0.0.1:0", options: options, drainFor: drainTime,
-                onListening: { listens.yield($0.localEndpoint ?? "127.0.0.1:0") }, handler: handler)
+                at: "127.0.0.1:0", options: options, loops: loops, balance: balance,
+                drainFor: drainTime, onListening: { listens.yield($0) }, setUp: setUp,
+                handler: handler)
         }
     }
-    var endpoints = listening.makeAsyncIterator()
-    guard let endpoint = await endpoints.next() else { return try await server.value }
+    var remotes = listening.makeAsyncIterator()
+    guard let remote = await remotes.next(), let endpoint = remote.localEndpoint else {
+        return try await server.value
+    }
     let result = await onThreadOfItsOwn {
-        try body(TaskServer(endpoint: endpoint, task: server))
+        try body(
+            TaskServer(remote: remote, endpoint: endpoint, task: server, hasReturned: hasReturned))
     }
     server.cancel()
     try await server.value
