@@ -21,7 +21,12 @@ extension UVListener {
     ) {
         opening = reply
         do throws(UVError) {
-            if case .joining = state { state = .idle }
+            switch state {
+            case .joining: state = .idle
+            // It was stopped before it began.
+            case .stopped: return closeDoor()
+            case .fed, .idle, .lookingUp, .listening: break
+            }
             if let address = address.flatMap({ SocketAddress($0) }) {
                 try listen(at: address)
             } else {
