@@ -37,10 +37,12 @@ internal import Logging
 
     private static func run(_ loop: UVLoop) {
         loop.run(.untilStopped)
+        loop.finishLookups()
         do {
             try loop.close()
         } catch {
             loop.logger.error("\(error)")
+            loop.abandon()
         }
     }
 

@@ -86,9 +86,8 @@ extension UVLoopGroup {
             listener.join(server, makeHandler)
             reply(())
         }
-        guard joined.count == parts.count else { throw settings.isCanceled }
+        guard joined.count == parts.count, keep(server) else { throw settings.isCanceled }
         try await server.open(balance, settings.endpoint)
-        keep(server)
         return server
     }
 }

@@ -188,6 +188,19 @@ internal import Synchronization
         isClosed = true
     }
 
+    /// Runs until no lookup is underway. One that has begun cannot be interrupted, although nobody
+    /// waits for its answer any more.
+    func finishLookups() {
+        while openLookups > 0 { _ = unsafe uv_run(raw, UV_RUN_ONCE) }
+    }
+
+    /// Takes nothing more: for a loop that could not be closed, and that nobody runs any more.
+    func abandon() {
+        let last = inbox.close()
+        callback { handle(last) }
+        addressees = [:]
+    }
+
     private func checkNothingIsOpen() throws(UVError) {
         guard openHandles == 0, openLookups == 0 else {
             throw UVError(call: "close loop", code: .busy, reason: "still open: \(openNames)")

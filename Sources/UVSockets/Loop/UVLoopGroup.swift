@@ -13,6 +13,7 @@ public import Logging
 public final class UVLoopGroup: Sendable {
     private struct State {
         var servers: [UVRemoteListener] = []
+        var isStopping = false
         var isStopped = false
         var waiting: [CheckedContinuation<Void, Never>] = []
     }
@@ -66,7 +67,13 @@ public final class UVLoopGroup: Sendable {
     ///
     /// - Parameter time: How long clients may take to get what is queued for them.
     public func stop(drainFor time: Duration = .seconds(5)) async {
-        for server in state.withLock({ $0.servers }) { await server.stop(drainFor: time) }
+        let servers = state.withLock { state in
+            state.isStopping = true
+            return state.servers
+        }
+        await withDiscardingTaskGroup { tasks in
+            for server in servers { tasks.addTask { await server.stop(drainFor: time) } }
+        }
         end()
     }
 
@@ -86,7 +93,12 @@ public final class UVLoopGroup: Sendable {
     }
 
     /// Stops the server when the group is stopped.
-    func keep(_ server: UVRemoteListener) {
-        state.withLock { $0.servers.append(server) }
+    ///
+    /// - Returns: False where that has begun: nobody would stop it.
+    func keep(_ server: UVRemoteListener) -> Bool {
+        state.withLock { state in
+            if !state.isStopping { state.servers.append(server) }
+            return !state.isStopping
+        }
     }
 }
