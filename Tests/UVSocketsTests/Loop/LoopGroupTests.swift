@@ -92,7 +92,8 @@ struct LoopGroupTests {
 
     @Test("Names that are being looked up when a group is stopped do not keep its loops")
     func lookupWhileStopping() async throws {
-        for _ in 0..<20 {
+        // A lookup that has begun may take as long as the system's resolver has patience.
+        for _ in 0..<3 {
             let errors = Journal<UVError.Code?>()
             try await withLoops(2) { group in
                 let first = group.loops[0]

@@ -1,0 +1,195 @@
+import Foundation
+import Testing
+
+@testable import UVSockets
+
+@Suite("UVListener.remote", .timeLimit(.minutes(1)))
+struct RemoteListenerTests {
+    /// A server's remote face, and what asks it: a loop of its own, because tests that block take the
+    /// threads of the pool.
+    private static func withRemote(
+        framing: (any FrameCodec)? = nil, isHeld: Bool = false,
+        configure: @escaping @Sendable (UVListener) -> Void = { _ in },
+        body: (Server, UVRemoteListener, Asker) throws -> Void
+    ) throws {
+        let remotes = Journal<UVRemoteListener>()
+        let thread = try LoopThread(.untilStopped) { _ in ((), {}) }
+        let result = Result {
+            try withServer(
+                framing: framing, isHeld: isHeld,
+                configure: { listener in
+                    // Before it listens.
+                    remotes.append(listener.remote)
+                    #expect(listener.remote.localEndpoint == nil)
+                    configure(listener)
+                },
+                body: { try body($0, remotes.first(), Asker(loop: thread.loop)) })
+        }
+        try thread.finish()
+        try result.get()
+    }
+
+    private struct Asker: Sendable {
+        let loop: UVLoop
+
+        func begin<Value: Sendable>(
+            _ question: @escaping @Sendable () async -> Value
+        ) -> Journal<Value> {
+            let answer = Journal<Value>()
+            Task(executorPreference: loop) { answer.append(await question()) }
+            return answer
+        }
+
+        func ask<Value: Sendable>(_ question: @escaping @Sendable () async -> Value) throws -> Value
+        {
+            try begin(question).first()
+        }
+    }
+
+    @Test("Other threads and tasks ask, broadcast and kick by way of it")
+    func fromOutside() throws {
+        try Self.withRemote { server, remote, asker in
+            #expect(remote.localEndpoint == server.endpoint)
+            let peers = try (0..<3).map { _ in try server.connect() }
+            for peer in peers { #expect(try peer.exchange([1, 2]) == [1, 2]) }
+            let stats = try asker.ask { await remote.stats() }
+            #expect(stats.clients == 3)
+            #expect(stats.bytesReceived == 6)
+            let snapshot = try asker.ask { await remote.snapshot() }
+            #expect(snapshot.stats == stats)
+            #expect(snapshot.clients.map(\.id).sorted() == [1, 2, 3])
+            #expect(try asker.ask { await remote.broadcast("a", but: 2) }.receivers == 2)
+            #expect(remote.post("b"))
+            for (peer, text) in zip(peers, ["ab", "b", "ab"]) {
+                #expect(try peer.receive(text.utf8.count) == Array(text.utf8))
+            }
+            #expect(try asker.ask { await remote.kick(3) })
+            #expect(try !asker.ask { await remote.kick(4) })
+            #expect(try peers[2].receiveToEnd() == [])
+            #expect(try server.onLoop { $0.remote === remote })
+        }
+    }
+
+    @Test("Stopped by way of it, a listener drains, and listens nowhere")
+    func stop() throws {
+        try Self.withRemote { server, remote, asker in
+            let peer = try server.connect()
+            #expect(try peer.exchange([1]) == [1])
+            let report = asker.begin { await remote.stop(goodbye: Array("bye".utf8)) }
+            #expect(try peer.receiveToEnd() == Array("bye".utf8))
+            peer.close()
+            #expect(try report.first() == UVDrainReport(drained: 1))
+            #expect(remote.localEndpoint == nil)
+            #expect(throws: SocketError.self) { try server.connect() }
+            #expect(try asker.ask { await remote.stop() } == UVDrainReport())
+            #expect(try asker.ask { await remote.stats() }.accepted == 1)
+        }
+    }
+
+    @Test("Where the loop does not run yet, the answer comes when it does")
+    func held() throws {
+        try Self.withRemote(isHeld: true) { server, remote, asker in
+            let answer = asker.begin { await remote.stats() }
+            let sum = Journal<Int>()
+            #expect(remote.forEachListener { sum.append($0.clients.count) })
+            #expect(throws: TimedOut.self) { try answer.wait(for: 1, seconds: 0.2) }
+            #expect(sum.entries.isEmpty)
+            server.run()
+            let (stats, count) = (try answer.first(), try sum.first())
+            #expect(stats.clients == 0)
+            #expect(count == 0)
+        }
+    }
+
+    @Test("On its own loop what is asked is done at once, and in order with everything else")
+    func onLoop() throws {
+        try Self.withRemote(
+            framing: .lines,
+            configure: { listener in
+                // Before it listens there is nobody, and it does no harm.
+                #expect(listener.remote.post("nobody"))
+                let id = ObjectIdentifier(listener)
+                let isRun = Journal<Bool>()
+                listener.remote.forEachListener { isRun.append(ObjectIdentifier($0) == id) }
+                #expect(isRun.entries == [true])
+            },
+            body: { server, remote, asker in
+                let peer = try server.connect()
+                try server.connected.wait(for: 1)
+                let receivers = try server.onLoop { listener in
+                    listener.broadcast("1")
+                    remote.post("2")
+                    listener.client(1)?.send("3")
+                    remote.forEachListener { $0.broadcast("4") }
+                    return listener.broadcast("5").receivers
+                }
+                #expect(receivers == 1)
+                #expect(try peer.receive(10) == Array("1\n2\n3\n4\n5\n".utf8))
+            })
+    }
+
+    @Test("A task on the loop is answered there, without waiting for another turn")
+    func taskOnLoop() throws {
+        try Self.withRemote { server, remote, _ in
+            let peer = try server.connect()
+            try server.connected.wait(for: 1)
+            let answers = Journal<Bool>()
+            let loop = server.loop
+            Task(executorPreference: loop) {
+                answers.append(loop.isOnLoop)
+                let stats = await remote.stats()
+                answers.append(loop.isOnLoop && stats.clients == 1)
+                let receipt = await remote.broadcast("x")
+                answers.append(loop.isOnLoop && receipt.sent == 1)
+                answers.append(await remote.kick(1))
+            }
+            #expect(try answers.wait(for: 4) == [true, true, true, true])
+            #expect(try peer.receiveToEnd() == [UInt8(ascii: "x")])
+        }
+    }
+
+    @Test("What a listener's loop leaves unanswered when it is closed has no answer to wait for")
+    func closed() throws {
+        let asker = try LoopThread(.untilStopped) { _ in ((), {}) }
+        let remote = try onThread {
+            let loop = try UVLoop()
+            let listener = UVListener(on: loop, at: "127.0.0.1:0") { _, _ in }
+            let remote = listener.remote
+            try listener.startAccept()
+            #expect(remote.localEndpoint == listener.localEndpoint)
+            #expect(remote.localEndpoint != nil)
+            listener.stop()
+            loop.run()
+            try loop.close()
+            return remote
+        }
+        let answers = Asker(loop: asker.loop)
+        #expect(try answers.ask { await remote.stats() } == UVListenerStats())
+        #expect(try answers.ask { await remote.stop() } == UVDrainReport())
+        #expect(try answers.ask { await remote.broadcast("x") } == UVBroadcastReceipt())
+        #expect(!remote.post("x"))
+        #expect(remote.localEndpoint == nil)
+        try asker.finish()
+    }
+
+    @Test("What one thread asks for is done in that order, by whichever way it comes")
+    func order() throws {
+        try Self.withRemote(framing: .lines) { server, remote, asker in
+            let peer = try server.connect()
+            try server.connected.wait(for: 1)
+            let done = asker.begin {
+                for number in 0..<300 {
+                    switch number % 4 {
+                    case 0: await remote.broadcast("\(number)")
+                    case 1: remote.post("\(number)")
+                    case 2: remote.forEachListener { $0.client(1)?.send("\(number)") }
+                    default: server.post { $0.broadcast("\(number)") }
+                    }
+                }
+            }
+            let expected = (0..<300).map { "\($0)\n" }.joined()
+            #expect(try peer.receive(expected.utf8.count) == Array(expected.utf8))
+            try done.first()
+        }
+    }
+}

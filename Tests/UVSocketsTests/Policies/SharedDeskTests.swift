@@ -1,0 +1,214 @@
+import Testing
+
+@testable import UVSockets
+
+@Suite("SharedDesk", .timeLimit(.minutes(1)))
+struct SharedDeskTests {
+    // MARK: - Who gets a client
+
+    @Test("Clients are spread over the parts in turn, and fill the gaps")
+    func fewest() throws {
+        let desk = SharedDesk(UVAdmission(), limit: 100, parts: 3, .fewestClients)
+        let address = try Self.address(1)
+        var chosen: [Int] = []
+        for _ in 0..<6 { chosen.append(Self.part(desk.decide(address, now: 0, part: 0))) }
+        #expect(chosen == [0, 1, 2, 0, 1, 2])
+        for _ in 0..<2 { _ = desk.left(address, part: 1) }
+        #expect(Self.part(desk.decide(address, now: 0, part: 0)) == 1)
+        #expect(Self.part(desk.decide(address, now: 0, part: 0)) == 1)
+        #expect(Self.part(desk.decide(address, now: 0, part: 0)) == 2)
+        #expect(desk.peak == 7)
+    }
+
+    @Test("A part that is closed gets nobody, whoever leaves it")
+    func close() throws {
+        let desk = SharedDesk(UVAdmission(), limit: 100, parts: 3, .fewestClients)
+        let address = try Self.address(1)
+        for _ in 0..<6 { _ = desk.decide(address, now: 0, part: 0) }
+        desk.close(1)
+        desk.close(1)
+        for _ in 0..<2 { _ = desk.left(address, part: 1) }
+        for _ in 0..<20 { #expect(Self.part(desk.decide(address, now: 0, part: 0)) != 1) }
+    }
+
+    @Test("Where the kernel spreads the clients, each part keeps its own")
+    func kernel() throws {
+        let desk = SharedDesk(UVAdmission(), limit: 100, parts: 3, .kernel)
+        let address = try Self.address(1)
+        for part in [2, 2, 2, 0, 1, 2] {
+            #expect(desk.decide(address, now: 0, part: part) == .admit)
+        }
+    }
+
+    @Test("One part alone keeps all", arguments: UVBalance.allCases)
+    func one(balance: UVBalance) throws {
+        let desk = SharedDesk(UVAdmission(), limit: 3, parts: 1, balance)
+        let address = try Self.address(1)
+        for _ in 0..<3 { #expect(desk.decide(address, now: 0, part: 0) == .admit) }
+        #expect(desk.isHolding(0))
+    }
+
+    // MARK: - Who waits
+
+    @Test("Those who wait are woken once, by the first who leaves")
+    func holding() throws {
+        let desk = SharedDesk(UVAdmission(), limit: 2, parts: 3, .kernel)
+        let address = try Self.address(1)
+        for part in 0..<2 {
+            #expect(!desk.isHolding(part))
+            #expect(desk.decide(address, now: 0, part: part) == .admit)
+        }
+        // It had been asked in before.
+        #expect(desk.decide(address, now: 0, part: 2) == .hold)
+        for part in [2, 0, 2] { #expect(desk.isHolding(part)) }
+        #expect(desk.left(address, part: 1) == [0, 2])
+        #expect(!desk.isHolding(1))
+        #expect(desk.left(address, part: 0) == [])
+        #expect(desk.decide(address, now: 0, part: 2) == .admit)
+        #expect(desk.peak == 2)
+    }
+
+    @Test("Where nobody waits those beyond the limit and the rate are refused")
+    func refuses() throws {
+        var policy = UVAdmission()
+        policy.whenFull = .refuse(goodbye: [])
+        policy.acceptsPerSecond = 3
+        let desk = SharedDesk(policy, limit: 2, parts: 2, .kernel)
+        let address = try Self.address(1)
+        for part in 0..<2 { #expect(desk.decide(address, now: 0, part: part) == .admit) }
+        #expect(!desk.isHolding(0))
+        #expect(desk.decide(address, now: 0, part: 1) == .refuse(.full))
+        _ = desk.left(address, part: 0)
+        #expect(desk.decide(address, now: 0, part: 1) == .admit)
+        _ = desk.left(address, part: 1)
+        #expect(desk.decide(address, now: 0, part: 1) == .refuse(.rate))
+        #expect(desk.left(address, part: 1) == [])
+    }
+
+    @Test("Loops whose clocks differ by some milliseconds share a rate")
+    func clocks() throws {
+        var policy = UVAdmission()
+        policy.acceptsPerSecond = 10
+        policy.whenFull = .refuse(goodbye: [])
+        let desk = SharedDesk(policy, limit: 1000, parts: 2, .kernel)
+        let address = try Self.address(1)
+        var random = SplitMix64(seed: 5)
+        var (now, admitted): (UInt64, Int) = (1000, 0)
+        for _ in 0..<5000 {
+            now += random.next() % 5
+            let late = min(now, random.next() % 20)
+            if desk.decide(address, now: now - late, part: Int(random.next() % 2)) == .admit {
+                admitted += 1
+            }
+        }
+        let most = 10 + Int(now - 1000) * 10 / 1000
+        #expect(admitted <= most + 1)
+        #expect(admitted >= most - 3)
+    }
+
+    // MARK: - A model
+
+    @Test(
+        "Whatever comes and goes, it decides as a plain model does",
+        arguments: UVBalance.allCases, [true, false])
+    func model(balance: UVBalance, waits: Bool) throws {
+        for seed in 0..<60 as Range<UInt64> {
+            var random = SplitMix64(seed: seed)
+            var model = Model(
+                limit: 1 + Int(random.next() % 9), parts: 1 + Int(random.next() % 4),
+                perAddress: 1 + Int(random.next() % 4), waits: waits, balance: balance)
+            var policy = UVAdmission()
+            policy.perAddress = model.perAddress
+            policy.whenFull = waits ? .hold : .refuse(goodbye: [])
+            let desk = SharedDesk(policy, limit: model.limit, parts: model.parts, balance)
+            for _ in 0..<500 {
+                try Self.step(&random, &model, desk)
+            }
+        }
+    }
+
+    /// Does one thing to both, and compares.
+    private static func step(
+        _ random: inout SplitMix64, _ model: inout Model, _ desk: SharedDesk
+    ) throws {
+        let part = Int(random.next() % UInt64(model.parts))
+        switch random.next() % 4 {
+        case 0, 1:
+            let host = Int(random.next() % 5)
+            let expected = model.decide(host, part: part)
+            try #require(desk.decide(address(host), now: 0, part: part) == expected)
+        case 2:
+            guard !model.present.isEmpty else { return }
+            let index = Int(random.next() % UInt64(model.present.count))
+            let (host, home) = model.present[index]
+            let woken = model.left(index)
+            try #require(desk.left(address(host), part: home) == woken)
+        default:
+            try #require(desk.isHolding(part) == model.isHolding(part))
+        }
+        try #require(desk.peak == model.peak)
+        try #require(model.present.count <= model.limit)
+    }
+
+    private struct Model {
+        let limit: Int
+        let parts: Int
+        let perAddress: Int
+        let waits: Bool
+        let balance: UVBalance
+        var present: [(host: Int, part: Int)] = []
+        var peak = 0
+        private var holding: Set<Int> = []
+        private var latest: Int
+
+        init(limit: Int, parts: Int, perAddress: Int, waits: Bool, balance: UVBalance) {
+            (self.limit, self.parts, self.perAddress) = (limit, parts, perAddress)
+            (self.waits, self.balance) = (waits, balance)
+            latest = parts - 1
+        }
+
+        mutating func decide(_ host: Int, part: Int) -> AdmissionDecision {
+            if present.count == limit { return waits ? .hold : .refuse(.full) }
+            if present.count(where: { $0.host == host }) == perAddress {
+                return .refuse(.perAddress)
+            }
+            let chosen = balance == .kernel ? part : nextInTurn
+            latest = chosen
+            present.append((host, chosen))
+            peak = max(peak, present.count)
+            return chosen == part ? .admit : .pass(toPart: chosen)
+        }
+
+        /// Behind the latest, the first of those that have the fewest.
+        private var nextInTurn: Int {
+            let turn = (1...parts).map { (latest + $0) % parts }
+            let counts = turn.map { part in present.count { $0.part == part } }
+            let fewest = counts.min() ?? 0
+            return zip(turn, counts).first { $0.1 == fewest }?.0 ?? 0
+        }
+
+        mutating func isHolding(_ part: Int) -> Bool {
+            guard waits, present.count == limit else { return false }
+            holding.insert(part)
+            return true
+        }
+
+        mutating func left(_ index: Int) -> Set<Int> {
+            present.remove(at: index)
+            defer { holding = [] }
+            return holding
+        }
+    }
+
+    private static func part(_ decision: AdmissionDecision) -> Int {
+        switch decision {
+        case .admit: 0
+        case .pass(let part): part
+        case .hold, .refuse: -1
+        }
+    }
+
+    private static func address(_ host: Int) throws -> SocketAddress {
+        try #require(SocketAddress(UVEndpoint(host: "192.0.2.\(host)", port: 1)))
+    }
+}
