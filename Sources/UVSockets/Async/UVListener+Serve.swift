@@ -96,7 +96,6 @@ extension UVListener {
         var settings = settings
         settings.listening.options.connection.allowsHalfOpen = true
         let group = try UVLoopGroup(loops: settings.loops)
-        defer { group.end() }
         let servers = group.loops.map { AsyncServer(on: $0, handler) }
         let server = await makeServer(servers, settings)
         let result = await withTaskCancellationHandler {
@@ -104,6 +103,7 @@ extension UVListener {
         } onCancel: { [settings] in
             server.beginStop(drainFor: settings.drainTime)
         }
+        await group.end()
         try result.get()
     }
 

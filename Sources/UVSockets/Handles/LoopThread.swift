@@ -16,17 +16,35 @@ internal import Logging
     let loop: UVLoop
     private let thread: uv_thread_t
 
+    /// What a thread is given.
+    private final class Entrance {
+        let loop: UVLoop
+        let whenEnded: @Sendable () -> Void
+
+        init(_ loop: UVLoop, _ whenEnded: @escaping @Sendable () -> Void) {
+            self.loop = loop
+            self.whenEnded = whenEnded
+        }
+    }
+
     /// Starts a thread for the loop, which belongs to none yet.
-    init(running loop: UVLoop) throws(UVError) {
+    ///
+    /// - Parameters:
+    ///   - loop: The loop.
+    ///   - whenEnded: Called last on the thread, when the loop is closed.
+    init(
+        running loop: UVLoop, whenEnded: @escaping @Sendable () -> Void = {}
+    ) throws(UVError) {
         self.loop = loop
         var thread = uv_thread_t()
-        let entrance = unsafe Unmanaged.passRetained(loop)
+        let entrance = unsafe Unmanaged.passRetained(Entrance(loop, whenEnded))
         let status = unsafe uv_thread_create(
             &thread,
             { argument in
                 guard let argument = unsafe argument else { return }
-                LoopThread.run(
-                    unsafe Unmanaged<UVLoop>.fromOpaque(argument).takeRetainedValue())
+                let entrance = unsafe Unmanaged<Entrance>.fromOpaque(argument).takeRetainedValue()
+                LoopThread.run(entrance.loop)
+                entrance.whenEnded()
             }, entrance.toOpaque())
         guard status == 0 else {
             unsafe entrance.release()
@@ -46,9 +64,8 @@ internal import Logging
         }
     }
 
-    /// Stops the loop, and waits for its thread to end.
-    func stop() {
-        loop.stop()
+    /// Waits for the thread of a loop that was stopped to end.
+    func join() {
         var thread = thread
         _ = unsafe uv_thread_join(&thread)
     }

@@ -14,7 +14,10 @@ public final class UVLoopGroup: Sendable {
     private struct State {
         var servers: [UVRemoteListener] = []
         var isStopping = false
-        var isStopped = false
+        /// How many threads have not ended.
+        var running = 0
+        var isJoined = false
+        /// Who waits for the last.
         var waiting: [CheckedContinuation<Void, Never>] = []
     }
 
@@ -42,24 +45,39 @@ public final class UVLoopGroup: Sendable {
         do throws(UVError) {
             for _ in 0..<count {
                 let loop = try UVLoop(submissionLimit: submissionLimit, logger: logger)
-                threads.append(try LoopThread(running: loop))
+                state.withLock { $0.running += 1 }
+                threads.append(
+                    try LoopThread(running: loop) { [state] in UVLoopGroup.threadEnded(state) })
             }
         } catch {
-            for thread in threads { thread.stop() }
+            for thread in threads {
+                thread.loop.stop()
+                thread.join()
+            }
             throw error
         }
         self.threads = threads
         loops = threads.map(\.loop)
     }
 
-    /// Waits until the group is stopped.
+    private static func threadEnded(_ state: Locked<State>) {
+        let waiting = state.withLock { state in
+            state.running -= 1
+            guard state.running == 0 else { return [CheckedContinuation<Void, Never>]() }
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for continuation in waiting { continuation.resume() }
+    }
+
+    /// Waits until the group has been stopped.
     public func run() async {
         await withCheckedContinuation { continuation in
-            let isStopped = state.withLock { state in
-                if !state.isStopped { state.waiting.append(continuation) }
-                return state.isStopped
+            let isOver = state.withLock { state in
+                if state.running > 0 { state.waiting.append(continuation) }
+                return state.running == 0
             }
-            if isStopped { continuation.resume() }
+            if isOver { continuation.resume() }
         }
     }
 
@@ -74,22 +92,21 @@ public final class UVLoopGroup: Sendable {
         await withDiscardingTaskGroup { tasks in
             for server in servers { tasks.addTask { await server.stop(drainFor: time) } }
         }
-        end()
+        await end()
     }
 
-    /// Stops the loops, and waits for their threads.
-    func end() {
+    /// Stops the loops, and waits for their threads without blocking this one.
+    func end() async {
         precondition(
             !loops.contains { $0.isOnLoop }, "UVLoopGroup.stop was called on one of its own loops")
-        let waiting = state.withLock { state -> [CheckedContinuation<Void, Never>]? in
-            guard !state.isStopped else { return nil }
-            state.isStopped = true
-            defer { state.waiting = [] }
-            return state.waiting
+        for loop in loops { loop.stop() }
+        await run()
+        let isFirst = state.withLock { state in
+            defer { state.isJoined = true }
+            return !state.isJoined
         }
-        guard let waiting else { return }
-        for thread in threads { thread.stop() }
-        for continuation in waiting { continuation.resume() }
+        // They have nothing left to do but to return.
+        if isFirst { for thread in threads { thread.join() } }
     }
 
     /// Stops the server when the group is stopped.
