@@ -32,6 +32,7 @@ internal import Logging
     /// - Parameters:
     ///   - loop: The loop.
     ///   - whenEnded: Called last on the thread, when the loop is closed.
+    /// - Throws: ``UVError`` where the system has no memory or threads left.
     init(
         running loop: UVLoop, whenEnded: @escaping @Sendable () -> Void = {}
     ) throws(UVError) {
