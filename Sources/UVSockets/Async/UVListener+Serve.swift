@@ -134,7 +134,8 @@ extension UVListener {
         }
         settings.onListening(server)
         await withDiscardingTaskGroup { group in
-            for server in servers { group.addTask { await server.serveClients() } }
+            // Immediate, so that clients need not wait for a thread of the pool.
+            for server in servers { group.addImmediateTask { await server.serveClients() } }
         }
         return .success(())
     }
