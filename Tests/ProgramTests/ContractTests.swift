@@ -20,7 +20,7 @@ struct Snippet: CustomTestStringConvertible, Sendable {
 
 @Suite("What the compiler refuses", .serialized, .timeLimit(.minutes(5)))
 struct ContractTests {
-    private static let race = "risks causing data races"
+    static let race = "risks causing data races"
 
     @Test(
         "A data race, a span that is kept and a libuv type do not compile",
@@ -238,7 +238,7 @@ struct ContractTests {
         """
     }
 
-    private static func expectRefusal(of snippet: Snippet) throws {
+    static func expectRefusal(of snippet: Snippet) throws {
         let outcome = try Compiler.compile(snippet.source, allowsWarnings: true)
         #expect(outcome.ending == .code(1))
         // What the compiler says, without the lines of the text that it shows with it.
