@@ -20,9 +20,19 @@ struct ServeOnLoopsTests {
         }
     }
 
-    private actor Pool {
-        private(set) var visits = 0
-        func visit() { visits += 1 }
+    /// An actor on a loop, and so on a thread, of its own.
+    private actor Elsewhere {
+        private let loop: UVLoop
+
+        nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+        init(on loop: UVLoop) {
+            self.loop = loop
+        }
+
+        func visit() {
+            #expect(loop.isOnLoop)
+        }
     }
 
     @Test(
@@ -30,19 +40,20 @@ struct ServeOnLoopsTests {
         arguments: UVBalance.allCases)
     func oneThread(balance: UVBalance) async throws {
         let steps = Journal<Step>()
-        let pool = Pool()
+        let thread = try LoopThread(.untilStopped) { _ in ((), {}) }
+        let elsewhere = Elsewhere(on: thread.loop)
         try await withTaskServer(
             framing: .lines, loops: 3, balance: balance,
             handler: { client in
                 steps.append(Step(client))
                 for try await line in client.messages {
-                    await pool.visit()
+                    await elsewhere.visit()
                     steps.append(Step(client))
                     await Task.yield()
                     steps.append(Step(client))
                     try await Task.sleep(for: .milliseconds(1))
                     steps.append(Step(client))
-                    await Task.detached { await pool.visit() }.value
+                    await beginTask { await elsewhere.visit() }.value
                     steps.append(Step(client))
                     // Another loop's client, and the whole server.
                     _ = await client.server?.stats()
@@ -68,6 +79,7 @@ struct ServeOnLoopsTests {
                 let loops = Set(all.map(\.thread)).count
                 #expect(balance == .kernel ? 2...3 ~= loops : loops == 3)
             })
+        try thread.finish()
     }
 
     @Test("Borrowed messages come on the client's loop", arguments: UVBalance.allCases)
@@ -139,7 +151,7 @@ struct ServeOnLoopsTests {
                 let peers = try (0..<12).map { _ in try server.connect() }
                 for peer in peers { #expect(try peer.exchange([1]) == [1]) }
                 let report = Journal<UVDrainReport>()
-                Task.detached {
+                beginTask {
                     report.append(await server.remote.stop(goodbye: Array("bye".utf8)))
                 }
                 for peer in peers {
@@ -296,7 +308,7 @@ struct ServeOnLoopsTests {
     func cancelEarly(balance: UVBalance, loops: Int) async throws {
         for round in 0..<60 {
             let returned = Journal<Bool>()
-            let server = Task.detached {
+            let server = beginTask {
                 do {
                     try await UVListener.serve(
                         at: round % 2 == 0 ? "127.0.0.1:0" : "localhost:0", loops: loops,

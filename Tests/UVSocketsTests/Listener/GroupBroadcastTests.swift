@@ -29,7 +29,7 @@ struct GroupBroadcastTests {
                         }
                     }
                 case .awaited:
-                    Task.detached {
+                    beginTask {
                         for number in 0..<count {
                             let receipt = await server.remote.broadcast("\(sender) \(number)")
                             sent.append(receipt.receivers == 9)

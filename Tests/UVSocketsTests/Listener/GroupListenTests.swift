@@ -175,7 +175,7 @@ struct GroupListenTests {
                 let server = listener.remote
                 remotes.append(server)
                 // Whoever asks this early is answered, too.
-                Task.detached { await server.broadcast("x") }
+                beginTask { await server.broadcast("x") }
                 server.post("y")
                 return { _, message in server.post(message) }
             },

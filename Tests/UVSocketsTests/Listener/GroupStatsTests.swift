@@ -67,7 +67,7 @@ struct GroupStatsTests {
             let peers = try (0..<12).map { _ in try server.arrive() }
             let kicked = Journal<Bool>()
             for (_, arrival) in peers[..<9] {
-                Task.detached { kicked.append(await server.remote.kick(arrival.id)) }
+                beginTask { kicked.append(await server.remote.kick(arrival.id)) }
             }
             for (peer, _) in peers[..<9] {
                 #expect(try peer.receiveToEnd() == [])
@@ -123,7 +123,7 @@ struct GroupStatsTests {
                 { client, _ in
                     guard let server = client.listener?.remote else { return }
                     let id = client.id
-                    Task.detached { answers.append(await server.kick(id)) }
+                    beginTask { answers.append(await server.kick(id)) }
                 }
             },
             body: { server in
@@ -151,7 +151,7 @@ struct GroupStatsTests {
             #expect(server.post("b"))
             #expect(!server.post("c"))
             #expect(!server.forEachListener { _ in })
-            let answer = Task { await server.stats() }
+            let answer = beginTask { await server.stats() }
             go.append(())
             #expect(await answer.value.accepted == 0)
             #expect(server.post("d"))

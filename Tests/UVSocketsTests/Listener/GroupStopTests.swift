@@ -188,7 +188,7 @@ struct GroupStopTests {
             try await withLoops(2) { group in
                 let server = try await group.listen(at: "127.0.0.1:0", makeHandler: echoOnLoops)
                 for asker in 0..<askers {
-                    Task.detached {
+                    beginTask {
                         repeat {
                             begun.append(())
                             switch asker {

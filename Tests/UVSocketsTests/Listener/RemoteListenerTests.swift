@@ -5,66 +5,57 @@ import Testing
 
 @Suite("UVListener.remote", .timeLimit(.minutes(1)))
 struct RemoteListenerTests {
-    /// A server's remote face, and what asks it: a loop of its own, because tests that block take the
-    /// threads of the pool.
+    /// Runs a server for the time of a test, with its remote face.
     private static func withRemote(
         framing: (any FrameCodec)? = nil, isHeld: Bool = false,
         configure: @escaping @Sendable (UVListener) -> Void = { _ in },
-        body: (Server, UVRemoteListener, Asker) throws -> Void
+        body: (Server, UVRemoteListener) throws -> Void
     ) throws {
         let remotes = Journal<UVRemoteListener>()
-        let thread = try LoopThread(.untilStopped) { _ in ((), {}) }
-        let result = Result {
-            try withServer(
-                framing: framing, isHeld: isHeld,
-                configure: { listener in
-                    // Before it listens.
-                    remotes.append(listener.remote)
-                    #expect(listener.remote.localEndpoint == nil)
-                    configure(listener)
-                },
-                body: { try body($0, remotes.first(), Asker(loop: thread.loop)) })
-        }
-        try thread.finish()
-        try result.get()
+        try withServer(
+            framing: framing, isHeld: isHeld,
+            configure: { listener in
+                // Before it listens.
+                remotes.append(listener.remote)
+                #expect(listener.remote.localEndpoint == nil)
+                configure(listener)
+            },
+            body: { try body($0, remotes.first()) })
     }
 
-    private struct Asker: Sendable {
-        let loop: UVLoop
+    private static func begin<Value: Sendable>(
+        _ question: @escaping @Sendable () async -> Value
+    ) -> Journal<Value> {
+        let answer = Journal<Value>()
+        beginTask { answer.append(await question()) }
+        return answer
+    }
 
-        func begin<Value: Sendable>(
-            _ question: @escaping @Sendable () async -> Value
-        ) -> Journal<Value> {
-            let answer = Journal<Value>()
-            Task(executorPreference: loop) { answer.append(await question()) }
-            return answer
-        }
-
-        func ask<Value: Sendable>(_ question: @escaping @Sendable () async -> Value) throws -> Value
-        {
-            try begin(question).first()
-        }
+    private static func ask<Value: Sendable>(
+        _ question: @escaping @Sendable () async -> Value
+    ) throws -> Value {
+        try begin(question).first()
     }
 
     @Test("Other threads and tasks ask, broadcast and kick by way of it")
     func fromOutside() throws {
-        try Self.withRemote { server, remote, asker in
+        try Self.withRemote { server, remote in
             #expect(remote.localEndpoint == server.endpoint)
             let peers = try (0..<3).map { _ in try server.connect() }
             for peer in peers { #expect(try peer.exchange([1, 2]) == [1, 2]) }
-            let stats = try asker.ask { await remote.stats() }
+            let stats = try Self.ask { await remote.stats() }
             #expect(stats.clients == 3)
             #expect(stats.bytesReceived == 6)
-            let snapshot = try asker.ask { await remote.snapshot() }
+            let snapshot = try Self.ask { await remote.snapshot() }
             #expect(snapshot.stats == stats)
             #expect(snapshot.clients.map(\.id).sorted() == [1, 2, 3])
-            #expect(try asker.ask { await remote.broadcast("a", but: 2) }.receivers == 2)
+            #expect(try Self.ask { await remote.broadcast("a", but: 2) }.receivers == 2)
             #expect(remote.post("b"))
             for (peer, text) in zip(peers, ["ab", "b", "ab"]) {
                 #expect(try peer.receive(text.utf8.count) == Array(text.utf8))
             }
-            #expect(try asker.ask { await remote.kick(3) })
-            #expect(try !asker.ask { await remote.kick(4) })
+            #expect(try Self.ask { await remote.kick(3) })
+            #expect(try !Self.ask { await remote.kick(4) })
             #expect(try peers[2].receiveToEnd() == [])
             #expect(try server.onLoop { $0.remote === remote })
         }
@@ -72,24 +63,24 @@ struct RemoteListenerTests {
 
     @Test("Stopped by way of it, a listener drains, and listens nowhere")
     func stop() throws {
-        try Self.withRemote { server, remote, asker in
+        try Self.withRemote { server, remote in
             let peer = try server.connect()
             #expect(try peer.exchange([1]) == [1])
-            let report = asker.begin { await remote.stop(goodbye: Array("bye".utf8)) }
+            let report = Self.begin { await remote.stop(goodbye: Array("bye".utf8)) }
             #expect(try peer.receiveToEnd() == Array("bye".utf8))
             peer.close()
             #expect(try report.first() == UVDrainReport(drained: 1))
             #expect(remote.localEndpoint == nil)
             #expect(throws: SocketError.self) { try server.connect() }
-            #expect(try asker.ask { await remote.stop() } == UVDrainReport())
-            #expect(try asker.ask { await remote.stats() }.accepted == 1)
+            #expect(try Self.ask { await remote.stop() } == UVDrainReport())
+            #expect(try Self.ask { await remote.stats() }.accepted == 1)
         }
     }
 
     @Test("Where the loop does not run yet, the answer comes when it does")
     func held() throws {
-        try Self.withRemote(isHeld: true) { server, remote, asker in
-            let answer = asker.begin { await remote.stats() }
+        try Self.withRemote(isHeld: true) { server, remote in
+            let answer = Self.begin { await remote.stats() }
             let sum = Journal<Int>()
             #expect(remote.forEachListener { sum.append($0.clients.count) })
             #expect(throws: TimedOut.self) { try answer.wait(for: 1, seconds: 0.2) }
@@ -113,7 +104,7 @@ struct RemoteListenerTests {
                 listener.remote.forEachListener { isRun.append(ObjectIdentifier($0) == id) }
                 #expect(isRun.entries == [true])
             },
-            body: { server, remote, asker in
+            body: { server, remote in
                 let peer = try server.connect()
                 try server.connected.wait(for: 1)
                 let receivers = try server.onLoop { listener in
@@ -130,7 +121,7 @@ struct RemoteListenerTests {
 
     @Test("A task on the loop is answered there, without waiting for another turn")
     func taskOnLoop() throws {
-        try Self.withRemote { server, remote, _ in
+        try Self.withRemote { server, remote in
             let peer = try server.connect()
             try server.connected.wait(for: 1)
             let answers = Journal<Bool>()
@@ -150,7 +141,6 @@ struct RemoteListenerTests {
 
     @Test("What a listener's loop leaves unanswered when it is closed has no answer to wait for")
     func closed() throws {
-        let asker = try LoopThread(.untilStopped) { _ in ((), {}) }
         let remote = try onThread {
             let loop = try UVLoop()
             let listener = UVListener(on: loop, at: "127.0.0.1:0") { _, _ in }
@@ -163,21 +153,19 @@ struct RemoteListenerTests {
             try loop.close()
             return remote
         }
-        let answers = Asker(loop: asker.loop)
-        #expect(try answers.ask { await remote.stats() } == UVListenerStats())
-        #expect(try answers.ask { await remote.stop() } == UVDrainReport())
-        #expect(try answers.ask { await remote.broadcast("x") } == UVBroadcastReceipt())
+        #expect(try Self.ask { await remote.stats() } == UVListenerStats())
+        #expect(try Self.ask { await remote.stop() } == UVDrainReport())
+        #expect(try Self.ask { await remote.broadcast("x") } == UVBroadcastReceipt())
         #expect(!remote.post("x"))
         #expect(remote.localEndpoint == nil)
-        try asker.finish()
     }
 
     @Test("What one thread asks for is done in that order, by whichever way it comes")
     func order() throws {
-        try Self.withRemote(framing: .lines) { server, remote, asker in
+        try Self.withRemote(framing: .lines) { server, remote in
             let peer = try server.connect()
             try server.connected.wait(for: 1)
-            let done = asker.begin {
+            let done = Self.begin {
                 for number in 0..<300 {
                     switch number % 4 {
                     case 0: await remote.broadcast("\(number)")

@@ -24,7 +24,7 @@ struct LoopGroupTests {
         let ended = Journal<Int>()
         try await withLoops(2) { group in
             for number in 0..<5 {
-                Task.detached {
+                beginTask {
                     await group.run()
                     ended.append(number)
                 }
@@ -67,7 +67,7 @@ struct LoopGroupTests {
         for _ in 0..<100 {
             let server = Journal<Result<UVRemoteListener, any Error>>()
             try await withLoops(2) { group in
-                Task.detached {
+                beginTask {
                     do throws(UVError) {
                         server.append(
                             .success(
@@ -99,7 +99,7 @@ struct LoopGroupTests {
                 let first = group.loops[0]
                 for number in 0..<8 {
                     let endpoint = UVEndpoint(host: "no-such-host-\(number).invalid", port: 0)
-                    Task.detached {
+                    beginTask {
                         do throws(UVError) {
                             try await group.listen(at: endpoint, makeHandler: echoOnLoops)
                             errors.append(nil)

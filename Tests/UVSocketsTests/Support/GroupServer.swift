@@ -17,18 +17,16 @@ final class GroupServer: Sendable {
     /// The clients as they connected, and as they ended.
     let connected: Journal<Arrival>
     let ended: Journal<Server.End>
-    private let asker: LoopThread<Void>
 
     fileprivate init(
         _ group: UVLoopGroup, _ remote: UVRemoteListener, connected: Journal<Arrival>,
         ended: Journal<Server.End>
-    ) throws {
+    ) {
         self.group = group
         self.remote = remote
         self.connected = connected
         self.ended = ended
         endpoint = remote.localEndpoint ?? "127.0.0.1:0"
-        asker = try LoopThread(.untilStopped) { _ in ((), {}) }
     }
 
     /// Makes a client.
@@ -51,8 +49,7 @@ final class GroupServer: Sendable {
         return (peer, try connected.wait(for: before + 1)[before])
     }
 
-    /// Asks the server, and waits for the answer, by a task on a thread of its own: tests that block
-    /// take the threads of the pool.
+    /// Asks the server, and waits for the answer.
     func ask<Value: Sendable>(
         _ question: @escaping @Sendable (UVRemoteListener) async throws -> Value
     ) throws -> Value {
@@ -64,7 +61,7 @@ final class GroupServer: Sendable {
         _ question: @escaping @Sendable (UVRemoteListener) async throws -> Value
     ) -> Journal<Result<Value, any Error>> {
         let answer = Journal<Result<Value, any Error>>()
-        Task(executorPreference: asker.loop) { [remote] in
+        beginTask { [remote] in
             do {
                 answer.append(.success(try await question(remote)))
             } catch {
@@ -88,8 +85,7 @@ final class GroupServer: Sendable {
             .map { try $0.value.get() }
     }
 
-    fileprivate func finish() throws {
-        try asker.finish()
+    fileprivate func finish() {
         // Every client that came has gone, once, and no two have had the same id.
         let ids = connected.entries.map(\.id).sorted()
         #expect(ids == ended.entries.map(\.id).sorted())
@@ -134,10 +130,10 @@ func withGroup(
                 try await group.listen(
                     at: "127.0.0.1:0", options: options, balance: balance, makeHandler: observed)
             }
-        let server = try GroupServer(group, remote, connected: connected, ended: ended)
+        let server = GroupServer(group, remote, connected: connected, ended: ended)
         let result = await onThreadOfItsOwn { try body(server) }
         await group.stop(drainFor: .zero)
-        try server.finish()
+        server.finish()
         try result.get()
     }
 }

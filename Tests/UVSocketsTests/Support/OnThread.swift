@@ -6,3 +6,29 @@ func onThread<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) t
     Thread.detachNewThread { answer.append(Result { try body() }) }
     return try answer.first().get()
 }
+
+/// Runs the body on a thread of its own, so that it may block, while tasks go on; as a part of the
+/// test that calls it, to which failures in it belong.
+func onThreadOfItsOwn<Value: Sendable>(
+    _ body: @escaping @Sendable () throws -> Value
+) async -> Result<Value, any Error> {
+    await beginTask { Result { try body() } }.value
+}
+
+/// Begins a task whose jobs each run on a thread of their own: the threads of the pool are taken by
+/// tests that block.
+@discardableResult
+func beginTask<Value: Sendable>(
+    _ body: @escaping @Sendable () async -> Value
+) -> Task<Value, Never> {
+    Task(executorPreference: ThreadForEachJob()) { await body() }
+}
+
+private final class ThreadForEachJob: TaskExecutor {
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        Thread.detachNewThread { [self] in
+            unsafe job.runSynchronously(on: asUnownedTaskExecutor())
+        }
+    }
+}

@@ -18,9 +18,9 @@ struct TaskServer: Sendable {
         task.cancel()
     }
 
-    /// Waits until `serve` has returned.
+    /// Waits until `serve` has returned, for which it needs a thread of the pool.
     func returned() throws {
-        try hasReturned.first()
+        try hasReturned.wait(for: 1, seconds: 100)
     }
 }
 
@@ -77,21 +77,4 @@ func withTaskServer(
     server.cancel()
     try await server.value
     try result.get()
-}
-
-/// Runs the body on a thread of its own, so that it may block, while tasks go on; as a part of the
-/// test that calls it, to which failures in it belong.
-func onThreadOfItsOwn<Value: Sendable>(
-    _ body: @escaping @Sendable () throws -> Value
-) async -> Result<Value, any Error> {
-    await Task(executorPreference: ThreadForEachJob()) { Result { try body() } }.value
-}
-
-private final class ThreadForEachJob: TaskExecutor {
-    func enqueue(_ job: consuming ExecutorJob) {
-        let job = UnownedJob(job)
-        Thread.detachNewThread { [self] in
-            unsafe job.runSynchronously(on: asUnownedTaskExecutor())
-        }
-    }
 }
