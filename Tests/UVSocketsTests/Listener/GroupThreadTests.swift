@@ -110,7 +110,7 @@ struct GroupThreadTests {
             let leaving =
                 first.filter { $0.arrival.loop == 1 } + first.filter { $0.arrival.loop == 2 }[..<4]
             for (peer, _) in leaving { peer.close() }
-            try server.ended.wait(for: 14)
+            try server.departure(of: 14)
             #expect(try server.onEachLoop { $0.clients.count } == [10, 0, 6])
 
             let second = try (0..<14).map { _ in try server.arrive() }
@@ -143,7 +143,7 @@ struct GroupThreadTests {
             for number in 1...30 {
                 let (peer, _) = try server.arrive()
                 peer.close()
-                try server.ended.wait(for: number)
+                try server.departure(of: number)
             }
             let loops = server.connected.entries.map(\.loop)
             #expect((0..<3).map { loop in loops.count { $0 == loop } } == [10, 10, 10])

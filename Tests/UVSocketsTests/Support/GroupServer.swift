@@ -49,6 +49,13 @@ final class GroupServer: Sendable {
         return (peer, try connected.wait(for: before + 1)[before])
     }
 
+    /// Waits until so many have left, and their places are free.
+    func departure(of count: Int) throws {
+        try ended.wait(for: count)
+        // A place is free when its client's end has been told.
+        _ = try onEachLoop { _ in }
+    }
+
     /// Asks the server, and waits for the answer.
     func ask<Value: Sendable>(
         _ question: @escaping @Sendable (UVRemoteListener) async throws -> Value
