@@ -68,7 +68,8 @@ final class AdmissionDesk: Admission {
         rate = RateLimit(perSecond: policy.acceptsPerSecond)
     }
 
-    private var isFull: Bool { clients >= limit }
+    /// Whether there are as many clients as there may be.
+    var isFull: Bool { clients >= limit }
 
     func close() {}
 

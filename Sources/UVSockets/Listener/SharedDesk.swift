@@ -7,8 +7,22 @@ final class SharedDesk: Sendable {
         var clients: [Int]
         /// The loop that got a client last.
         var latest: Int
-        /// The loops whose listeners hold clients until one leaves.
-        var holding: Set<Int> = []
+        /// The loops whose listeners hold clients. Each in its turn lets in one, and then stands
+        /// behind the others.
+        var waiting: [Int] = []
+
+        func isTurn(of part: Int) -> Bool { !desk.isFull && (waiting.first ?? part) == part }
+
+        /// Who is to go on, because there is room.
+        var next: Int? { desk.isFull ? nil : waiting.first }
+
+        mutating func wait(_ part: Int) {
+            if !waiting.contains(part) { waiting.append(part) }
+        }
+
+        mutating func leave(_ part: Int) {
+            waiting.removeAll { $0 == part }
+        }
     }
 
     let policy: UVAdmission
@@ -30,12 +44,20 @@ final class SharedDesk: Sendable {
 
     var peak: Int { state.withLock { $0.desk.peak } }
 
-    /// Whether nobody may be accepted before a client has left; the part is woken then.
+    /// Whether the part may accept nobody before it has its turn; it is told then.
+    ///
+    /// One of several that accept waits when it has accepted one client more, whom it holds: nobody
+    /// else has a turn for which there may be no client.
     func isHolding(_ part: Int) -> Bool {
-        state.withLock { state in
-            let isHolding = state.desk.isHolding()
-            if isHolding { state.holding.insert(part) }
-            return isHolding
+        guard policy.whenFull == .hold else { return false }
+        let acceptsAlone = parts == 1 || balance == .fewestClients
+        return state.withLock { state in
+            if state.isTurn(of: part) {
+                if acceptsAlone { state.leave(part) }
+                return false
+            }
+            if acceptsAlone { state.wait(part) }
+            return state.waiting.contains(part)
         }
     }
 
@@ -43,39 +65,58 @@ final class SharedDesk: Sendable {
         state.withLock { $0.desk.wait(now: now) }
     }
 
-    func decide(_ address: SocketAddress, now: UInt64, part: Int) -> AdmissionDecision {
+    /// Decides about a client that the part has accepted, or held until now.
+    ///
+    /// - Returns: What is done about it, and which part is to go on then, if any.
+    func decide(
+        _ address: SocketAddress, now: UInt64, part: Int
+    ) -> (decision: AdmissionDecision, next: Int?) {
         state.withLock { state in
-            switch state.desk.decide(address, now: now) {
-            case .admit:
-                let chosen =
-                    balance == .kernel ? part : Self.fewest(state.clients, behind: state.latest)
-                state.clients[chosen] += 1
-                state.latest = chosen
-                return chosen == part ? .admit : .pass(toPart: chosen)
-            // Two were asked in when there was one place.
-            case .refuse(.full) where policy.whenFull == .hold,
-                .refuse(.rate) where policy.whenFull == .hold:
-                return .hold
-            case let decision: return decision
+            guard policy.whenFull != .hold || state.isTurn(of: part) else {
+                state.wait(part)
+                return (.hold, nil)
             }
+            state.leave(part)
+            return (decide(address, now: now, part: part, &state), state.next)
+        }
+    }
+
+    private func decide(
+        _ address: SocketAddress, now: UInt64, part: Int, _ state: inout State
+    ) -> AdmissionDecision {
+        switch state.desk.decide(address, now: now) {
+        case .admit:
+            let chosen =
+                balance == .kernel ? part : Self.fewest(state.clients, behind: state.latest)
+            state.clients[chosen] += 1
+            state.latest = chosen
+            return chosen == part ? .admit : .pass(toPart: chosen)
+        // Two were asked in when the rate let in one.
+        case .refuse(.rate) where policy.whenFull == .hold: return .hold
+        case let decision: return decision
         }
     }
 
     /// A client is gone.
     ///
-    /// - Returns: The parts that held clients until then.
-    func left(_ address: SocketAddress, part: Int) -> Set<Int> {
+    /// - Returns: Which part is to go on, if any.
+    func left(_ address: SocketAddress, part: Int) -> Int? {
         state.withLock { state in
             state.desk.left(address)
             state.clients[part] -= 1
-            defer { state.holding = [] }
-            return state.holding
+            return state.next
         }
     }
 
     /// A part takes no more clients.
-    func close(_ part: Int) {
-        state.withLock { $0.clients[part] = .max / 2 }
+    ///
+    /// - Returns: Which part is to go on, if any.
+    func close(_ part: Int) -> Int? {
+        state.withLock { state in
+            state.clients[part] = .max / 2
+            state.leave(part)
+            return state.next
+        }
     }
 
     /// The part with the fewest clients; of several the first behind the one given, so that they take
@@ -111,7 +152,7 @@ final class PartDesk: Admission {
     var peak: Int { place.desk.peak }
 
     func close() {
-        place.desk.close(place.part)
+        goOn(place.desk.close(place.part))
     }
 
     func isHolding() -> Bool {
@@ -123,14 +164,19 @@ final class PartDesk: Admission {
     }
 
     func decide(_ address: SocketAddress, now: UInt64) -> AdmissionDecision {
-        place.desk.decide(address, now: now, part: place.part)
+        let (decision, next) = place.desk.decide(address, now: now, part: place.part)
+        goOn(next)
+        return decision
     }
 
     func left(_ address: SocketAddress, part: Int) {
-        let holding = place.desk.left(address, part: part)
-        // The listener itself goes on when the client's end has been told.
-        for part in holding where part != place.part {
-            server?.parts[part].post { $0.acceptNext() }
-        }
+        goOn(place.desk.left(address, part: part))
+    }
+
+    /// Tells a listener that it has its turn. This one goes on by itself, when a client's end has been
+    /// told.
+    private func goOn(_ part: Int?) {
+        guard let part, part != place.part else { return }
+        server?.parts[part].post { $0.acceptNext() }
     }
 }

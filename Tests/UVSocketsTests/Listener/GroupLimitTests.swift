@@ -145,7 +145,7 @@ struct GroupLimitTests {
             }
             for number in 1...6 {
                 inside.removeFirst().close()
-                try server.ended.wait(for: number)
+                try server.departure(of: number)
                 let peer = try server.connect()
                 #expect(try peer.exchange([1]) == [1])
                 inside.append(peer)
@@ -182,10 +182,10 @@ struct GroupLimitTests {
             // Whoever leaves makes its place free, for its own address.
             for (number, peer) in served.enumerated() {
                 peer.close()
-                try server.ended.wait(for: 2 * number + 1)
+                try server.departure(of: 2 * number + 1)
                 let address = "127.0.7.\(number / 2 + 1)"
                 #expect(try Self.isServed(server.connect(from: address)))
-                try server.ended.wait(for: 2 * number + 2)
+                try server.departure(of: 2 * number + 2)
             }
             let refusals = try server.ask { await $0.stats() }.refusals
             #expect(refusals.perAddress == 30)

@@ -11,12 +11,12 @@ struct SharedDeskTests {
         let desk = SharedDesk(UVAdmission(), limit: 100, parts: 3, .fewestClients)
         let address = try Self.address(1)
         var chosen: [Int] = []
-        for _ in 0..<6 { chosen.append(Self.part(desk.decide(address, now: 0, part: 0))) }
+        for _ in 0..<6 { chosen.append(Self.part(Self.decide(desk, address))) }
         #expect(chosen == [0, 1, 2, 0, 1, 2])
         for _ in 0..<2 { _ = desk.left(address, part: 1) }
-        #expect(Self.part(desk.decide(address, now: 0, part: 0)) == 1)
-        #expect(Self.part(desk.decide(address, now: 0, part: 0)) == 1)
-        #expect(Self.part(desk.decide(address, now: 0, part: 0)) == 2)
+        #expect(Self.part(Self.decide(desk, address, part: 0)) == 1)
+        #expect(Self.part(Self.decide(desk, address, part: 0)) == 1)
+        #expect(Self.part(Self.decide(desk, address, part: 0)) == 2)
         #expect(desk.peak == 7)
     }
 
@@ -24,11 +24,10 @@ struct SharedDeskTests {
     func close() throws {
         let desk = SharedDesk(UVAdmission(), limit: 100, parts: 3, .fewestClients)
         let address = try Self.address(1)
-        for _ in 0..<6 { _ = desk.decide(address, now: 0, part: 0) }
-        desk.close(1)
-        desk.close(1)
+        for _ in 0..<6 { _ = Self.decide(desk, address, part: 0) }
+        for _ in 0..<2 { #expect(desk.close(1) == nil) }
         for _ in 0..<2 { _ = desk.left(address, part: 1) }
-        for _ in 0..<20 { #expect(Self.part(desk.decide(address, now: 0, part: 0)) != 1) }
+        for _ in 0..<20 { #expect(Self.part(Self.decide(desk, address, part: 0)) != 1) }
     }
 
     @Test("Where the kernel spreads the clients, each part keeps its own")
@@ -36,7 +35,7 @@ struct SharedDeskTests {
         let desk = SharedDesk(UVAdmission(), limit: 100, parts: 3, .kernel)
         let address = try Self.address(1)
         for part in [2, 2, 2, 0, 1, 2] {
-            #expect(desk.decide(address, now: 0, part: part) == .admit)
+            #expect(Self.decide(desk, address, part: part) == .admit)
         }
     }
 
@@ -44,28 +43,60 @@ struct SharedDeskTests {
     func one(balance: UVBalance) throws {
         let desk = SharedDesk(UVAdmission(), limit: 3, parts: 1, balance)
         let address = try Self.address(1)
-        for _ in 0..<3 { #expect(desk.decide(address, now: 0, part: 0) == .admit) }
+        for _ in 0..<3 { #expect(Self.decide(desk, address) == .admit) }
         #expect(desk.isHolding(0))
     }
 
     // MARK: - Who waits
 
-    @Test("Those who wait are woken once, by the first who leaves")
+    @Test("The parts that hold clients have their turns, each with one client")
     func holding() throws {
         let desk = SharedDesk(UVAdmission(), limit: 2, parts: 3, .kernel)
         let address = try Self.address(1)
         for part in 0..<2 {
             #expect(!desk.isHolding(part))
-            #expect(desk.decide(address, now: 0, part: part) == .admit)
+            #expect(Self.decide(desk, address, part: part) == .admit)
         }
-        // It had been asked in before.
-        #expect(desk.decide(address, now: 0, part: 2) == .hold)
-        for part in [2, 0, 2] { #expect(desk.isHolding(part)) }
-        #expect(desk.left(address, part: 1) == [0, 2])
+        // Each may accept one to hold.
+        for part in [2, 0] {
+            #expect(!desk.isHolding(part))
+            #expect(Self.decide(desk, address, part: part) == .hold)
+            #expect(desk.isHolding(part))
+        }
+        #expect(desk.left(address, part: 1) == 2)
+        // It is not the turn of those behind, or of one that had nobody to hold.
+        #expect(desk.isHolding(0))
         #expect(!desk.isHolding(1))
-        #expect(desk.left(address, part: 0) == [])
-        #expect(desk.decide(address, now: 0, part: 2) == .admit)
+        #expect(Self.decide(desk, address, part: 1) == .hold)
+        #expect(!desk.isHolding(2))
+        #expect(desk.left(address, part: 0) == 2)
+        let (decision, next) = desk.decide(address, now: 0, part: 2)
+        #expect(decision == .admit)
+        #expect(next == 0)
+        #expect(!desk.isHolding(0))
+        #expect(Self.decide(desk, address, part: 0) == .admit)
+        #expect(desk.left(address, part: 2) == 1)
         #expect(desk.peak == 2)
+    }
+
+    @Test("Whoever has its turn and no use for it gives it to the next")
+    func unused() throws {
+        var policy = UVAdmission()
+        policy.perAddress = 1
+        let desk = SharedDesk(policy, limit: 2, parts: 4, .kernel)
+        let addresses = try (0..<4).map(Self.address)
+        for part in 0..<2 { #expect(Self.decide(desk, addresses[part], part: part) == .admit) }
+        for part in 1..<4 { #expect(Self.decide(desk, addresses[0], part: part) == .hold) }
+        #expect(desk.left(addresses[1], part: 1) == 1)
+        // Its client is refused for another reason.
+        var (decision, next) = desk.decide(addresses[0], now: 0, part: 1)
+        #expect(decision == .refuse(.perAddress))
+        #expect(next == 2)
+        // It is stopped.
+        #expect(desk.close(2) == 3)
+        (decision, next) = desk.decide(addresses[3], now: 0, part: 3)
+        #expect(decision == .admit)
+        #expect(next == nil)
     }
 
     @Test("Where nobody waits those beyond the limit and the rate are refused")
@@ -75,14 +106,14 @@ struct SharedDeskTests {
         policy.acceptsPerSecond = 3
         let desk = SharedDesk(policy, limit: 2, parts: 2, .kernel)
         let address = try Self.address(1)
-        for part in 0..<2 { #expect(desk.decide(address, now: 0, part: part) == .admit) }
+        for part in 0..<2 { #expect(Self.decide(desk, address, part: part) == .admit) }
         #expect(!desk.isHolding(0))
-        #expect(desk.decide(address, now: 0, part: 1) == .refuse(.full))
+        #expect(Self.decide(desk, address, part: 1) == .refuse(.full))
         _ = desk.left(address, part: 0)
-        #expect(desk.decide(address, now: 0, part: 1) == .admit)
+        #expect(Self.decide(desk, address, part: 1) == .admit)
         _ = desk.left(address, part: 1)
-        #expect(desk.decide(address, now: 0, part: 1) == .refuse(.rate))
-        #expect(desk.left(address, part: 1) == [])
+        #expect(Self.decide(desk, address, part: 1) == .refuse(.rate))
+        #expect(desk.left(address, part: 1) == nil)
     }
 
     @Test("Loops whose clocks differ by some milliseconds share a rate")
@@ -97,7 +128,7 @@ struct SharedDeskTests {
         for _ in 0..<5000 {
             now += random.next() % 5
             let late = min(now, random.next() % 20)
-            if desk.decide(address, now: now - late, part: Int(random.next() % 2)) == .admit {
+            if Self.decide(desk, address, now: now - late, part: Int(random.next() % 2)) == .admit {
                 admitted += 1
             }
         }
@@ -136,13 +167,16 @@ struct SharedDeskTests {
         case 0, 1:
             let host = Int(random.next() % 5)
             let expected = model.decide(host, part: part)
-            try #require(desk.decide(address(host), now: 0, part: part) == expected)
+            let (decision, next) = desk.decide(try address(host), now: 0, part: part)
+            try #require(decision == expected)
+            // Where it has to wait, whoever has the turn has been told already.
+            try #require(next == (decision == .hold ? nil : model.next))
         case 2:
             guard !model.present.isEmpty else { return }
             let index = Int(random.next() % UInt64(model.present.count))
             let (host, home) = model.present[index]
-            let woken = model.left(index)
-            try #require(desk.left(address(host), part: home) == woken)
+            model.present.remove(at: index)
+            try #require(desk.left(address(host), part: home) == model.next)
         default:
             try #require(desk.isHolding(part) == model.isHolding(part))
         }
@@ -158,7 +192,7 @@ struct SharedDeskTests {
         let balance: UVBalance
         var present: [(host: Int, part: Int)] = []
         var peak = 0
-        private var holding: Set<Int> = []
+        private var waiting: [Int] = []
         private var latest: Int
 
         init(limit: Int, parts: Int, perAddress: Int, waits: Bool, balance: UVBalance) {
@@ -167,8 +201,15 @@ struct SharedDeskTests {
             latest = parts - 1
         }
 
+        var next: Int? { present.count < limit ? waiting.first : nil }
+
         mutating func decide(_ host: Int, part: Int) -> AdmissionDecision {
-            if present.count == limit { return waits ? .hold : .refuse(.full) }
+            if waits, !isTurn(part) {
+                wait(part)
+                return .hold
+            }
+            waiting.removeAll { $0 == part }
+            if present.count == limit { return .refuse(.full) }
             if present.count(where: { $0.host == host }) == perAddress {
                 return .refuse(.perAddress)
             }
@@ -188,16 +229,28 @@ struct SharedDeskTests {
         }
 
         mutating func isHolding(_ part: Int) -> Bool {
-            guard waits, present.count == limit else { return false }
-            holding.insert(part)
-            return true
+            let acceptsAlone = parts == 1 || balance == .fewestClients
+            guard waits, !isTurn(part) else {
+                if waits, acceptsAlone { waiting.removeAll { $0 == part } }
+                return false
+            }
+            if acceptsAlone { wait(part) }
+            return waiting.contains(part)
         }
 
-        mutating func left(_ index: Int) -> Set<Int> {
-            present.remove(at: index)
-            defer { holding = [] }
-            return holding
+        private func isTurn(_ part: Int) -> Bool {
+            present.count < limit && (waiting.isEmpty || waiting[0] == part)
         }
+
+        private mutating func wait(_ part: Int) {
+            if !waiting.contains(part) { waiting.append(part) }
+        }
+    }
+
+    private static func decide(
+        _ desk: SharedDesk, _ address: SocketAddress, now: UInt64 = 0, part: Int = 0
+    ) -> AdmissionDecision {
+        desk.decide(address, now: now, part: part).decision
     }
 
     private static func part(_ decision: AdmissionDecision) -> Int {
