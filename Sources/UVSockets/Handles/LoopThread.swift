@@ -63,6 +63,7 @@ internal import Logging
             loop.logger.error("\(error)")
             loop.abandon()
         }
+        loop.leaveThread()
     }
 
     /// Waits for the thread of a loop that was stopped to end.

@@ -240,6 +240,12 @@ internal import Synchronization
         if !isOnLoop { claim(call) }
     }
 
+    /// The loop's thread ends, and the system may give its number to another. The loop is no thread's
+    /// from here on.
+    func leaveThread() {
+        owner.store(.max, ordering: .relaxed)
+    }
+
     private func claim(_ call: StaticString) {
         let (isFirst, _) = owner.compareExchange(
             expected: 0, desired: currentThread(), ordering: .relaxed)

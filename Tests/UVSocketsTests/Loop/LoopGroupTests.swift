@@ -50,6 +50,24 @@ struct LoopGroupTests {
         }
     }
 
+    @Test("A thread that gets the number of a loop's thread is not that loop's")
+    func threadNumbers() async throws {
+        for _ in 0..<20 {
+            try await withLoops(3) { group in
+                await group.stop()
+                let (numbers, loops) = (Journal<Bool>(), group.loops)
+                for _ in 0..<10 {
+                    Thread.detachNewThread { numbers.append(loops.contains { $0.isOnLoop }) }
+                }
+                let areOnLoop = try await numbers.arrival(of: 10)
+                #expect(!areOnLoop.contains(true))
+                // Again, on whichever thread that is.
+                _ = await onThreadOfItsOwn {}
+                await group.stop()
+            }
+        }
+    }
+
     @Test("A group that is stopped does not listen any more")
     func listenAfterStop() async throws {
         let group = try UVLoopGroup(loops: 2)
