@@ -29,8 +29,10 @@ class RawSocket: @unchecked Sendable {
         try setTimeout(seconds: patience)
     }
 
+    // Not for the processes of exit tests, which would keep it open.
     fileprivate convenience init(family: Int32) throws {
-        try self.init(descriptor: socket(family, Int32(SOCK_STREAM.rawValue), 0))
+        try self.init(
+            descriptor: socket(family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0))
     }
 
     deinit {
@@ -280,6 +282,7 @@ final class RawListener: RawSocket, @unchecked Sendable {
     func accept() throws -> RawPeer {
         let descriptor = Glibc.accept(descriptor, nil, nil)
         guard descriptor >= 0 else { throw SocketError("accept") }
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         return try RawPeer(accepted: descriptor)
     }
 }
