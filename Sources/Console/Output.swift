@@ -1,7 +1,7 @@
 import Dispatch
 import Foundation
 import Glibc
-import Synchronization
+import UVSockets
 
 /// Writes to a descriptor from a thread of its own, so that a reader that is slow, has stopped or
 /// is gone never stops the loop.
@@ -33,7 +33,7 @@ public final class Output: Sendable {
     private let descriptor: Int32
     private let excess: Excess
     private let onGone: @Sendable (Int32) -> Void
-    private let state = Mutex(State())
+    private let state = Locked(State())
     private let more = DispatchSemaphore(value: 0)
 
     /// Makes a writer.

@@ -1,6 +1,5 @@
 #if ServiceLifecycle
     public import ServiceLifecycle
-    internal import Synchronization
     public import UVSockets
 
     /// A server as a service: what `UVListener.serve` does, run by a `ServiceGroup` beside others.
@@ -114,7 +113,7 @@
         private final class Shutdown: Sendable {
             private let drainTime: Duration
             private let goodbye: [UInt8]
-            private let state = Mutex<(server: UVRemoteListener?, isBegun: Bool)>((nil, false))
+            private let state = Locked<(server: UVRemoteListener?, isBegun: Bool)>((nil, false))
 
             init(_ drainTime: Duration, _ goodbye: [UInt8]) {
                 self.drainTime = drainTime

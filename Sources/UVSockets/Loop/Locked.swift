@@ -3,13 +3,13 @@ internal import CLibuv
 /// A value that threads share, under a lock.
 ///
 /// The lock is libuv's rather than `Synchronization.Mutex` because Thread Sanitizer does not
-/// understand the latter.
-@safe final class Locked<Value>: @unchecked Sendable {
+/// understand the latter, and would find races wherever it is used.
+@safe package final class Locked<Value>: @unchecked Sendable {
     // Unchecked because the value is used under the lock only.
     private let lock = UnsafeMutablePointer<uv_mutex_t>.allocate(capacity: 1)
     private var value: Value
 
-    init(_ value: Value) {
+    package init(_ value: Value) {
         self.value = value
         guard unsafe uv_mutex_init(lock) == 0 else { fatalError("no memory for a lock") }
     }
@@ -21,7 +21,7 @@ internal import CLibuv
 
     /// Uses the value, while no other thread does.
     @inline(__always)
-    func withLock<Result>(_ body: (inout Value) -> Result) -> Result {
+    package func withLock<Result>(_ body: (inout Value) -> Result) -> Result {
         unsafe uv_mutex_lock(lock)
         defer { unsafe uv_mutex_unlock(lock) }
         return body(&value)
