@@ -20,7 +20,8 @@ actor AsyncClient {
     ) async throws -> Result {
         let connector = makeConnector(settings)
         self.connector = connector
-        defer { self.connector = nil }
+        // The connection keeps the connector, and that keeps this.
+        defer { (self.connector, server) = (nil, nil) }
         return try await withTaskCancellationHandler {
             try await use(connector, body)
         } onCancel: {

@@ -46,6 +46,16 @@ struct ConnectBodyTests {
         #expect(try bytes.get() == Array("last words".utf8))
     }
 
+    @Test("What the connection held is let go when it has ended")
+    func freed() async throws {
+        let listener = try RawListener()
+        let freed = Journal<Void>()
+        try await UVConnector.connect(to: listener.local) { server in
+            server.connection.userToken = Token(freed)
+        }
+        try await onThreadOfItsOwn { try freed.first() }.get()
+    }
+
     @Test("Where nobody listens the error names the address, and the closure is not called")
     func refused() async throws {
         let endpoint = try RawListener().local

@@ -82,11 +82,6 @@ struct EchoTests {
 
     @Test("What a client held is let go when it has ended")
     func freed() throws {
-        final class Token: Sendable {
-            let freed: Journal<Void>
-            init(_ freed: Journal<Void>) { self.freed = freed }
-            deinit { freed.append(()) }
-        }
         let freed = Journal<Void>()
         try withServer(
             configure: { $0.onConnected = { $0.userToken = Token(freed) } },
