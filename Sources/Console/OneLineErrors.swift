@@ -7,13 +7,17 @@ extension ParsableArguments {
     /// - Parameter program: The program's name.
     /// - Returns: The options.
     public static func parseOrExit(_ program: String) -> Self {
+        let (reason, code): (String, Int32)
         do {
             return try parse()
         } catch {
-            let code = exitCode(for: error)
-            if code.isSuccess { exit(withError: error) }
-            fail(program, message(for: error), code: code.rawValue)
+            let exitCode = exitCode(for: error)
+            if exitCode.isSuccess { exit(withError: error) }
+            (reason, code) = (message(for: error), exitCode.rawValue)
         }
+        // The error is gone by now: as long as it lives Leak Sanitizer misses what it holds, which
+        // enums hide among a pointer's unused bits.
+        fail(program, reason, code: code)
     }
 }
 
