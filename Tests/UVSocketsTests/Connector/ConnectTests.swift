@@ -16,12 +16,12 @@ struct ConnectTests {
                 #expect(server.listener == nil)
                 server.close()
             }
-            connector.onConnected = { server in
+            connector.onConnected = { [unowned connector] server in
                 log.append("connected \(server.id) \(server.peer)")
                 #expect(connector.connection === server)
                 server.send("hello")
             }
-            connector.onDisconnected = { server, reason in
+            connector.onDisconnected = { [unowned connector] server, reason in
                 log.append("disconnected \(reason) \(server.bytesSent) \(server.bytesReceived)")
                 #expect(connector.connection == nil)
             }
@@ -154,7 +154,7 @@ struct ConnectTests {
                     log.append(String(decoding: message))
                     server.close()
                 }
-                connector.onConnected = { server in
+                connector.onConnected = { [unowned connector] server in
                     connector.cancel()
                     server.send("still here")
                 }
@@ -175,7 +175,7 @@ struct ConnectTests {
                     log.append("connected \(server.id)")
                     server.send("x")
                 }
-                connector.onDisconnected = { server, reason in
+                connector.onDisconnected = { [unowned connector] server, reason in
                     log.append("\(reason)")
                     if server.id < 4 { try? connector.startConnect() }
                 }
@@ -185,7 +185,7 @@ struct ConnectTests {
                 let nobody = UVConnector(on: loop, to: free.local) { _, _ in }
                 free.close()
                 var failures = 0
-                nobody.onFailed = { _, _ in
+                nobody.onFailed = { nobody, _ in
                     failures += 1
                     if failures < 3 { try? nobody.startConnect() } else { log.append("failed") }
                 }

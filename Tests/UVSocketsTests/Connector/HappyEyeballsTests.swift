@@ -8,8 +8,7 @@ struct HappyEyeballsTests {
     @Test("An address that does not answer costs a quarter of a second, not the deadline")
     func blackHole() throws {
         let silent = try RawListener.silent()
-        let listener = try RawListener(
-            at: UVEndpoint(host: "127.0.0.2", port: silent.local.port))
+        let listener = try RawListener(at: "127.0.0.2:0")
         let log = Journal<String>()
         let took = Journal<Duration>()
         try withLoop { [addresses = [silent.local, listener.local]] loop in
@@ -48,8 +47,7 @@ struct HappyEyeballsTests {
     @Test("An address that answers late still wins, if none has before")
     func late() throws {
         let first = try RawListener.silent()
-        let second = try RawListener.silent(
-            at: UVEndpoint(host: "127.0.0.2", port: first.local.port))
+        let second = try RawListener.silent(at: "127.0.0.2:0")
         let log = Journal<String>()
         try withLoop { [addresses = [first.local, second.local]] loop in
             let connector = try Self.connector(on: loop, addresses, log)

@@ -39,6 +39,8 @@ struct ProxyTests {
                     }
                     listener.onDisconnected = { client, _ in
                         (client.userToken as? Route)?.upstream.connection?.close()
+                        // The route keeps its client.
+                        client.userToken = nil
                     }
                 },
                 body: { server in

@@ -92,7 +92,7 @@ struct ReconnectTests {
         let log = Journal<String>()
         try withLoop { [endpoint = listener.local] loop in
             let connector = Self.connector(on: loop, to: endpoint, Self.soon, log)
-            connector.onConnected = { server in
+            connector.onConnected = { [unowned connector] server in
                 switch end {
                 case .close, .closeTwice: server.close()
                 case .reset: server.reset()
@@ -248,7 +248,7 @@ struct ReconnectTests {
                 guard moment == .later else { return }
                 _ = try? loop.after(.milliseconds(20)) { connector.cancel() }
             }
-            connector.onDisconnected = { server, reason in
+            connector.onDisconnected = { [unowned connector] server, reason in
                 ended?(server, reason)
                 if moment == .onDisconnected { connector.cancel() }
             }
@@ -274,7 +274,7 @@ struct ReconnectTests {
                 #expect(delay == .seconds(3600))
                 try? connector.startConnect()
             }
-            connector.onDisconnected = { server, reason in
+            connector.onDisconnected = { [unowned connector] server, reason in
                 ended?(server, reason)
                 if isInCallback, server.id == 1 { try? connector.startConnect() }
             }

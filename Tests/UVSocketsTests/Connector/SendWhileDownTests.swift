@@ -12,7 +12,7 @@ struct SendWhileDownTests {
         let listener = try RawListener()
         try withLoop { [endpoint = listener.local] loop in
             let connector = UVConnector(on: loop, to: endpoint, framing: .lines) { _, _ in }
-            connector.onConnected = { server in
+            connector.onConnected = { [unowned connector] server in
                 #expect(connector.messagesKept == 3)
                 server.send("greeting")
                 #expect(connector.send("and more") == .taken)
@@ -51,7 +51,7 @@ struct SendWhileDownTests {
                 server.send("hello \(server.id);")
                 if server.id == 2 { _ = try? loop.after(.milliseconds(1)) { server.close() } }
             }
-            connector.onDisconnected = { server, _ in
+            connector.onDisconnected = { [unowned connector] server, _ in
                 if server.id == 1 { #expect(connector.send("ended;") == .taken) }
             }
             connector.onReconnecting = { connector, _, _ in
@@ -112,7 +112,7 @@ struct SendWhileDownTests {
         try withLoop { [endpoint = listener.local] loop in
             let connector = UVConnector(on: loop, to: endpoint, queueLimit: 100) { _, _ in }
             connector.onConnected = { _ in #expect(drained.entries.isEmpty) }
-            connector.onDrained = { server in
+            connector.onDrained = { [unowned connector] server in
                 drained.append(server.id)
                 #expect(connector.messagesKept == 0)
                 // A connection takes what the queue did not.
@@ -142,7 +142,7 @@ struct SendWhileDownTests {
         let full = Journal<Void>()
         try withLoop { [endpoint = listener.local] loop in
             let connector = UVConnector(on: loop, to: endpoint, reconnect: Self.soon) { _, _ in }
-            connector.onConnected = { server in
+            connector.onConnected = { [unowned connector] server in
                 guard server.id == 1 else { return }
                 #expect(connector.send(pattern(8 << 20)) == .full)
                 full.append(())
@@ -195,7 +195,9 @@ struct SendWhileDownTests {
         try withLoop { [endpoint = listener.local] loop in
             let connector = UVConnector(on: loop, to: endpoint, reconnect: Self.soon) { _, _ in }
             connector.onConnected = { $0.close() }
-            connector.onDisconnected = { _, _ in dropped.append(connector.messagesDropped) }
+            connector.onDisconnected = { [unowned connector] _, _ in
+                dropped.append(connector.messagesDropped)
+            }
             try connector.startConnect()
             connector.send("one")
         } meanwhile: { _ in
@@ -215,7 +217,9 @@ struct SendWhileDownTests {
                 server.framing = .lines
                 _ = try? loop.after(.milliseconds(1)) { server.close() }
             }
-            connector.onDisconnected = { _, _ in dropped.append(connector.messagesDropped) }
+            connector.onDisconnected = { [unowned connector] _, _ in
+                dropped.append(connector.messagesDropped)
+            }
             try connector.startConnect()
             for message in ["one", "two\nlines", "three"] {
                 #expect(connector.send(message) == .taken)
