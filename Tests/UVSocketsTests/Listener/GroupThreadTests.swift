@@ -90,11 +90,8 @@ struct GroupThreadTests {
                     let bytes = pattern(1000 * (number + 1))
                     try expect(peer.exchange(bytes), are: bytes)
                 }
-                for (number, peer) in peers.enumerated() {
-                    peer.close()
-                    try server.ended.wait(for: number + 1)
-                }
-                #expect(sums.entries.sorted() == [1000, 2000, 3000])
+                for peer in peers { peer.close() }
+                #expect(try sums.wait(for: 3).sorted() == [1000, 2000, 3000])
             })
     }
 
