@@ -46,7 +46,9 @@ struct Block: CustomTestStringConvertible, Sendable {
     }
 }
 
-@Suite("The documents' Swift", .serialized, .timeLimit(.minutes(5)))
+@Suite(
+    "The documents' Swift", .serialized, .timeLimit(.minutes(5)),
+    .enabled(if: !isSanitized, "only the compiler runs, which no sanitizer watches"))
 struct DocumentTests {
     @Test("Each block compiles by itself, as a main.swift, without a warning", arguments: Block.all)
     func compiles(block: Block) throws {

@@ -1,5 +1,4 @@
 import Foundation
-import Synchronization
 
 /// How a process ended.
 enum Ending: Equatable {
@@ -8,10 +7,11 @@ enum Ending: Equatable {
 }
 
 /// A process that we started. Signals go to its own id, and only while that id is still its own.
-final class Child: Sendable {
+final class Child: @unchecked Sendable {
     let pid: pid_t
-    private let ending = Mutex<Ending?>(nil)
-    private let ended = DispatchSemaphore(value: 0)
+    // A lock of Foundation's, because Thread Sanitizer does not understand `Synchronization.Mutex`.
+    private let condition = NSCondition()
+    private var ending: Ending?
 
     /// Watches over a process that was just started.
     init(pid: pid_t) {
@@ -22,27 +22,28 @@ final class Child: Sendable {
     private func watch() {
         var info = unsafe siginfo_t()
         while unsafe waitid(P_PID, id_t(pid), &info, WEXITED | WNOWAIT) < 0, errno == EINTR {}
-        ending.withLock { ending in
+        condition.withLock {
             var status: Int32 = 0
             _ = unsafe waitpid(pid, &status, 0)
             ending = status & 0x7F == 0 ? .code((status >> 8) & 0xFF) : .signal(status & 0x7F)
+            condition.broadcast()
         }
-        ended.signal()
     }
 
-    var isRunning: Bool { ending.withLock { $0 == nil } }
+    var isRunning: Bool { condition.withLock { ending == nil } }
 
     func send(_ signal: Int32) {
-        ending.withLock { ending in
+        condition.withLock {
             if ending == nil { _ = kill(pid, signal) }
         }
     }
 
     /// How it ended; nil where it did not within the time.
     func wait(_ time: Duration) -> Ending? {
-        let timeout = DispatchTime.now() + .milliseconds(Int(time / .milliseconds(1)))
-        guard ended.wait(timeout: timeout) == .success else { return nil }
-        ended.signal()
-        return ending.withLock { $0 }
+        let deadline = Date(timeIntervalSinceNow: time / .seconds(1))
+        return condition.withLock {
+            while ending == nil, condition.wait(until: deadline) {}
+            return ending
+        }
     }
 }
