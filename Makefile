@@ -8,7 +8,7 @@ BIN     := .build/release
 INPUTS  := Package.swift $(shell find Sources Vendor-modulemaps -type f -not -name '.*')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run-server run-client test fuzz proof bench bench-check lint format docs clean
+.PHONY: help setup build run-server run-client test sanitize fuzz proof bench bench-check lint format docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ $(BIN)/echo-server: $(INPUTS) | setup
 test: setup ## Build what is needed and run every test
 	$(SWIFT) build --build-tests $(TRAITS)
 	$(SWIFT) test --skip-build --disable-xctest $(TRAITS)
+
+sanitize: setup ## Run every test under Thread and Address Sanitizer (SANITIZERS="thread" for one)
+	.ci/sanitize $(TRAITS)
 
 fuzz: ## Fuzz every codec, 10 million runs each (RUNS=N for fewer, ARGS="CODEC ..." for some)
 	Tests/Fuzz/run $(ARGS)

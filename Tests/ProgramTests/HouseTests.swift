@@ -23,8 +23,8 @@ struct HouseTests {
         #expect(outcome.errors == "")
         let lines = outcome.output.split(separator: "\n")
         for target in [
-            "help", "build", "run-server", "run-client", "test", "lint", "format", "docs",
-            "clean",
+            "help", "build", "run-server", "run-client", "test", "sanitize", "lint", "format",
+            "docs", "clean",
         ] {
             let line = lines.first { $0.hasPrefix("  make \(target) ") }
             #expect(try #require(line, "no \(target)").split(separator: " ").count > 3)
