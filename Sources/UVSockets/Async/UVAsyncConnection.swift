@@ -23,8 +23,8 @@ public final class UVAsyncConnection: Identifiable, Sleeper {
     /// What gets messages without a copy, and what it has thrown.
     private var borrower: ((Span<UInt8>) throws -> Void)?
     private var failure: (any Error)?
-    /// The tasks that wait for the queue to fall below the low watermark.
-    private var lastSender: Waiter?
+    /// The task that waits for the queue to fall below the low watermark.
+    private var sender: Waiter?
 
     init(_ connection: UVConnection) {
         self.connection = connection
@@ -175,8 +175,7 @@ public final class UVAsyncConnection: Identifiable, Sleeper {
 
     nonisolated(nonsending) private func waitUntilDrained() async {
         let sender = Waiter()
-        sender.next = lastSender
-        lastSender = sender
+        self.sender = sender
         await sender.wait(on: connection.loop)
     }
 }
@@ -209,12 +208,7 @@ extension UVAsyncConnection {
 
     /// The queue has fallen below the low watermark.
     func drained() {
-        var sender = lastSender
-        lastSender = nil
-        while let woken = sender {
-            sender = woken.next
-            woken.wake(on: connection.loop)
-        }
+        sender.take()?.wake(on: connection.loop)
     }
 
     /// No more messages come: nobody need wait for one.

@@ -118,7 +118,7 @@ extension UVListener {
             let place = desk.map { ListenerPlace(desk: $0, part: part) }
             parts.append(await server.makeListener(settings, place: place))
         }
-        let remote = UVRemoteListener(parts, settings.listening.codec)
+        let remote = UVRemoteListener(parts, settings.listening.codec, desk)
         for server in servers { await server.join(remote, settings) }
         return remote
     }

@@ -6,7 +6,8 @@
 /// It is never called from within your own call: whatever fails or ends in ``send(_:)-(Span<UInt8>)``,
 /// ``close()`` or ``reset()`` is reported later, by `onDisconnected`, exactly once.
 public final class UVConnection: Identifiable {
-    /// Counts from 1 in the order in which an agent's connections began, and is not used again.
+    /// Counts from 1 in the order in which an agent's connections began, and is not used again. Of a
+    /// server on many loops each counts in steps of their number, so that no two are the same.
     public typealias ID = UInt64
 
     // What each message touches stands first, together in two cache lines. It is internal, not public

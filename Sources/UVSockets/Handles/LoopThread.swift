@@ -56,6 +56,7 @@ internal import Logging
 
     private static func run(_ loop: UVLoop) {
         loop.run(.untilStopped)
+        loop.endListeners()
         loop.finishLookups()
         do {
             try loop.close()

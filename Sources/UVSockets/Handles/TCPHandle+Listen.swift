@@ -16,7 +16,7 @@ extension TCPHandle {
         }
     }
 
-    /// Takes over a socket that another descriptor holds, too.
+    /// Takes over a socket.
     func open(_ descriptor: Int32) throws(UVError) {
         let status = unsafe uv_tcp_open(tcp, descriptor)
         guard status == 0 else {

@@ -68,8 +68,9 @@ final class AdmissionDesk: Admission {
         rate = RateLimit(perSecond: policy.acceptsPerSecond)
     }
 
-    /// Whether there are as many clients as there may be.
-    var isFull: Bool { clients >= limit }
+    private var isFull: Bool { free <= 0 }
+    /// How many more clients there may be.
+    var free: Int { limit - clients }
 
     func close() {}
 

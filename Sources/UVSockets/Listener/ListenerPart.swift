@@ -3,10 +3,15 @@ struct ListenerPart: Sendable {
     let loop: UVLoop
     private let key: Int
 
-    /// From here on the listener is kept until its loop is closed.
+    /// From here on the listener is kept until it is released, or its loop closed.
     init(_ listener: UVListener) {
         loop = listener.loop
         key = loop.register(listener)
+    }
+
+    /// Nobody asks any more.
+    func release() {
+        loop.submitAlways { [loop, key] in loop.unregister(key) }
     }
 
     /// Has something done with the listener, on its loop: now where the caller is on it, and

@@ -1,5 +1,5 @@
 /// The admission of a server on many loops: one desk, so that what it allows holds for all of them
-/// together, under a lock that is taken when a client comes and when it goes.
+/// together, under a lock that is taken when a client comes and when it goes, and never for a message.
 final class SharedDesk: Sendable {
     private struct State {
         let desk: AdmissionDesk
@@ -7,14 +7,21 @@ final class SharedDesk: Sendable {
         var clients: [Int]
         /// The loop that got a client last.
         var latest: Int
-        /// The loops whose listeners hold clients. Each in its turn lets in one, and then stands
-        /// behind the others.
+        /// The loops whose listeners hold clients. For each of the first of them, as many as there are
+        /// places, one place is kept; it lets in one client, and then stands behind the others. So a
+        /// loop that is busy keeps one place, and no more, from the rest.
         var waiting: [Int] = []
+        /// Whether nobody comes in any more, because the server stops.
+        var isClosed = false
 
-        func isTurn(of part: Int) -> Bool { !desk.isFull && (waiting.first ?? part) == part }
+        func isTurn(of part: Int) -> Bool {
+            !isClosed && (waiting.firstIndex(of: part) ?? waiting.count) < desk.free
+        }
 
-        /// Who is to go on, because there is room.
-        var next: Int? { desk.isFull ? nil : waiting.first }
+        /// For whom a place is kept since the last change; to be told so more than once does no harm.
+        var next: Int? {
+            !isClosed && waiting.indices.contains(desk.free - 1) ? waiting[desk.free - 1] : nil
+        }
 
         mutating func wait(_ part: Int) {
             if !waiting.contains(part) { waiting.append(part) }
@@ -72,7 +79,7 @@ final class SharedDesk: Sendable {
         _ address: SocketAddress, now: UInt64, part: Int
     ) -> (decision: AdmissionDecision, next: Int?) {
         state.withLock { state in
-            guard policy.whenFull != .hold || state.isTurn(of: part) else {
+            guard !state.isClosed, policy.whenFull != .hold || state.isTurn(of: part) else {
                 state.wait(part)
                 return (.hold, nil)
             }
@@ -108,9 +115,15 @@ final class SharedDesk: Sendable {
         }
     }
 
+    /// The server stops: from now on nobody comes in on any loop, whenever each hears of it.
+    func close() {
+        state.withLock { $0.isClosed = true }
+    }
+
     /// A part takes no more clients.
     ///
     /// - Returns: Which part is to go on, if any.
+    @discardableResult
     func close(_ part: Int) -> Int? {
         state.withLock { state in
             state.clients[part] = .max / 2
@@ -176,7 +189,8 @@ final class PartDesk: Admission {
     /// Tells a listener that it has its turn. This one goes on by itself, when a client's end has been
     /// told.
     private func goOn(_ part: Int?) {
-        guard let part, part != place.part else { return }
-        server?.parts[part].post { $0.acceptNext() }
+        guard let part, part != place.part, let server else { return }
+        // A loop that has ended by itself would keep its place for ever.
+        if !server.parts[part].post({ $0.acceptNext() }) { goOn(place.desk.close(part)) }
     }
 }

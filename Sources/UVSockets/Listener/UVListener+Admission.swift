@@ -13,7 +13,10 @@ extension UVListener {
         case .admit: join(socket, peer)
         case .pass(let part): handOver(socket, peer, toPart: part)
         case .hold:
-            guard case .listening(let door) = state else { return socket.reset() }
+            guard case .listening(let door) = state else {
+                desk.close()
+                return socket.reset()
+            }
             door.held = (socket, peer)
         case .refuse(let reason):
             refused.count(reason)

@@ -25,7 +25,9 @@ extension UVListener {
             case .joining: state = .idle
             // It was stopped before it began.
             case .stopped: return closeDoor()
-            case .fed, .idle, .lookingUp, .listening: break
+            // Its own set-up has started it.
+            case .listening: return opened()
+            case .fed, .idle, .lookingUp: break
             }
             if let address = address.flatMap({ SocketAddress($0) }) {
                 try listen(at: address)
@@ -35,6 +37,11 @@ extension UVListener {
         } catch {
             opening.take()?(.failure(error))
         }
+    }
+
+    /// Tells that it listens.
+    func opened() {
+        opening.take()?(.success(localEndpoint ?? endpoint))
     }
 
     /// Takes the clients that another listener hands over to it.
@@ -54,7 +61,11 @@ extension UVListener {
             remoteListener?.parts[part].post { $0.takeOver(descriptor, peer) } ?? false
         }
         guard isPosted != true else { return }
-        if let descriptor { TCPHandle.closeDescriptor(descriptor) }
+        if let descriptor {
+            TCPHandle.closeDescriptor(descriptor)
+            // The loop has ended by itself: nobody is to be passed there again.
+            place?.desk.close(part)
+        }
         desk.left(peer, part: part)
     }
 

@@ -131,6 +131,9 @@ extension UVListener {
         onListening = nil
         onFailed = nil
         onStopped = nil
+        // Its face is its users' alone now, who may still ask how it has been.
+        remoteListener = nil
+        (desk as? PartDesk)?.server = nil
         let old = handlers
         // In its place, because a connection does not look for its handler at each message.
         handlers = ConnectionHandlers(old.options, nil) { _, _ in }

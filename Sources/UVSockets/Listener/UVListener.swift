@@ -196,7 +196,7 @@ public final class UVListener {
         localEndpoint = socket.localAddress?.endpoint
         loop.logger.debug("listening", metadata: ["endpoint": "\(localEndpoint ?? endpoint)"])
         onListening?(self)
-        if let localEndpoint { opening.take()?(.success(localEndpoint)) }
+        opened()
         accept(args)
     }
 

@@ -1,16 +1,19 @@
 /// How a listener and its connections behave.
 public struct UVListenerOptions: Sendable {
-    /// How many clients there may be at a time; nil for as many as the process may open
-    /// descriptors, less 64 for everything else it does.
+    /// How many clients there may be at a time, on all loops of a server together; nil for as many as
+    /// the process may open descriptors, less 64 for everything else it does, and 16 for each loop
+    /// beyond the first.
     ///
-    /// Further clients wait in the kernel's backlog until one leaves. A limit above what the
-    /// descriptors allow is lowered, with a warning in the log.
+    /// Further clients wait in the kernel's backlog until one leaves; with ``UVBalance/kernel`` each
+    /// loop has accepted one of those who wait. A limit above what the descriptors allow is lowered,
+    /// with a warning in the log.
     public var maxConnections: Int?
 
     /// Who may become a client. By default everybody.
     public var admission: UVAdmission
 
-    /// How many bytes may wait in the queues of all clients together; 1 GiB by default. A broadcast
+    /// How many bytes may wait in the queues of all clients together; 1 GiB by default. Of several
+    /// loops each has an equal share, for its own clients. A broadcast
     /// counts in each queue it waits in, although its bytes are there once.
     ///
     /// When there are more, the clients with the most queued bytes are reset, as

@@ -81,7 +81,7 @@ extension UVLoopGroup {
             guard let made else { throw settings.isCanceled }
             parts.append(made)
         }
-        let server = UVRemoteListener(parts, settings.codec)
+        let server = UVRemoteListener(parts, settings.codec, desk)
         let joined: [Void] = await server.ask(parts) { listener, reply in
             listener.join(server, makeHandler)
             reply(())

@@ -5,17 +5,25 @@
 ///     Task.detached { print(await server.broadcast("tea is ready").receivers) }
 ///
 /// What one thread, or one task, asks for is done in that order on every loop, whether or not it
-/// waits for the answers. On a loop of the server it is done at once for the clients of that loop.
+/// waits for the answers. On a loop of the server it is done at once for the clients of that loop, but
+/// for the stop, which begins with the loop that accepts.
 /// Where a listener's loop does not run, the answer is waited for until it does; a loop that is
 /// closed has nobody.
 public final class UVRemoteListener: Sendable {
     let parts: [ListenerPart]
     private let codec: (any FrameCodec)?
+    /// The desk of several loops.
+    private let desk: SharedDesk?
     private let listening = Locked<(endpoint: UVEndpoint?, parts: Int)>((nil, 0))
 
-    init(_ parts: [ListenerPart], _ codec: (any FrameCodec)?) {
+    init(_ parts: [ListenerPart], _ codec: (any FrameCodec)?, _ desk: SharedDesk?) {
         self.parts = parts
         self.codec = codec
+        self.desk = desk
+    }
+
+    deinit {
+        for part in parts { part.release() }
     }
 
     /// Where it listens, with the port the system gave for port 0; nil while it does not on any loop.
@@ -67,6 +75,8 @@ public final class UVRemoteListener: Sendable {
     /// - Parameters:
     ///   - time: How long clients may take to get what is queued for them, and to close in turn.
     ///   - goodbye: The last message to every client. An empty one, the default, is not sent.
+    /// A handler that waits for this waits for its own client, too, until the drain time is over.
+    ///
     /// - Returns: What became of the clients. Where it has been stopped already, none are left.
     @discardableResult
     public func stop(
@@ -78,8 +88,8 @@ public final class UVRemoteListener: Sendable {
         }.reduce(into: UVDrainReport()) { $0.add($1) }
     }
 
-    /// Stops every listener, first the one that hands clients over, so that none is underway when
-    /// the others stop.
+    /// Stops every listener, when none lets anybody in any more; where one hands clients over, that first, so that none is underway when the
+    /// others stop.
     ///
     /// - Parameters:
     ///   - time: How long clients may take.
@@ -90,8 +100,7 @@ public final class UVRemoteListener: Sendable {
         drainFor time: Duration, goodbye: [UInt8] = [],
         completion: @escaping @Sendable (UVDrainReport?) -> Void = { _ in }
     ) {
-        let isBegun = parts[0].post { [self] first in
-            first.closeDoor()
+        let stopAll: @Sendable () -> Void = { [parts] in
             for part in parts {
                 let isStopping = part.post {
                     $0.stop(drainFor: time, goodbye: goodbye, completion: completion)
@@ -99,7 +108,14 @@ public final class UVRemoteListener: Sendable {
                 if !isStopping { completion(nil) }
             }
         }
-        if !isBegun { for _ in parts { completion(nil) } }
+        desk?.close()
+        let isBegun =
+            desk?.balance == .fewestClients
+            && parts[0].post { first in
+                first.closeDoor()
+                stopAll()
+            }
+        if !isBegun { stopAll() }
     }
 
     /// Runs a closure on each loop of the server, with its listener there.
@@ -171,6 +187,21 @@ public final class UVRemoteListener: Sendable {
         precondition(slow != .wait, "UVRemoteListener.post cannot wait for slow receivers")
         guard let shared = share(message, slow) else { return false }
         return forEachListener { $0.broadcast(shared, but: exception) }
+    }
+
+    /// Sends one message to all clients, as ``post(_:but:slow:)-(Span<UInt8>,_,_)`` does.
+    ///
+    /// - Parameters:
+    ///   - message: The message.
+    ///   - exception: Who does not get it, if any.
+    ///   - slow: What is done about those who are slow.
+    /// - Returns: False where it is not sent to the clients of every loop.
+    @discardableResult
+    public func post(
+        _ message: [UInt8], but exception: UVConnection.ID? = nil,
+        slow: UVSlowReceiver = .disconnect
+    ) -> Bool {
+        post(message.span, but: exception, slow: slow)
     }
 
     /// Sends one text to all clients, as ``post(_:but:slow:)-(Span<UInt8>,_,_)`` does.
@@ -249,13 +280,14 @@ extension UVRemoteListener {
 
 extension UVListener {
     /// The listener for other threads, tasks and actors. A listener that is asked for it is kept by
-    /// its loop until that is closed.
+    /// its loop until it has stopped and nobody has this any more, or the loop is closed.
     ///
     /// For a listener of a ``UVLoopGroup`` it is the whole server.
     public var remote: UVRemoteListener {
         loop.confine("UVListener.remote")
         if let remoteListener { return remoteListener }
-        let remote = UVRemoteListener([ListenerPart(self)], handlers.coder?.codec)
+        let remote = UVRemoteListener(
+            [ListenerPart(self)], handlers.coder?.codec, nil)
         remote.moved(from: nil, to: localEndpoint)
         remoteListener = remote
         return remote

@@ -26,6 +26,7 @@ actor Berth: SerialExecutor {
 
     /// Says as whom the task waits that calls ``wait()`` next, without awaiting anything before.
     nonisolated func assign(_ sleeper: some Sleeper) {
+        precondition(unsafe self.sleeper == nil, "a task said as whom it waits, and did not wait")
         unsafe self.sleeper = sleeper
     }
 
@@ -74,8 +75,7 @@ extension Sleeper {
     }
 }
 
-/// One of those whom tasks wait as, which can stand in a row.
+/// Whom a task waits as that waits as nobody else.
 final class Waiter: Sleeper {
     var job: UnownedJob?
-    var next: Waiter?
 }

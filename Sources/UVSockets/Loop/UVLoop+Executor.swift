@@ -35,6 +35,16 @@ extension UVLoop: TaskExecutor, SerialExecutor {
         fatalError("a task was to go on, on a loop that is closed: end its tasks before its loop")
     }
 
+    /// Runs what is left of jobs when the loop is closed.
+    func finishJobs() {
+        var rounds = 0
+        while nextJob < jobs.count {
+            if rounds == 1024 { jobCameTooLate() }
+            callback { hasWork = true }
+            rounds += 1
+        }
+    }
+
     /// Runs the jobs that wait, and those that they add.
     func runJobs() {
         var count = 0

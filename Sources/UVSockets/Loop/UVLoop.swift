@@ -165,6 +165,7 @@ internal import Synchronization
         // What was taken is done, also where it came just now.
         let last = inbox.close()
         callback { handle(last) }
+        finishJobs()
         do throws(UVError) {
             try checkNothingIsOpen()
         } catch {
@@ -186,6 +187,17 @@ internal import Synchronization
             throw UVError(call: "close loop", code: .init(rawValue: status))
         }
         isClosed = true
+    }
+
+    /// Stops the listeners that other threads may ask, at once. A loop that is ended with clients, by
+    /// its own `stop`, still answers those who wait for their ends.
+    func endListeners() {
+        callback {
+            for addressee in addressees.values {
+                (addressee as? UVListener)?.stop(drainFor: .zero)
+            }
+        }
+        _ = unsafe uv_run(raw, UV_RUN_NOWAIT)
     }
 
     /// Runs until no lookup is underway. One that has begun cannot be interrupted, although nobody
@@ -274,6 +286,11 @@ internal import Synchronization
     @discardableResult
     func submitAlways(_ body: @escaping @Sendable () -> Void) -> Bool {
         inbox.post(body, isLimited: false)
+    }
+
+    /// Forgets an object that was registered.
+    func unregister(_ key: Int) {
+        addressees[key] = nil
     }
 
     /// Keeps an object until the loop is closed, for submissions to find it.

@@ -11,8 +11,13 @@ public import Logging
 /// Each loop has a listener, clients and buffers of its own, and a client stays on its loop from the
 /// beginning to the end. Between the loops pass only messages that nobody changes.
 public final class UVLoopGroup: Sendable {
+    /// A server that somebody has, or that has not stopped.
+    private struct Server {
+        weak var remote: UVRemoteListener?
+    }
+
     private struct State {
-        var servers: [UVRemoteListener] = []
+        var servers: [Server] = []
         var isStopping = false
         /// How many threads have not ended.
         var running = 0
@@ -45,9 +50,18 @@ public final class UVLoopGroup: Sendable {
         do throws(UVError) {
             for _ in 0..<count {
                 let loop = try UVLoop(submissionLimit: submissionLimit, logger: logger)
+                let thread: LoopThread
+                do throws(UVError) {
+                    thread = try LoopThread(running: loop) { [state] in
+                        UVLoopGroup.threadEnded(state)
+                    }
+                } catch {
+                    try loop.close()
+                    throw error
+                }
+                // It does not end before it is told to.
                 state.withLock { $0.running += 1 }
-                threads.append(
-                    try LoopThread(running: loop) { [state] in UVLoopGroup.threadEnded(state) })
+                threads.append(thread)
             }
         } catch {
             for thread in threads {
@@ -81,24 +95,43 @@ public final class UVLoopGroup: Sendable {
         }
     }
 
-    /// Stops the group's servers, and then its loops and their threads. Calling it again does nothing.
+    /// Stops the group's servers, and then its loops and their threads. Not to be called on one of those.
     ///
-    /// - Parameter time: How long clients may take to get what is queued for them.
-    public func stop(drainFor time: Duration = .seconds(5)) async {
+    /// Timers, signal watches and listeners of your own on its loops are to be ended before; a line in
+    /// the log names those that are not. Calling it again while it drains replaces the time, and
+    /// otherwise does nothing.
+    ///
+    /// - Parameters:
+    ///   - time: How long clients may take to get what is queued for them.
+    ///   - goodbye: The last message to every client. An empty one, the default, is not sent.
+    /// - Returns: What became of the clients.
+    @discardableResult
+    public func stop(
+        drainFor time: Duration = .seconds(5), goodbye: [UInt8] = []
+    ) async -> UVDrainReport {
+        checkIsElsewhere()
         let servers = state.withLock { state in
             state.isStopping = true
-            return state.servers
+            return state.servers.compactMap(\.remote)
         }
-        await withDiscardingTaskGroup { tasks in
-            for server in servers { tasks.addTask { await server.stop(drainFor: time) } }
+        let report = await withTaskGroup(of: UVDrainReport.self) { tasks in
+            for server in servers {
+                tasks.addTask { await server.stop(drainFor: time, goodbye: goodbye) }
+            }
+            return await tasks.reduce(into: UVDrainReport()) { $0.add($1) }
         }
         await end()
+        return report
+    }
+
+    private func checkIsElsewhere() {
+        precondition(
+            !loops.contains { $0.isOnLoop }, "UVLoopGroup.stop was called on one of its own loops")
     }
 
     /// Stops the loops, and waits for their threads without blocking this one.
     func end() async {
-        precondition(
-            !loops.contains { $0.isOnLoop }, "UVLoopGroup.stop was called on one of its own loops")
+        checkIsElsewhere()
         for loop in loops { loop.stop() }
         await run()
         let isFirst = state.withLock { state in
@@ -114,7 +147,8 @@ public final class UVLoopGroup: Sendable {
     /// - Returns: False where that has begun: nobody would stop it.
     func keep(_ server: UVRemoteListener) -> Bool {
         state.withLock { state in
-            if !state.isStopping { state.servers.append(server) }
+            state.servers.removeAll { $0.remote == nil }
+            if !state.isStopping { state.servers.append(Server(remote: server)) }
             return !state.isStopping
         }
     }

@@ -158,7 +158,7 @@ struct LoopGroupTests {
             #expect(stopped.entries.isEmpty)
             try expect(stuck.receiveToEnd(), are: much)
             stuck.close()
-            try stopped.first().get()
+            #expect(try stopped.first().get().drained >= 2)
         }
     }
 

@@ -69,7 +69,10 @@ struct SharedDeskTests {
         #expect(!desk.isHolding(1))
         #expect(Self.decide(desk, address, part: 1) == .hold)
         #expect(!desk.isHolding(2))
-        #expect(desk.left(address, part: 0) == 2)
+        // A place for the first two, and none for the third.
+        #expect(desk.left(address, part: 0) == 0)
+        #expect(!desk.isHolding(0))
+        #expect(desk.isHolding(1))
         let (decision, next) = desk.decide(address, now: 0, part: 2)
         #expect(decision == .admit)
         #expect(next == 0)
@@ -201,7 +204,10 @@ struct SharedDeskTests {
             latest = parts - 1
         }
 
-        var next: Int? { present.count < limit ? waiting.first : nil }
+        private var free: Int { limit - present.count }
+
+        /// The last of those for whom a place is kept.
+        var next: Int? { free > 0 && free <= waiting.count ? waiting[free - 1] : nil }
 
         mutating func decide(_ host: Int, part: Int) -> AdmissionDecision {
             if waits, !isTurn(part) {
@@ -239,7 +245,7 @@ struct SharedDeskTests {
         }
 
         private func isTurn(_ part: Int) -> Bool {
-            present.count < limit && (waiting.isEmpty || waiting[0] == part)
+            waiting.count < free || waiting.prefix(max(0, free)).contains(part)
         }
 
         private mutating func wait(_ part: Int) {
