@@ -56,9 +56,9 @@ final class SharedDesk: Sendable {
     /// One of several that accept waits when it has accepted one client more, whom it holds: nobody
     /// else has a turn for which there may be no client.
     func isHolding(_ part: Int) -> Bool {
-        guard policy.whenFull == .hold else { return false }
         let acceptsAlone = parts == 1 || balance == .fewestClients
         return state.withLock { state in
+            guard policy.whenFull == .hold, !state.isClosed else { return state.isClosed }
             if state.isTurn(of: part) {
                 if acceptsAlone { state.leave(part) }
                 return false

@@ -162,10 +162,14 @@ struct LoopGroupTests {
         }
     }
 
+    /// Nobody can close their loops any more, and what is kept is not lost.
+    private static let unclosed = Journal<UVLoopGroup>()
+
     @Test("What somebody has left on a loop is told, and whoever asks a server there is answered")
     func leftOpen() async throws {
         let errors = Journal<String>()
         let group = try UVLoopGroup(loops: 2, logger: journal(errors, level: .error))
+        Self.unclosed.append(group)
         let server = try await group.listen(at: "127.0.0.1:0") { listener in
             listener.userToken = try? listener.loop.after(.seconds(3600)) {}
             return { client, message in client.send(message) }

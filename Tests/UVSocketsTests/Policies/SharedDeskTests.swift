@@ -102,6 +102,23 @@ struct SharedDeskTests {
         #expect(next == nil)
     }
 
+    @Test(
+        "Where the server is stopped nobody comes in, although there is room",
+        arguments: [true, false])
+    func closed(waits: Bool) throws {
+        var policy = UVAdmission()
+        policy.whenFull = waits ? .hold : .refuse(goodbye: [])
+        let desk = SharedDesk(policy, limit: 2, parts: 2, .kernel)
+        let address = try Self.address(1)
+        for part in 0..<2 { #expect(Self.decide(desk, address, part: part) == .admit) }
+        if waits { #expect(Self.decide(desk, address, part: 1) == .hold) }
+        desk.close()
+        #expect(desk.left(address, part: 0) == nil)
+        #expect(desk.close(0) == nil)
+        #expect(Self.decide(desk, address, part: 1) == .hold)
+        #expect(desk.isHolding(1))
+    }
+
     @Test("Where nobody waits those beyond the limit and the rate are refused")
     func refuses() throws {
         var policy = UVAdmission()
