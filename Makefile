@@ -29,9 +29,10 @@ $(BIN)/echo-server: $(INPUTS) | setup
 	$(SWIFT) build -c release --product echo-client
 	@touch $@
 
+# One test at a time: most of them block a thread of the pool, on which those of tasks begin.
 test: setup ## Build what is needed and run every test
 	$(SWIFT) build --build-tests $(TRAITS)
-	$(SWIFT) test --skip-build --disable-xctest $(TRAITS)
+	$(SWIFT) test --skip-build --disable-xctest --no-parallel $(TRAITS)
 
 sanitize: setup ## Run every test under Thread and Address Sanitizer (SANITIZERS="thread" for one)
 	.ci/sanitize $(TRAITS)
