@@ -270,7 +270,7 @@ struct ServeOnLoopsTests {
             let (begun, ended) = (Journal<Void>(), Journal<Void>())
             let over = Journal<Bool>()
             try await withTaskServer(
-                loops: 3, balance: balance,
+                at: "127.88.0.3:0", loops: 3, balance: balance,
                 handler: { client in
                     begun.append(())
                     defer { ended.append(()) }

@@ -55,7 +55,8 @@ struct GroupStopTests {
     func whileConnecting(balance: UVBalance, limit: Int?) async throws {
         for round in 0..<10 {
             try await withGroup(
-                balance: balance, options: UVListenerOptions(maxConnections: limit)
+                at: "127.88.0.1:0", balance: balance,
+                options: UVListenerOptions(maxConnections: limit)
             ) { server in
                 let threads = 6
                 let (served, over) = (Journal<Void>(), Journal<Bool>())
@@ -149,7 +150,7 @@ struct GroupStopTests {
 
     @Test("A stopped server answers, although there is nobody any more")
     func stopped() async throws {
-        try await withGroup { server in
+        try await withGroup(at: "127.88.0.2:0") { server in
             for peer in try server.connect(4) { peer.close() }
             try server.ended.wait(for: 4)
             #expect(try server.ask { await $0.stop() } == UVDrainReport())

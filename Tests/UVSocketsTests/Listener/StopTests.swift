@@ -119,7 +119,7 @@ struct StopTests {
 
     @Test("With nobody there it is done at once, however often it is asked")
     func nobody() throws {
-        try withServer { server in
+        try withServer(at: "127.88.0.4:0") { server in
             let counts = try server.onLoop { listener in
                 var reports: [UVDrainReport] = []
                 listener.stop { reports.append($0) }

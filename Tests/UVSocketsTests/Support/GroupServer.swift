@@ -106,6 +106,8 @@ let echoOnLoops: @Sendable (UVListener) -> MessageHandler = { _ in echo }
 /// Runs a server on many loops for the time of a test, stops them, and checks that nothing is left.
 ///
 /// - Parameters:
+///   - endpoint: Where it listens. A test that connects when the server has stopped needs an address of
+///     its own: another test's server may have got the port by then.
 ///   - loops: How many loops.
 ///   - balance: How clients are spread over them.
 ///   - framing: How messages are told apart; nil for bytes as they come.
@@ -114,7 +116,8 @@ let echoOnLoops: @Sendable (UVListener) -> MessageHandler = { _ in echo }
 ///   - body: The test, on a thread of its own: it may block.
 /// - Throws: What the body throws, when the loops are closed.
 func withGroup(
-    loops: Int = 3, balance: UVBalance = .fewestClients, framing: (any FrameCodec)? = nil,
+    at endpoint: UVEndpoint = "127.0.0.1:0", loops: Int = 3, balance: UVBalance = .fewestClients,
+    framing: (any FrameCodec)? = nil,
     options: UVListenerOptions = UVListenerOptions(),
     makeHandler: @escaping @Sendable (UVListener) -> UVLoopGroup.MessageHandler = echoOnLoops,
     body: @escaping @Sendable (GroupServer) throws -> Void
@@ -131,11 +134,11 @@ func withGroup(
         let remote =
             if let framing {
                 try await group.listen(
-                    at: "127.0.0.1:0", framing: framing, options: options, balance: balance,
+                    at: endpoint, framing: framing, options: options, balance: balance,
                     makeHandler: observed)
             } else {
                 try await group.listen(
-                    at: "127.0.0.1:0", options: options, balance: balance, makeHandler: observed)
+                    at: endpoint, options: options, balance: balance, makeHandler: observed)
             }
         let server = GroupServer(group, remote, connected: connected, ended: ended)
         let result = await onThreadOfItsOwn { try body(server) }

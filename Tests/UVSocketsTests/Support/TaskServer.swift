@@ -29,6 +29,8 @@ typealias TaskHandler = nonisolated(nonsending) @Sendable (UVAsyncConnection) as
 /// Runs a server of tasks for the time of a test, cancels it, and waits until it has returned.
 ///
 /// - Parameters:
+///   - endpoint: Where it listens. A test that connects when the server has stopped needs an address of
+///     its own: another test's server may have got the port by then.
 ///   - framing: How messages are told apart; nil for bytes as they come.
 ///   - options: How it behaves.
 ///   - loops: On how many loops it runs.
@@ -39,7 +41,8 @@ typealias TaskHandler = nonisolated(nonsending) @Sendable (UVAsyncConnection) as
 ///   - body: The test, on a thread of its own: it may block.
 /// - Throws: What the body throws, when the server has returned.
 func withTaskServer(
-    framing: (any FrameCodec)? = nil, options: UVListenerOptions = UVListenerOptions(),
+    at endpoint: UVEndpoint = "127.0.0.1:0", framing: (any FrameCodec)? = nil,
+    options: UVListenerOptions = UVListenerOptions(),
     loops: Int = 1, balance: UVBalance = .fewestClients,
     drainFor drainTime: Duration = .seconds(20),
     setUp: @escaping @Sendable (UVListener) -> Void = { _ in }, handler: @escaping TaskHandler,
@@ -56,23 +59,23 @@ func withTaskServer(
         }
         if let framing {
             try await UVListener.serve(
-                at: "127.0.0.1:0", framing: framing, options: options, loops: loops,
+                at: endpoint, framing: framing, options: options, loops: loops,
                 balance: balance, drainFor: drainTime, onListening: { listens.yield($0) },
                 setUp: setUp, handler: handler)
         } else {
             try await UVListener.serve(
-                at: "127.0.0.1:0", options: options, loops: loops, balance: balance,
+                at: endpoint, options: options, loops: loops, balance: balance,
                 drainFor: drainTime, onListening: { listens.yield($0) }, setUp: setUp,
                 handler: handler)
         }
     }
     var remotes = listening.makeAsyncIterator()
-    guard let remote = await remotes.next(), let endpoint = remote.localEndpoint else {
+    guard let remote = await remotes.next(), let local = remote.localEndpoint else {
         return try await server.value
     }
     let result = await onThreadOfItsOwn {
         try body(
-            TaskServer(remote: remote, endpoint: endpoint, task: server, hasReturned: hasReturned))
+            TaskServer(remote: remote, endpoint: local, task: server, hasReturned: hasReturned))
     }
     server.cancel()
     try await server.value
