@@ -40,4 +40,24 @@ extension UVListener {
     func pauseEnded(_ args: SocketEventArgs) {
         if gate.isPaused { listenAgain() } else { accept(args) }
     }
+
+    /// How many clients the descriptors allow, at most as many as were asked for.
+    static func connectionLimit(_ wanted: Int?, loops: Int, _ logger: Logger) -> Int {
+        let reserved = reservedDescriptors + (loops - 1) * descriptorsPerLoop
+        let possible = max(1, DescriptorLimit.current - reserved)
+        guard let wanted else { return possible }
+        if wanted > possible {
+            logger.warning(
+                """
+                maxConnections lowered from \(wanted) to \(possible): \
+                the process may open \(DescriptorLimit.current) descriptors
+                """)
+        }
+        return max(1, min(wanted, possible))
+    }
+
+    /// Descriptors that are left for everything but clients.
+    private static var reservedDescriptors: Int { 64 }
+    /// What each further loop and its listener take.
+    private static var descriptorsPerLoop: Int { 16 }
 }

@@ -45,7 +45,7 @@ internal import Synchronization
     /// The present turn's number.
     var turn: UInt64 { turnCounter?.turn ?? 0 }
     /// Whom other threads reach, by keys that they can carry.
-    private(set) var addressees: [Int: AnyObject] = [:]
+    var addressees: [Int: AnyObject] = [:]
     private var nextAddressee = 0
 
     private let owner = Atomic<UInt>(0)
@@ -57,7 +57,7 @@ internal import Synchronization
     private var ownHandles: [Handle] = []
     private var wakeUp: AsyncHandle?
     private var turnCounter: CheckHandle?
-    private var clock: DeadlineClock?
+    var clock: DeadlineClock?
     var callbackDepth = 0
     var gathered: [UVConnection] = []
     /// Whether connections have gathered, or jobs wait, for the end of the callback.
@@ -189,30 +189,6 @@ internal import Synchronization
         isClosed = true
     }
 
-    /// Stops the listeners that other threads may ask, at once. A loop that is ended with clients, by
-    /// its own `stop`, still answers those who wait for their ends.
-    func endListeners() {
-        callback {
-            for addressee in addressees.values {
-                (addressee as? UVListener)?.stop(drainFor: .zero)
-            }
-        }
-        _ = unsafe uv_run(raw, UV_RUN_NOWAIT)
-    }
-
-    /// Runs until no lookup is underway. One that has begun cannot be interrupted, although nobody
-    /// waits for its answer any more.
-    func finishLookups() {
-        while openLookups > 0 { _ = unsafe uv_run(raw, UV_RUN_ONCE) }
-    }
-
-    /// Takes nothing more: for a loop that could not be closed, and that nobody runs any more.
-    func abandon() {
-        let last = inbox.close()
-        callback { handle(last) }
-        addressees = [:]
-    }
-
     private func checkNothingIsOpen() throws(UVError) {
         guard openHandles == 0, openLookups == 0 else {
             throw UVError(call: "close loop", code: .busy, reason: "still open: \(openNames)")
@@ -306,43 +282,12 @@ internal import Synchronization
         handle(inbox.take())
     }
 
-    private func handle(_ batch: Inbox.Batch) {
+    func handle(_ batch: Inbox.Batch) {
         for body in batch.submissions { body() }
         if !batch.jobs.isEmpty {
             jobs += batch.jobs
             hasWork = true
         }
         if batch.isStopRequested { stop() }
-    }
-
-    // MARK: Time
-
-    /// The loop's clock, in milliseconds: the time at which this turn began.
-    var now: UInt64 { unsafe raw.pointee.time }
-
-    /// Asks the system for the time in the middle of a turn.
-    func updateTime() {
-        unsafe uv_update_time(raw)
-    }
-
-    /// Calls `owner.deadlinePassed()` once the time has passed, to within a tick; replaces what
-    /// was scheduled for it before.
-    func schedule(_ owner: any DeadlineOwner, after delay: Duration) {
-        clock?.schedule(owner, after: delay)
-    }
-
-    func unschedule(_ owner: any DeadlineOwner) {
-        clock?.unschedule(owner)
-    }
-}
-
-extension UVLoop {
-    /// Raises the number of descriptors the process may open to the most the system allows it, as
-    /// servers of many clients do when they start, before they start threads. What a listener may hold
-    /// is counted from it. On Linux the process's table of descriptors is made at once for up to 65,536
-    /// of them, in half a mebibyte of the kernel's memory, because to grow it stops the process for
-    /// 10 to 20 ms each time.
-    public static func raiseDescriptorLimit() {
-        DescriptorLimit.raise()
     }
 }
