@@ -199,14 +199,16 @@ struct LoopGroupTests {
     private static func expectNoDescriptorIsLeft(balance: UVBalance) async throws {
         // What the process opens once is open then.
         try await comeAndGo(balance: balance)
-        let before = RawSocket.descriptors
+        let (sockets, count) = (RawSocket.sockets, RawSocket.descriptors.count)
         for _ in 0..<20 { try await comeAndGo(balance: balance) }
-        try #require(RawSocket.descriptors == before)
+        try #require(RawSocket.sockets == sockets)
+        // The system's threads have some of their own open now and then; one left each time would be 20.
+        try #require(RawSocket.descriptors.count < count + 10)
         // Servers that come and go on loops that stay leave none either.
         try await withLoops(3) { group in
             try await group.listen(at: "127.0.0.1:0", balance: balance, makeHandler: echoOnLoops)
                 .stop()
-            let before = RawSocket.descriptors
+            let (sockets, count) = (RawSocket.sockets, RawSocket.descriptors.count)
             for _ in 0..<50 {
                 let server = try await group.listen(
                     at: "127.0.0.1:0", balance: balance, makeHandler: echoOnLoops)
@@ -220,7 +222,8 @@ struct LoopGroupTests {
                         at: "192.0.2.1:0", balance: balance, makeHandler: echoOnLoops)
                 }
             }
-            try #require(RawSocket.descriptors == before)
+            try #require(RawSocket.sockets == sockets)
+            try #require(RawSocket.descriptors.count < count + 10)
         }
     }
 
