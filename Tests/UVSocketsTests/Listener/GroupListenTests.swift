@@ -171,19 +171,24 @@ struct GroupListenTests {
         arguments: UVBalance.allCases)
     func remote(balance: UVBalance) async throws {
         let remotes = Journal<UVRemoteListener>()
+        let answered = Journal<Void>()
         try await withGroup(
             balance: balance,
             makeHandler: { listener in
                 let server = listener.remote
                 remotes.append(server)
                 // Whoever asks this early is answered, too.
-                beginTask { await server.broadcast("x") }
+                beginTask {
+                    await server.broadcast("x")
+                    answered.append(())
+                }
                 server.post("y")
                 return { _, message in server.post(message) }
             },
             body: { server in
                 #expect(remotes.entries.count == 3)
                 #expect(remotes.entries.allSatisfy { $0 === server.remote })
+                try answered.wait(for: 3)
                 let peers = try server.connect(9)
                 try peers[4].send([1, 2, 3])
                 for peer in peers { #expect(try peer.receive(3) == [1, 2, 3]) }
