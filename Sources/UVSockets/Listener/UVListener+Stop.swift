@@ -68,7 +68,8 @@ extension UVListener {
         loop.confine("UVListener.stop")
         closeDoor()
         drain?.deadline?.close()
-        let deadline = time > .zero ? try? TimerHandle(on: loop) { self.cutOff() } : nil
+        let isWaiting = time > .zero && !clientTable.all.isEmpty
+        let deadline = isWaiting ? try? TimerHandle(on: loop) { self.cutOff() } : nil
         deadline?.start(after: time)
         drain = DrainProgress(
             report: drain?.report ?? UVDrainReport(), deadline: deadline,

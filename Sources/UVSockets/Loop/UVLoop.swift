@@ -166,6 +166,7 @@ internal import Synchronization
         let last = inbox.close()
         callback { handle(last) }
         finishJobs()
+        _ = unsafe uv_run(raw, UV_RUN_NOWAIT)
         do throws(UVError) {
             try checkNothingIsOpen()
         } catch {
