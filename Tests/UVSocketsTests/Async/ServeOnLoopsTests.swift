@@ -179,6 +179,7 @@ struct ServeOnLoopsTests {
         struct Failure: Error {}
         let (arrived, gone) = (Journal<Int>(), Journal<UVEndReason.Kind>())
         let (remotes, drained) = (Journal<UVRemoteListener>(), Journal<Void>())
+        let sent = Journal<UVSendResult>()
         try await withTaskServer(
             loops: loops,
             setUp: { listener in
@@ -202,7 +203,7 @@ struct ServeOnLoopsTests {
                     switch message[0] {
                     case 1: throw Failure()
                     case 2: client.reset()
-                    case 3: try await client.send(pattern(8 << 20))
+                    case 3: sent.append(client.send(pattern(8 << 20).span))
                     default: return
                     }
                 }
@@ -216,6 +217,8 @@ struct ServeOnLoopsTests {
                 #expect(try peers[0].receiveToEnd() == [])
                 #expect(try peers[1].receiveToEnd() == [])
                 #expect(throws: SocketError.self) { try peers[2].receiveToEnd() }
+                // It reads only when more waits than the kernel takes.
+                #expect(try sent.first() == .full)
                 try expect(peers[3].receive(8 << 20), are: pattern(8 << 20))
                 try drained.wait(for: 1)
                 try peers[3].reset()
