@@ -19,7 +19,7 @@ public final class UVAsyncConnection: Identifiable, Sleeper {
     /// The task that waits for a message, or for the end of them.
     var job: UnownedJob?
     /// A message that came and was not taken yet.
-    private var pending: [UInt8]?
+    var pending: [UInt8]?
     /// What gets messages without a copy, and what it has thrown.
     private var borrower: ((Span<UInt8>) throws -> Void)?
     private var failure: (any Error)?
@@ -62,15 +62,16 @@ public final class UVAsyncConnection: Identifiable, Sleeper {
         /// How the connection ended, where it was not as it should.
         public typealias Failure = UVEndReason
 
-        let connection: UVAsyncConnection
+        @usableFromInline let connection: UVAsyncConnection
 
         /// Waits for the next message.
         ///
         /// - Parameter actor: Where the caller runs, which is the loop's thread in any case.
         /// - Returns: The message; nil when no more will come.
         /// - Throws: ``UVEndReason`` where the connection did not end as it should.
-        public func next(
-            isolation actor: isolated (any Actor)?
+        @inlinable
+        nonisolated(nonsending) public func next(
+            isolation actor: (any Actor)?
         ) async throws(UVEndReason) -> [UInt8]? {
             try await connection.nextMessage()
         }
@@ -86,10 +87,15 @@ public final class UVAsyncConnection: Identifiable, Sleeper {
     ///
     /// - Returns: The message; nil when no more will come.
     /// - Throws: ``UVEndReason`` where the connection did not end as it should.
+    @inlinable
     nonisolated(nonsending) public func nextMessage() async throws(UVEndReason) -> [UInt8]? {
-        connection.loop.confine("UVAsyncConnection.messages")
+        if let message = takeMessage() { return message }
+        return try await waitForMessage()
+    }
+
+    @usableFromInline
+    nonisolated(nonsending) func waitForMessage() async throws(UVEndReason) -> [UInt8]? {
         precondition(!isTaken, "two tasks wait for messages of one connection")
-        if let message = takeKept() { return message }
         if !isAtEnd {
             await wait(on: connection.loop)
             if let message = pending.take() { return message }
@@ -127,7 +133,14 @@ public final class UVAsyncConnection: Identifiable, Sleeper {
         return failure
     }
 
-    /// A message that has come already; starts to receive again where there is none.
+    /// A message that has come already, be it with the one that woke the task.
+    @usableFromInline
+    func takeMessage() -> [UInt8]? {
+        if let message = connection.takeReceived() { return message }
+        return takeKept()
+    }
+
+    /// A message that has waited for the task; starts to receive again where there is none.
     private func takeKept() -> [UInt8]? {
         if let message = pending.take() { return message }
         guard connection.holds.contains(.task), !isFinished else { return nil }
@@ -141,16 +154,22 @@ public final class UVAsyncConnection: Identifiable, Sleeper {
     /// - Parameter message: The message.
     /// - Throws: ``UVEndReason`` where the connection has ended, or does so while this waits, so that
     ///   the message may not have left; ``FramingError`` where the message cannot be one frame.
+    @inlinable
     nonisolated(nonsending) public func send(_ message: [UInt8]) async throws {
-        try await sent(connection.send(message.span))
+        let result = connection.send(message.span)
+        if case .taken = result { return }
+        try await sent(result)
     }
 
     /// Sends a text as UTF-8, as ``send(_:)-([UInt8])`` does.
     ///
     /// - Parameter text: The text. Nothing is added to it but what the framing adds.
     /// - Throws: As ``send(_:)-([UInt8])`` does.
+    @inlinable
     nonisolated(nonsending) public func send(_ text: String) async throws {
-        try await sent(connection.send(text.utf8.span))
+        let result = connection.send(text.utf8.span)
+        if case .taken = result { return }
+        try await sent(result)
     }
 
     /// Sends a message, as ``UVConnection/send(_:)-(Span<UInt8>)`` does: for closures that cannot
@@ -163,7 +182,8 @@ public final class UVAsyncConnection: Identifiable, Sleeper {
         connection.send(message)
     }
 
-    nonisolated(nonsending) private func sent(_ result: UVSendResult) async throws {
+    @usableFromInline
+    nonisolated(nonsending) func sent(_ result: UVSendResult) async throws {
         switch result {
         case .taken: return
         case .full: await waitUntilDrained()
@@ -187,13 +207,24 @@ extension UVAsyncConnection {
     @inline(__always)
     func received(_ message: Span<UInt8>) {
         if let borrower { return lend(message, to: borrower) }
-        pending = [UInt8](copying: message)
-        if isTaken {
+        pending = connection.loop.copyMessage(message)
+        messageIsPending()
+    }
+
+    /// The pending message came just now.
+    func messageIsPending() {
+        if let borrower {
+            // It lends since the one before.
+            if let message = pending.take() { lend(message.span, to: borrower) }
+        } else if isTaken {
             wakeNow(on: connection.loop)
         } else {
             connection.hold(.task)
         }
     }
+
+    /// Whether messages are lent to a closure.
+    var isLending: Bool { borrower != nil }
 
     @inline(__always)
     private func lend(_ message: Span<UInt8>, to body: (Span<UInt8>) throws -> Void) {

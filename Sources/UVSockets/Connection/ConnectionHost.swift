@@ -95,6 +95,12 @@ final class ConnectionHandlers {
         try coder?.deliver(chunk, &offset, to: connection)
     }
 
+    func nextFrame(
+        in chunk: Span<UInt8>, _ offset: inout Int
+    ) throws(FramingError) -> Range<Int>? {
+        try coder?.nextFrame(in: chunk, &offset)
+    }
+
     func send(_ message: Span<UInt8>, on connection: UVConnection) throws(FramingError) {
         try coder?.send(message, on: connection)
     }

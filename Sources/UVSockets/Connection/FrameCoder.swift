@@ -5,10 +5,12 @@
 /// existential, costs several indirect calls and copies for each frame.
 final class FrameCoder {
     typealias Deliver = (UVConnection, Span<UInt8>, inout Int) throws(FramingError) -> Void
+    typealias Next = (Span<UInt8>, inout Int) throws(FramingError) -> Range<Int>?
     typealias Send = (UVConnection, Span<UInt8>) throws(FramingError) -> Void
 
     let codec: any FrameCodec
     private let deliver: Deliver
+    private let next: Next
     private let send: Send
 
     /// Puts a codec behind a reference.
@@ -37,6 +39,15 @@ final class FrameCoder {
                     chunk.extracting(begin + payload.lowerBound..<begin + payload.upperBound))
             }
         }
+        next = { chunk, offset throws(FramingError) in
+            guard offset < chunk.count,
+                case .frame(let payload, let end) = try codec.firstFrame(
+                    in: chunk.extracting(offset...), scanned: 0)
+            else { return nil }
+            let begin = offset
+            offset += end
+            return begin + payload.lowerBound..<begin + payload.upperBound
+        }
         send = { connection, payload throws(FramingError) in
             connection.sendFrame(payload, between: try codec.ends(of: payload))
         }
@@ -48,6 +59,15 @@ final class FrameCoder {
         _ chunk: Span<UInt8>, _ offset: inout Int, to connection: UVConnection
     ) throws(FramingError) {
         try deliver(connection, chunk, &offset)
+    }
+
+    /// Finds the next frame that lies whole in the bytes, from an offset that is counted on.
+    ///
+    /// - Returns: Where its payload lies.
+    func nextFrame(
+        in chunk: Span<UInt8>, _ offset: inout Int
+    ) throws(FramingError) -> Range<Int>? {
+        try next(chunk, &offset)
     }
 
     /// Frames a message and sends it.

@@ -42,6 +42,7 @@ extension UVConnection {
     /// It stops between two messages when the handler has paused or closed the connection, or the
     /// connection is held back because its peer does not read.
     func deliverFrames(_ chunk: Span<UInt8>) {
+        if let session, !session.isLending { return deliverFrames(chunk, to: session) }
         var offset = 0
         do throws(FramingError) {
             // The common case: nothing is kept, and the codec is the agent's.
@@ -61,7 +62,7 @@ extension UVConnection {
         }
     }
 
-    private func nextFrame(
+    func nextFrame(
         in chunk: Span<UInt8>, _ offset: inout Int
     ) throws(FramingError) -> FrameAssembler.Location? {
         guard let frames else { return nil }
@@ -71,7 +72,7 @@ extension UVConnection {
         return try frames.assembler.next(in: chunk, &offset, coder.codec)
     }
 
-    private func keep(_ rest: Span<UInt8>) {
+    func keep(_ rest: Span<UInt8>) {
         if rest.count > 0 || frames != nil {
             let reader = frames ?? FrameReader(handlers.coder)
             reader.assembler.keep(rest)
@@ -87,33 +88,6 @@ extension UVConnection {
         let nothing: [UInt8] = []
         receiving { deliverFrames(nothing.span) }
         updateReceiving()
-    }
-
-    /// The next of the messages that have waited, for a task; where none is left whole, receiving goes
-    /// on.
-    func takeKeptMessage() -> [UInt8]? {
-        if let frames, frames.hasBacklog, state.delivers {
-            do throws(FramingError) {
-                if let message = try nextKept(frames) { return message }
-            } catch {
-                close(.framing(error))
-            }
-        }
-        release(.task)
-        return nil
-    }
-
-    private func nextKept(_ reader: FrameReader) throws(FramingError) -> [UInt8]? {
-        var offset = 0
-        let nothing: [UInt8] = []
-        guard case .kept(let range) = try nextFrame(in: nothing.span, &offset) else {
-            reader.hasBacklog = false
-            if !reader.isCodecOwn, !reader.assembler.isMidFrame { frames = nil }
-            return nil
-        }
-        noteMessage()
-        if rates != nil { countMessage() }
-        return Array(reader.assembler.kept[range])
     }
 
     /// Why the connection ends where its peer has finished in the middle of a frame; else nil.

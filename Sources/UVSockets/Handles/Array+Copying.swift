@@ -3,4 +3,15 @@ extension Array<UInt8> {
     mutating func append(copying bytes: Span<UInt8>) {
         unsafe bytes.withUnsafeBufferPointer { unsafe append(contentsOf: $0) }
     }
+
+    /// Becomes a copy of the bytes: in the same memory, where they fit and nobody else has it.
+    @inline(__always)
+    mutating func become(_ bytes: Span<UInt8>) {
+        if count > bytes.count { removeLast(count - bytes.count) }
+        let common = count
+        unsafe withUnsafeMutableBytes { old in
+            unsafe bytes.withUnsafeBytes { unsafe old.copyMemory(from: .init(rebasing: $0[..<common])) }
+        }
+        if common < bytes.count { append(copying: bytes.extracting(common...)) }
+    }
 }

@@ -12,6 +12,10 @@ final class SocketEventArgs {
     let buffer: ReceiveBuffer
     /// How many bytes a `receive` brought.
     var bytesTransferred = 0
+    /// How many of them a task has taken that was woken by the first.
+    private(set) var offset = 0
+    /// Whose task that is.
+    private var taker: ObjectIdentifier?
     /// Why the operation failed; nil when it did not.
     var error: UVError.Code?
     /// Called when a pending operation is complete.
@@ -28,5 +32,27 @@ final class SocketEventArgs {
         self.userToken = userToken
         self.buffer = buffer
         self.completed = completed
+    }
+
+    /// The connection's task may take what a `receive` brought, until ``endTaking()``.
+    func beginTaking(for connection: UVConnection) {
+        taker = ObjectIdentifier(connection)
+        offset = 0
+    }
+
+    func endTaking() {
+        taker = nil
+    }
+
+    /// The next message of what was received.
+    @inline(__always)
+    func take(for connection: UVConnection) throws(FramingError) -> [UInt8]? {
+        guard taker == ObjectIdentifier(connection) else { return nil }
+        // A copy, which nobody else could change meanwhile: it needs no check of that.
+        var offset = offset
+        defer { self.offset = offset }
+        return try buffer.withBytes(bytesTransferred) { chunk throws(FramingError) in
+            try connection.takeFrame(of: chunk, &offset)
+        }
     }
 }

@@ -46,7 +46,7 @@ internal import CLibuv
     func append(_ bytes: Span<UInt8>) -> Bool {
         unsafe bytes.withUnsafeBytes { source in
             if unsafe received.contains(source) { return unsafe take(source) }
-            return unsafe copy(source.count) { unsafe $0.copyMemory(from: source) }
+            return unsafe copy(source, between: FrameEnds())
         }
     }
 
@@ -60,25 +60,24 @@ internal import CLibuv
             if let frame = unsafe received.frame(of: source, between: ends) {
                 return unsafe take(frame)
             }
-            return unsafe copy(ends.count + source.count) { room in
-                let body = unsafe UnsafeMutableRawBufferPointer(
-                    rebasing: room[ends.prefix.count..<ends.prefix.count + source.count])
-                let tail = unsafe UnsafeMutableRawBufferPointer(
-                    rebasing: room[(ends.prefix.count + source.count)...])
-                unsafe ends.prefix.copy(to: room)
-                unsafe body.copyMemory(from: source)
-                unsafe ends.suffix.copy(to: tail)
-            }
+            return unsafe copy(source, between: ends)
         }
     }
 
-    private func copy(_ count: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Void) -> Bool {
-        guard unsafe count <= scratch.count - scratchUsed else { return false }
-        let room = unsafe UnsafeMutableRawBufferPointer(
-            rebasing: scratch[scratchUsed..<scratchUsed + count])
-        guard unsafe take(UnsafeRawBufferPointer(room)) else { return false }
-        unsafe fill(room)
-        scratchUsed += count
+    @inline(__always)
+    private func copy(_ payload: UnsafeRawBufferPointer, between ends: FrameEnds) -> Bool {
+        let size = ends.count + payload.count
+        guard unsafe size <= scratch.count - scratchUsed, let base = unsafe scratch.baseAddress
+        else { return false }
+        let room = unsafe base + scratchUsed
+        guard unsafe take(UnsafeRawBufferPointer(start: room, count: size)) else { return false }
+        unsafe ends.prefix.copy(to: room)
+        let body = unsafe room + ends.prefix.count
+        if let start = payload.baseAddress {
+            unsafe body.copyMemory(from: start, byteCount: payload.count)
+        }
+        unsafe ends.suffix.copy(to: body + payload.count)
+        scratchUsed += size
         return true
     }
 

@@ -25,9 +25,13 @@ internal import CLibuv
 
     /// Shows the first bytes, which are overwritten by the next read of any connection.
     @inline(__always)
-    func withBytes(_ count: Int, _ body: (Span<UInt8>) -> Void) {
+    func withBytes<Result, Failure: Error>(
+        _ count: Int, _ body: (Span<UInt8>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
         let bytes = unsafe UnsafeRawBufferPointer(rebasing: storage[..<count])
-        unsafe bytes.withMemoryRebound(to: UInt8.self) { unsafe body($0.span) }
+        return try unsafe bytes.withMemoryRebound(to: UInt8.self) {
+            memory throws(Failure) in try unsafe body(memory.span)
+        }
     }
 
     /// Whether the bytes lie in this buffer, and so stay where they are until the next read.

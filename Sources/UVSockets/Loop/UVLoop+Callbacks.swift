@@ -27,7 +27,17 @@ extension UVLoop {
     /// Whether what is sent now can wait for the end of a callback.
     var isInCallback: Bool { callbackDepth > 0 }
 
-    // The cork is asked by way of the loop: what it holds itself it need not retain for the call.
+    // The shuttle and the cork are asked by way of the loop: what it holds itself it need not retain
+    // for the call.
+
+    /// The next message of what was just received, where the connection's task may take it.
+    func takeReceived(for connection: UVConnection) throws(FramingError) -> [UInt8]? {
+        try receiveArgs.take(for: connection)
+    }
+
+    func copyMessage(_ message: Span<UInt8>) -> [UInt8] {
+        messageCopies.copy(message)
+    }
 
     func corkBytes(_ bytes: Span<UInt8>) -> Bool {
         cork.append(bytes)

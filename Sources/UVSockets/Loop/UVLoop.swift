@@ -37,6 +37,8 @@ internal import Synchronization
     /// What all receive cycles share: only one of them is answered at a time.
     let receiveArgs: SocketEventArgs
     let cork: Cork
+    /// The messages that tasks take.
+    let messageCopies = MessageCopies()
     /// libuv's spare descriptor, kept here between inits of sockets; -1 before the first.
     var spareDescriptor: Int32 = -1
     /// What keeps ``close()`` from closing.

@@ -1,0 +1,90 @@
+/// What a task takes of a connection whose messages it awaits.
+extension UVConnection {
+    /// Wakes the task with the first message that lies in the bytes just received, and keeps those
+    /// that it does not take.
+    ///
+    /// Woken, it takes the messages behind the first itself, by ``takeReceived()``, for as long as
+    /// it asks for them before it waits for anything else: to let it wait for each would cost a
+    /// switch of tasks a message.
+    func deliverFrames(_ chunk: Span<UInt8>, to session: UVAsyncConnection) {
+        loop.receiveArgs.beginTaking(for: self)
+        do throws(FramingError) {
+            while isDemanding {
+                // Not held here, so that its memory is free for the next when the task is done with it.
+                session.pending = try loop.takeReceived(for: self)
+                guard session.pending != nil else { break }
+                session.messageIsPending()
+            }
+            keep(chunk.extracting(loop.receiveArgs.offset...))
+        } catch {
+            close(.framing(error))
+        }
+        loop.receiveArgs.endTaking()
+    }
+
+    /// The next message of those just received, for the task that was woken by the first of them;
+    /// nil where none is left, or the connection is held.
+    func takeReceived() -> [UInt8]? {
+        loop.confine("UVAsyncConnection.messages")
+        guard isDemanding else { return nil }
+        do throws(FramingError) {
+            return try loop.takeReceived(for: self)
+        } catch {
+            close(.framing(error))
+            return nil
+        }
+    }
+
+    /// The next of the messages that have waited, for a task; where none is left whole, receiving
+    /// goes on.
+    func takeKeptMessage() -> [UInt8]? {
+        if let frames, frames.hasBacklog, state.delivers {
+            do throws(FramingError) {
+                if let message = try takeKept(frames) { return message }
+            } catch {
+                close(.framing(error))
+            }
+        }
+        release(.task)
+        return nil
+    }
+
+    private func takeKept(_ reader: FrameReader) throws(FramingError) -> [UInt8]? {
+        var offset = 0
+        let nothing: [UInt8] = []
+        if let message = try takeFrame(of: nothing.span, &offset, reader) { return message }
+        reader.hasBacklog = false
+        if !reader.isCodecOwn, !reader.assembler.isMidFrame { frames = nil }
+        return nil
+    }
+
+    /// Takes the next frame of the bytes, from an offset that is counted on.
+    @inline(__always)
+    func takeFrame(
+        of chunk: Span<UInt8>, _ offset: inout Int
+    ) throws(FramingError) -> [UInt8]? {
+        if let frames { return try takeFrame(of: chunk, &offset, frames) }
+        guard let range = try handlers.nextFrame(in: chunk, &offset) else { return nil }
+        messageTaken()
+        return loop.copyMessage(chunk.extracting(range))
+    }
+
+    private func takeFrame(
+        of chunk: Span<UInt8>, _ offset: inout Int, _ reader: FrameReader
+    ) throws(FramingError) -> [UInt8]? {
+        guard let location = try nextFrame(in: chunk, &offset) else { return nil }
+        messageTaken()
+        switch location {
+        case .chunk(let range): return loop.copyMessage(chunk.extracting(range))
+        case .kept(let range):
+            let kept = reader.assembler.kept
+            return loop.copyMessage(kept.span.extracting(range))
+        }
+    }
+
+    @inline(__always)
+    private func messageTaken() {
+        noteMessage()
+        if rates != nil { countMessage() }
+    }
+}
