@@ -40,7 +40,7 @@ final class FrameCoder {
             }
         }
         next = { chunk, offset throws(FramingError) in
-            guard offset < chunk.count,
+            guard
                 case .frame(let payload, let end) = try codec.firstFrame(
                     in: chunk.extracting(offset...), scanned: 0)
             else { return nil }
@@ -61,7 +61,8 @@ final class FrameCoder {
         try deliver(connection, chunk, &offset)
     }
 
-    /// Finds the next frame that lies whole in the bytes, from an offset that is counted on.
+    /// Finds the next frame that lies whole in the bytes, from an offset that is counted on and
+    /// is not their end.
     ///
     /// - Returns: Where its payload lies.
     func nextFrame(

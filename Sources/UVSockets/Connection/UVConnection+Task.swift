@@ -7,7 +7,7 @@ extension UVConnection {
     /// it asks for them before it waits for anything else: to let it wait for each would cost a
     /// switch of tasks a message.
     func deliverFrames(_ chunk: Span<UInt8>, to session: UVAsyncConnection) {
-        loop.receiveArgs.beginTaking(for: self)
+        loop.receiveArgs.beginTaking(for: self, chunk.count)
         do throws(FramingError) {
             while isDemanding {
                 // Not held here, so that its memory is free for the next when the task is done with it.
@@ -64,7 +64,8 @@ extension UVConnection {
         of chunk: Span<UInt8>, _ offset: inout Int
     ) throws(FramingError) -> [UInt8]? {
         if let frames { return try takeFrame(of: chunk, &offset, frames) }
-        guard let range = try handlers.nextFrame(in: chunk, &offset) else { return nil }
+        guard offset < chunk.count, let range = try handlers.nextFrame(in: chunk, &offset)
+        else { return nil }
         messageTaken()
         return loop.copyMessage(chunk.extracting(range))
     }

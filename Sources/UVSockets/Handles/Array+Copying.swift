@@ -10,7 +10,9 @@ extension Array<UInt8> {
         if count > bytes.count { removeLast(count - bytes.count) }
         let common = count
         unsafe withUnsafeMutableBytes { old in
-            unsafe bytes.withUnsafeBytes { unsafe old.copyMemory(from: .init(rebasing: $0[..<common])) }
+            unsafe bytes.withUnsafeBytes { new in
+                unsafe old.copyMemory(from: .init(rebasing: new[..<common]))
+            }
         }
         if common < bytes.count { append(copying: bytes.extracting(common...)) }
     }

@@ -12,10 +12,11 @@ final class SocketEventArgs {
     let buffer: ReceiveBuffer
     /// How many bytes a `receive` brought.
     var bytesTransferred = 0
-    /// How many of them a task has taken that was woken by the first.
-    private(set) var offset = 0
-    /// Whose task that is.
+    /// Whose task may take messages from the first bytes, how many bytes those are, and how many of
+    /// them it has taken.
     private var taker: ObjectIdentifier?
+    private var takable = 0
+    private(set) var offset = 0
     /// Why the operation failed; nil when it did not.
     var error: UVError.Code?
     /// Called when a pending operation is complete.
@@ -34,9 +35,11 @@ final class SocketEventArgs {
         self.completed = completed
     }
 
-    /// The connection's task may take what a `receive` brought, until ``endTaking()``.
-    func beginTaking(for connection: UVConnection) {
+    /// The connection's task may take what a `receive` brought, or none of it where what it had to
+    /// leave before is delivered; until ``endTaking()``.
+    func beginTaking(for connection: UVConnection, _ count: Int) {
         taker = ObjectIdentifier(connection)
+        takable = count
         offset = 0
     }
 
@@ -51,8 +54,12 @@ final class SocketEventArgs {
         // A copy, which nobody else could change meanwhile: it needs no check of that.
         var offset = offset
         defer { self.offset = offset }
-        return try buffer.withBytes(bytesTransferred) { chunk throws(FramingError) in
-            try connection.takeFrame(of: chunk, &offset)
+        var taken = Result<[UInt8]?, FramingError>.success(nil)
+        buffer.withBytes(takable) { chunk in
+            taken = Result { () throws(FramingError) in
+                try connection.takeFrame(of: chunk, &offset)
+            }
         }
+        return try taken.get()
     }
 }

@@ -25,13 +25,9 @@ internal import CLibuv
 
     /// Shows the first bytes, which are overwritten by the next read of any connection.
     @inline(__always)
-    func withBytes<Result, Failure: Error>(
-        _ count: Int, _ body: (Span<UInt8>) throws(Failure) -> Result
-    ) throws(Failure) -> Result {
+    func withBytes(_ count: Int, _ body: (Span<UInt8>) -> Void) {
         let bytes = unsafe UnsafeRawBufferPointer(rebasing: storage[..<count])
-        return try unsafe bytes.withMemoryRebound(to: UInt8.self) {
-            memory throws(Failure) in try unsafe body(memory.span)
-        }
+        unsafe bytes.withMemoryRebound(to: UInt8.self) { unsafe body($0.span) }
     }
 
     /// Whether the bytes lie in this buffer, and so stay where they are until the next read.
