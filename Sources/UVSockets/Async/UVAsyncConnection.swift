@@ -52,7 +52,12 @@ public final class UVAsyncConnection: Identifiable, Sleeper {
     /// leaves. Any other end is thrown, a ``UVEndReason``.
     ///
     /// One task at a time may wait for a message. To ask again, also with a new iterator, goes on
-    /// behind the last message.
+    /// behind the last message. Messages that came together in one read, of at most 64 KiB, are there
+    /// when they are asked for: between them nothing else runs on the loop, unless the task awaits
+    /// something else.
+    ///
+    /// A message is the task's to keep. One that nobody has any more when the next is asked for costs
+    /// no allocation: its memory is used again.
     public var messages: Messages { Messages(connection: self) }
 
     /// The messages of a connection, from ``UVAsyncConnection/messages``.
