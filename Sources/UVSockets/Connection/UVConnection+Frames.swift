@@ -73,6 +73,7 @@ extension UVConnection {
     }
 
     func keep(_ rest: Span<UInt8>) {
+        guard state.delivers else { return }
         if rest.count > 0 || frames != nil {
             let reader = frames ?? FrameReader(handlers.coder)
             reader.assembler.keep(rest)

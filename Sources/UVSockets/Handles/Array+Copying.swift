@@ -7,6 +7,11 @@ extension Array<UInt8> {
     /// Becomes a copy of the bytes: in the same memory, where they fit and nobody else has it.
     @inline(__always)
     mutating func become(_ bytes: Span<UInt8>) {
+        // Overwritten, what somebody else has is copied first: few bytes are cheaper so than emptied.
+        guard bytes.count <= 1024 else {
+            removeAll(keepingCapacity: true)
+            return append(copying: bytes)
+        }
         if count > bytes.count { removeLast(count - bytes.count) }
         let common = count
         unsafe withUnsafeMutableBytes { old in

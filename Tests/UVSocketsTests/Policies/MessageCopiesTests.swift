@@ -27,9 +27,9 @@ struct MessageCopiesTests {
         #expect(place(of: pattern(60)) == first)
     }
 
-    @Test("A copy that somebody has stays as it is")
-    func kept() {
-        let messages = (0..<100).map { [UInt8](repeating: $0, count: Int($0) % 7 * 10) }
+    @Test("A copy that somebody has stays as it is", arguments: [10, 1000])
+    func kept(step: Int) {
+        let messages = (0..<100).map { [UInt8](repeating: $0, count: Int($0) % 7 * step) }
         let kept = messages.map { copies.copy($0.span) }
         #expect(kept == messages)
     }
