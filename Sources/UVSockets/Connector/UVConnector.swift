@@ -173,100 +173,8 @@ public final class UVConnector {
         }
     }
 
-    func startAttempt() throws(UVError) {
-        let attempt = try ConnectAttempt(self, deadline: settings.deadline)
-        state = .connecting(attempt)
-        guard let addresses = settings.addresses ?? SocketAddress(endpoint).map({ [$0] }) else {
-            attempt.lookup = try LookupRequest(endpoint, isPassive: false, on: loop) {
-                self.lookedUp($0)
-            }
-            return
-        }
-        do throws(UVError) {
-            try startConnect(attempt, to: addresses)
-        } catch {
-            guard backoff != nil else { throw error }
-            attempt.failLater(error)
-        }
-    }
-
-    private func lookedUp(_ result: Result<[SocketAddress], UVError>) {
-        guard case .connecting(let attempt) = state else { return }
-        attempt.lookup = nil
-        do throws(UVError) {
-            try startConnect(attempt, to: try result.get())
-        } catch {
-            fail(error)
-        }
-    }
-
-    /// Takes the cycle's first turn: a shuttle is made and given its request.
-    private func startConnect(
-        _ attempt: ConnectAttempt, to addresses: [SocketAddress]
-    ) throws(UVError) {
-        attempt.race = AddressRace(addresses)
-        try connect(makeArgs(attempt), attempt)
-    }
-
-    /// A cycle's shuttle is reused for the address after one that has failed. An address that is tried
-    /// beside others needs one of its own.
-    private func makeArgs(_ attempt: ConnectAttempt) -> SocketEventArgs {
-        SocketEventArgs(userToken: attempt, buffer: loop.receiveBuffer) { args in
-            guard let attempt = args.userToken as? ConnectAttempt else { return }
-            attempt.connector.onConnectCompleted(args, attempt)
-        }
-    }
-
-    /// Asks for a connection to the next address; where one is refused at once, to the next but one.
-    private func connect(_ args: SocketEventArgs, _ attempt: ConnectAttempt) throws(UVError) {
-        while true {
-            switch attempt.race.next() {
-            case .connect(let address):
-                let socket = try TCPHandle(on: loop)
-                attempt.started(socket, address)
-                args.connectSocket = socket
-                args.remoteAddress = address
-                let pending = socket.connect(to: address, args)
-                if pending { return try attempt.awaitDelay() }
-                attemptFailed(args, attempt, args.error ?? .connectionRefused)
-            case .wait: return
-            case .giveUp:
-                throw attempt.error
-                    ?? UVError(call: "connect", subject: "\(endpoint)", code: .unknownHost)
-            }
-        }
-    }
-
-    private func onConnectCompleted(_ args: SocketEventArgs, _ attempt: ConnectAttempt) {
-        // An address that was given up ends as cancelled, when another attempt may be under way.
-        guard case .connecting(let current) = state, current === attempt,
-            let socket = args.connectSocket
-        else { return }
-        // The peer's address is asked for because libuv does not check how it learns of the outcome.
-        if args.error == nil, let peer = socket.peerAddress {
-            attempt.end(keeping: socket)
-            state = .connected
-            return join(socket, peer)
-        }
-        attemptFailed(args, attempt, args.error ?? .notConnected)
-        do throws(UVError) {
-            try connect(args, attempt)
-        } catch {
-            fail(error)
-        }
-    }
-
-    /// The address that was tried last has not connected yet: the next one is tried beside it.
-    func attemptDelayPassed() {
-        guard case .connecting(let attempt) = state else { return }
-        do throws(UVError) {
-            try connect(makeArgs(attempt), attempt)
-        } catch {
-            fail(error)
-        }
-    }
-
-    private func join(_ socket: TCPHandle, _ peer: SocketAddress) {
+    /// The cycle has brought a connection.
+    func join(_ socket: TCPHandle, _ peer: SocketAddress) {
         socket.setNoDelay(handlers.options.noDelay)
         socket.setKeepAlive(handlers.options.keepAlive)
         let server = UVConnection(socket, peer: peer, id: nextID, of: self, handlers)
@@ -287,27 +195,6 @@ public final class UVConnector {
     }
 
     // MARK: - Failures
-
-    /// One address is given up.
-    private func attemptFailed(
-        _ args: SocketEventArgs, _ attempt: ConnectAttempt, _ code: UVError.Code
-    ) {
-        let subject = args.remoteAddress?.endpoint ?? endpoint
-        attempt.error = UVError(call: "connect", subject: "\(subject)", code: code)
-        attempt.race.failed()
-        if let socket = args.connectSocket { attempt.close(socket) }
-        args.connectSocket = nil
-    }
-
-    func deadlinePassed() {
-        guard case .connecting(let attempt) = state else { return }
-        fail(
-            attempt.failure
-                ?? UVError(
-                    call: attempt.lookup == nil ? "connect" : "look up",
-                    subject: "\(attempt.address?.endpoint ?? endpoint)", code: .timedOut,
-                    reason: "no answer within \(settings.deadline)"))
-    }
 
     func fail(_ error: UVError) {
         loop.logger.debug("\(error)")

@@ -11,7 +11,7 @@
 /// closed has nobody.
 public final class UVRemoteListener: Sendable {
     let parts: [ListenerPart]
-    private let codec: (any FrameCodec)?
+    let codec: (any FrameCodec)?
     /// The desk of several loops.
     private let desk: SharedDesk?
     private let listening = Locked<(endpoint: UVEndpoint?, parts: Int)>((nil, 0))
@@ -128,102 +128,6 @@ public final class UVRemoteListener: Sendable {
         for part in parts where !part.post(isLimited: true, body) { isPosted = false }
         return isPosted
     }
-
-    // MARK: - Broadcasting
-
-    /// Sends one message to all clients, framed and copied once, and waits until each loop has given
-    /// it to its own.
-    ///
-    /// - Parameters:
-    ///   - message: The message.
-    ///   - exception: Who does not get it, if any.
-    ///   - slow: What is done about those who are slow. With ``UVSlowReceiver/wait`` all loops are
-    ///     asked first, and one that becomes slow meanwhile gets the message, too.
-    /// - Returns: What became of it. Nobody gets what the framing refuses, or what has no bytes.
-    @discardableResult
-    public func broadcast(
-        _ message: [UInt8], but exception: UVConnection.ID? = nil,
-        slow: UVSlowReceiver = .disconnect
-    ) async -> UVBroadcastReceipt {
-        guard let shared = share(message.span, slow) else { return UVBroadcastReceipt() }
-        if slow == .wait {
-            let waitsFor = await ask { $1($0.slowClients(of: $0.audience(but: exception))) }
-                .reduce(0, +)
-            if waitsFor > 0 { return UVBroadcastReceipt(waitsFor: waitsFor) }
-        }
-        return await ask { $1($0.broadcast(shared, but: exception)) }
-            .reduce(into: UVBroadcastReceipt()) { $0.add($1) }
-    }
-
-    /// Sends one text to all clients, as ``broadcast(_:but:slow:)-([UInt8],_,_)`` does.
-    ///
-    /// - Parameters:
-    ///   - text: The text, sent as UTF-8.
-    ///   - exception: Who does not get it, if any.
-    ///   - slow: What is done about those who are slow.
-    /// - Returns: What became of it.
-    @discardableResult
-    public func broadcast(
-        _ text: String, but exception: UVConnection.ID? = nil, slow: UVSlowReceiver = .disconnect
-    ) async -> UVBroadcastReceipt {
-        await broadcast(Array(text.utf8), but: exception, slow: slow)
-    }
-
-    /// Sends one message to all clients, framed and copied once, without waiting to hear what became
-    /// of it: for callbacks, which cannot wait.
-    ///
-    /// - Parameters:
-    ///   - message: The message; it is not needed after the call.
-    ///   - exception: Who does not get it, if any.
-    ///   - slow: What is done about those who are slow. ``UVSlowReceiver/wait`` is a programmer's
-    ///     error here, for nobody would hear that the message has to be sent again.
-    /// - Returns: False where it is not sent to the clients of every loop: because the framing
-    ///   refuses it, and then nobody gets it, or a loop is closed, or its `submissionLimit` reached.
-    @discardableResult
-    public func post(
-        _ message: Span<UInt8>, but exception: UVConnection.ID? = nil,
-        slow: UVSlowReceiver = .disconnect
-    ) -> Bool {
-        precondition(slow != .wait, "UVRemoteListener.post cannot wait for slow receivers")
-        guard let shared = share(message, slow) else { return false }
-        return forEachListener { $0.broadcast(shared, but: exception) }
-    }
-
-    /// Sends one message to all clients, as ``post(_:but:slow:)-(Span<UInt8>,_,_)`` does.
-    ///
-    /// - Parameters:
-    ///   - message: The message.
-    ///   - exception: Who does not get it, if any.
-    ///   - slow: What is done about those who are slow.
-    /// - Returns: False where it is not sent to the clients of every loop.
-    @discardableResult
-    public func post(
-        _ message: [UInt8], but exception: UVConnection.ID? = nil,
-        slow: UVSlowReceiver = .disconnect
-    ) -> Bool {
-        post(message.span, but: exception, slow: slow)
-    }
-
-    /// Sends one text to all clients, as ``post(_:but:slow:)-(Span<UInt8>,_,_)`` does.
-    ///
-    /// - Parameters:
-    ///   - text: The text, sent as UTF-8.
-    ///   - exception: Who does not get it, if any.
-    ///   - slow: What is done about those who are slow.
-    /// - Returns: False where it is not sent to the clients of every loop.
-    @discardableResult
-    public func post(
-        _ text: String, but exception: UVConnection.ID? = nil, slow: UVSlowReceiver = .disconnect
-    ) -> Bool {
-        post(text.utf8.span, but: exception, slow: slow)
-    }
-
-    private func share(_ message: Span<UInt8>, _ slow: UVSlowReceiver) -> SharedMessage? {
-        guard let ends = try? codec?.ends(of: message) ?? FrameEnds(),
-            ends.count + message.count > 0
-        else { return nil }
-        return SharedMessage(message, between: ends, slow: slow)
-    }
 }
 
 // MARK: - The parts
@@ -235,7 +139,7 @@ extension UVRemoteListener {
     }
 
     /// Asks every listener, and waits for all the answers.
-    private func ask<Answer: Sendable>(
+    func ask<Answer: Sendable>(
         _ question:
             @escaping @Sendable (UVListener, @escaping @Sendable (Answer) -> Void) -> Void
     ) async -> [Answer] {
@@ -291,19 +195,5 @@ extension UVListener {
         remote.moved(from: nil, to: localEndpoint)
         remoteListener = remote
         return remote
-    }
-
-    /// All of its clients but one, which may be one of another loop.
-    func audience(but exception: UVConnection.ID?) -> UVAudience {
-        exception.flatMap { clientTable[$0] }.map { .allBut($0) } ?? .all
-    }
-
-    @discardableResult
-    func broadcast(
-        _ message: SharedMessage, but exception: UVConnection.ID?
-    ) -> UVBroadcastReceipt {
-        message.withPayload {
-            send(message.buffer, $0, to: audience(but: exception), message.slow)
-        }
     }
 }
