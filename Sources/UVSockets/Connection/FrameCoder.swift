@@ -28,19 +28,12 @@ final class FrameCoder {
 
     private init(_ codec: some FrameCodec) {
         self.codec = codec
-        deliver = { connection, chunk, offset throws(FramingError) in
-            while connection.isDemanding, connection.frames == nil, offset < chunk.count,
-                case .frame(let payload, let end) = try codec.firstFrame(
-                    in: chunk.extracting(offset...), scanned: 0)
-            {
-                let begin = offset
-                offset += end
-                connection.messageReceived(
-                    chunk.extracting(begin + payload.lowerBound..<begin + payload.upperBound))
-            }
-        }
-        next = { chunk, offset throws(FramingError) in
-            guard
+        // Inlined into each of the closures, so that both are compiled for the codec.
+        @inline(__always)
+        func nextFrame(
+            in chunk: Span<UInt8>, _ offset: inout Int
+        ) throws(FramingError) -> Range<Int>? {
+            guard offset < chunk.count,
                 case .frame(let payload, let end) = try codec.firstFrame(
                     in: chunk.extracting(offset...), scanned: 0)
             else { return nil }
@@ -48,6 +41,14 @@ final class FrameCoder {
             offset += end
             return begin + payload.lowerBound..<begin + payload.upperBound
         }
+        deliver = { connection, chunk, offset throws(FramingError) in
+            while connection.isDemanding, connection.frames == nil,
+                let range = try nextFrame(in: chunk, &offset)
+            {
+                connection.messageReceived(chunk.extracting(range))
+            }
+        }
+        next = { chunk, offset throws(FramingError) in try nextFrame(in: chunk, &offset) }
         send = { connection, payload throws(FramingError) in
             connection.sendFrame(payload, between: try codec.ends(of: payload))
         }
@@ -61,8 +62,7 @@ final class FrameCoder {
         try deliver(connection, chunk, &offset)
     }
 
-    /// Finds the next frame that lies whole in the bytes, from an offset that is counted on and
-    /// is not their end.
+    /// Finds the next frame that lies whole in the bytes, from an offset that is counted on.
     ///
     /// - Returns: Where its payload lies.
     func nextFrame(

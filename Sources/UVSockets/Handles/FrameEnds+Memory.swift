@@ -3,10 +3,9 @@ extension FrameEnds.Bytes {
 
     /// Copies the bytes to where there is room for them.
     @inline(__always)
-    func copy(to room: UnsafeMutableRawPointer) {
-        for index in 0..<count {
-            unsafe room.storeBytes(of: self[index], toByteOffset: index, as: UInt8.self)
-        }
+    func copy(to room: UnsafeMutableRawBufferPointer) {
+        precondition(room.count >= count, "there is no room for a frame's end")
+        for index in 0..<count { unsafe room[index] = self[index] }
     }
 
     /// Whether memory of at least as many bytes begins with these.

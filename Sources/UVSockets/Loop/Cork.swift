@@ -67,16 +67,15 @@ internal import CLibuv
     @inline(__always)
     private func copy(_ payload: UnsafeRawBufferPointer, between ends: FrameEnds) -> Bool {
         let size = ends.count + payload.count
-        guard unsafe size <= scratch.count - scratchUsed, let base = unsafe scratch.baseAddress
-        else { return false }
-        let room = unsafe base + scratchUsed
-        guard unsafe take(UnsafeRawBufferPointer(start: room, count: size)) else { return false }
+        guard unsafe size <= scratch.count - scratchUsed else { return false }
+        let room = unsafe UnsafeMutableRawBufferPointer(
+            rebasing: scratch[scratchUsed..<scratchUsed + size])
+        guard unsafe take(UnsafeRawBufferPointer(room)) else { return false }
+        let end = ends.prefix.count + payload.count
         unsafe ends.prefix.copy(to: room)
-        let body = unsafe room + ends.prefix.count
-        if let start = payload.baseAddress {
-            unsafe body.copyMemory(from: start, byteCount: payload.count)
-        }
-        unsafe ends.suffix.copy(to: body + payload.count)
+        unsafe UnsafeMutableRawBufferPointer(rebasing: room[ends.prefix.count..<end])
+            .copyMemory(from: payload)
+        unsafe ends.suffix.copy(to: UnsafeMutableRawBufferPointer(rebasing: room[end...]))
         scratchUsed += size
         return true
     }
