@@ -51,6 +51,7 @@ struct ServeOnLoopsTests {
                     steps.append(Step(client))
                     await Task.yield()
                     steps.append(Step(client))
+                    // The runtime's own timer brings it back from another thread.
                     try await Task.sleep(for: .milliseconds(1))
                     steps.append(Step(client))
                     await beginTask { await elsewhere.visit() }.value

@@ -135,7 +135,7 @@ struct ServeTests {
             handler: { client in
                 var bytes = 0
                 for try await message in client.messages { bytes += message.count }
-                try await Task.sleep(for: .milliseconds(20))
+                _ = await onThreadOfItsOwn {}
                 try await client.send("\(bytes)")
             },
             body: { server in
@@ -218,6 +218,7 @@ struct ServeTests {
             handler: { _ in
                 begun.append(())
                 do {
+                    // For ever: only to be cancelled ends it.
                     try await Task.sleep(for: .seconds(3600))
                 } catch {
                     cancelled.append(error is CancellationError)
@@ -247,6 +248,7 @@ struct ServeTests {
                     threads.append(UInt(pthread_self()))
                     await Task.yield()
                     threads.append(UInt(pthread_self()))
+                    // The runtime's own timer brings it back from another thread.
                     try await Task.sleep(for: .milliseconds(1))
                     threads.append(UInt(pthread_self()))
                     #expect(client.connection.loop.isOnLoop)
