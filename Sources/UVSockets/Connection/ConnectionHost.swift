@@ -95,10 +95,10 @@ final class ConnectionHandlers {
         try coder?.deliver(chunk, &offset, to: connection)
     }
 
-    func nextFrame(
-        in chunk: Span<UInt8>, _ offset: inout Int
-    ) throws(FramingError) -> Range<Int>? {
-        try coder?.nextFrame(in: chunk, &offset)
+    func take(
+        of chunk: Span<UInt8>, _ offset: inout Int, for connection: UVConnection
+    ) throws(FramingError) -> [UInt8]? {
+        try coder?.take(of: chunk, &offset, for: connection)
     }
 
     func send(_ message: Span<UInt8>, on connection: UVConnection) throws(FramingError) {

@@ -5,12 +5,12 @@
 /// existential, costs several indirect calls and copies for each frame.
 final class FrameCoder {
     typealias Deliver = (UVConnection, Span<UInt8>, inout Int) throws(FramingError) -> Void
-    typealias Next = (Span<UInt8>, inout Int) throws(FramingError) -> Range<Int>?
+    typealias Take = (UVConnection, Span<UInt8>, inout Int) throws(FramingError) -> [UInt8]?
     typealias Send = (UVConnection, Span<UInt8>) throws(FramingError) -> Void
 
     let codec: any FrameCodec
     private let deliver: Deliver
-    private let next: Next
+    private let take: Take
     private let send: Send
 
     /// Puts a codec behind a reference.
@@ -48,7 +48,10 @@ final class FrameCoder {
                 connection.messageReceived(chunk.extracting(range))
             }
         }
-        next = { chunk, offset throws(FramingError) in try nextFrame(in: chunk, &offset) }
+        take = { connection, chunk, offset throws(FramingError) in
+            guard let range = try nextFrame(in: chunk, &offset) else { return nil }
+            return connection.messageTaken(chunk.extracting(range))
+        }
         send = { connection, payload throws(FramingError) in
             connection.sendFrame(payload, between: try codec.ends(of: payload))
         }
@@ -62,13 +65,14 @@ final class FrameCoder {
         try deliver(connection, chunk, &offset)
     }
 
-    /// Finds the next frame that lies whole in the bytes, from an offset that is counted on.
+    /// Takes the next frame that lies whole in the bytes, from an offset that is counted on, for the
+    /// connection's task.
     ///
-    /// - Returns: Where its payload lies.
-    func nextFrame(
-        in chunk: Span<UInt8>, _ offset: inout Int
-    ) throws(FramingError) -> Range<Int>? {
-        try next(chunk, &offset)
+    /// - Returns: A copy of its payload.
+    func take(
+        of chunk: Span<UInt8>, _ offset: inout Int, for connection: UVConnection
+    ) throws(FramingError) -> [UInt8]? {
+        try take(connection, chunk, &offset)
     }
 
     /// Frames a message and sends it.

@@ -24,6 +24,7 @@ extension UVConnection {
 
     /// The next message of those just received, for the task that was woken by the first of them;
     /// nil where none is left, or the connection is held.
+    @inline(__always)
     func takeReceived() -> [UInt8]? {
         loop.confine("UVAsyncConnection.messages")
         guard isDemanding else { return nil }
@@ -64,28 +65,26 @@ extension UVConnection {
         of chunk: Span<UInt8>, _ offset: inout Int
     ) throws(FramingError) -> [UInt8]? {
         if let frames { return try takeFrame(of: chunk, &offset, frames) }
-        guard offset < chunk.count, let range = try handlers.nextFrame(in: chunk, &offset)
-        else { return nil }
-        messageTaken()
-        return loop.copyMessage(chunk.extracting(range))
+        return try handlers.take(of: chunk, &offset, for: self)
     }
 
     private func takeFrame(
         of chunk: Span<UInt8>, _ offset: inout Int, _ reader: FrameReader
     ) throws(FramingError) -> [UInt8]? {
         guard let location = try nextFrame(in: chunk, &offset) else { return nil }
-        messageTaken()
         switch location {
-        case .chunk(let range): return loop.copyMessage(chunk.extracting(range))
+        case .chunk(let range): return messageTaken(chunk.extracting(range))
         case .kept(let range):
             let kept = reader.assembler.kept
-            return loop.copyMessage(kept.span.extracting(range))
+            return messageTaken(kept.span.extracting(range))
         }
     }
 
+    /// Counts a message and copies it for the task that takes it.
     @inline(__always)
-    private func messageTaken() {
+    func messageTaken(_ message: Span<UInt8>) -> [UInt8] {
         noteMessage()
         if rates != nil { countMessage() }
+        return loop.copyMessage(message)
     }
 }

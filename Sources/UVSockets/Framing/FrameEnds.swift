@@ -28,8 +28,10 @@ extension FrameEnds {
 
         /// The bytes, the first in the lowest bits of the first word. Words, because the compiler keeps
         /// these in registers, and an end is made for each message that is sent.
-        private var words: (UInt64, UInt64, UInt64) = (0, 0, 0)
+        private(set) var words: (UInt64, UInt64, UInt64) = (0, 0, 0)
         private var used: UInt8 = 0
+        /// How many bytes the words have together.
+        static let sizeInWords = 24
 
         /// Makes an end of no bytes.
         @inline(__always)

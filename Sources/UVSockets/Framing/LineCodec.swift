@@ -77,7 +77,11 @@ public struct LineCodec: FrameCodec {
         }
         let hasReturn = ending == .crlf || (ending == .lfOrCRLF && endsInReturn(payload))
         var suffix = FrameEnds.Bytes()
-        if hasReturn { suffix.append(Self.carriageReturn) }
+        guard hasReturn else {
+            suffix.append(Self.lineFeed)
+            return FrameEnds(suffix: suffix)
+        }
+        suffix.append(Self.carriageReturn)
         suffix.append(Self.lineFeed)
         return FrameEnds(suffix: suffix)
     }

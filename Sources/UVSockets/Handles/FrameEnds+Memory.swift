@@ -8,6 +8,17 @@ extension FrameEnds.Bytes {
         for index in 0..<count { unsafe room[index] = self[index] }
     }
 
+    /// Writes the bytes, and up to the end of the last word what follows them: memory must have room
+    /// for ``sizeInWords`` bytes.
+    @inline(__always)
+    func writeWords(to memory: UnsafeMutableRawPointer) {
+        guard count > 0 else { return }
+        unsafe memory.storeBytes(of: words.0.littleEndian, as: UInt64.self)
+        guard count > 8 else { return }
+        unsafe memory.storeBytes(of: words.1.littleEndian, toByteOffset: 8, as: UInt64.self)
+        unsafe memory.storeBytes(of: words.2.littleEndian, toByteOffset: 16, as: UInt64.self)
+    }
+
     /// Whether memory of at least as many bytes begins with these.
     @inline(__always)
     func isBeginning(of memory: UnsafeRawBufferPointer) -> Bool {

@@ -13,8 +13,10 @@ internal import CLibuv
     private let received: ReceiveBuffer
     private var user: ObjectIdentifier?
     private var count = 0
-    private let scratch = UnsafeMutableRawBufferPointer.allocate(
-        byteCount: 16 * 1024, alignment: 64)
+    private static let scratchSize = 16 * 1024
+    /// With room for an end that is written in whole words.
+    private let scratch = UnsafeMutableRawPointer.allocate(
+        byteCount: Cork.scratchSize + FrameEnds.Bytes.sizeInWords, alignment: 64)
     private var scratchUsed = 0
 
     init(_ received: ReceiveBuffer) {
@@ -67,15 +69,16 @@ internal import CLibuv
     @inline(__always)
     private func copy(_ payload: UnsafeRawBufferPointer, between ends: FrameEnds) -> Bool {
         let size = ends.count + payload.count
-        guard unsafe size <= scratch.count - scratchUsed else { return false }
-        let room = unsafe UnsafeMutableRawBufferPointer(
-            rebasing: scratch[scratchUsed..<scratchUsed + size])
-        guard unsafe take(UnsafeRawBufferPointer(room)) else { return false }
-        let end = ends.prefix.count + payload.count
-        unsafe ends.prefix.copy(to: room)
-        unsafe UnsafeMutableRawBufferPointer(rebasing: room[ends.prefix.count..<end])
-            .copyMemory(from: payload)
-        unsafe ends.suffix.copy(to: UnsafeMutableRawBufferPointer(rebasing: room[end...]))
+        guard size <= Self.scratchSize - scratchUsed else { return false }
+        let room = unsafe scratch + scratchUsed
+        guard unsafe take(UnsafeRawBufferPointer(start: room, count: size)) else { return false }
+        // In this order: what an end's words hold too much is overwritten, or not used yet.
+        unsafe ends.prefix.writeWords(to: room)
+        let middle = unsafe room + ends.prefix.count
+        if let bytes = payload.baseAddress {
+            unsafe middle.copyMemory(from: bytes, byteCount: payload.count)
+        }
+        unsafe ends.suffix.writeWords(to: middle + payload.count)
         scratchUsed += size
         return true
     }

@@ -4,20 +4,21 @@ final class MessageCopies {
     /// How many bytes an array may have room for beyond twice its message: tasks may keep messages.
     private static let slack = 64
 
-    private var last: [UInt8] = []
+    private var last: [UInt8]?
 
     /// Copies a message. One of more than 64 KiB gets an array of its own.
     @inline(__always)
     func copy(_ message: Span<UInt8>) -> [UInt8] {
         guard message.count <= ReceiveBuffer.capacity else { return [UInt8](copying: message) }
         // Taken out of its place while it changes, so that the change needs no check of exclusivity.
-        var copy: [UInt8] = []
-        swap(&copy, &last)
-        if copy.capacity >= message.count, copy.capacity <= 2 * message.count + Self.slack {
-            copy.become(message)
-        } else {
-            copy = [UInt8](copying: message)
+        guard var copy = last.take(), copy.capacity >= message.count,
+            copy.capacity <= 2 * message.count + Self.slack
+        else {
+            let copy = [UInt8](copying: message)
+            last = copy
+            return copy
         }
+        copy.become(message)
         last = copy
         return copy
     }

@@ -31,10 +31,12 @@ extension UVLoop {
     // for the call.
 
     /// The next message of what was just received, where the connection's task may take it.
+    @inline(__always)
     func takeReceived(for connection: UVConnection) throws(FramingError) -> [UInt8]? {
         try receiveArgs.take(for: connection)
     }
 
+    @inline(__always)
     func copyMessage(_ message: Span<UInt8>) -> [UInt8] {
         messageCopies.copy(message)
     }
