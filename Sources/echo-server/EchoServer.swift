@@ -4,9 +4,9 @@ import UVSockets
 
 /// The server as a program: it serves, takes signals and an operator's commands, and stops.
 ///
-/// It belongs to the thread of a loop, which takes the signals. One loop of callbacks is that loop, and
-/// then the process has one thread, whose system calls are cheaper. Tasks, and several loops, have
-/// threads of their own.
+/// It belongs to the thread of a loop, which takes the signals. To serve on one loop is to serve on that,
+/// and then the process has one thread, whose system calls are cheaper. Several loops have threads of
+/// their own.
 final class EchoServer {
     private let options: Options
     private let loop: UVLoop
@@ -28,20 +28,18 @@ final class EchoServer {
         let events = loop.mailbox { [self] (event: Event) in handle(event) }
         try loop.on(.interrupt) { [self] in stop(signal: SIGINT) }
         try loop.on(.terminate) { [self] in stop(signal: SIGTERM) }
-        if options.api == .callback, options.loops == 1 {
+        if options.loops > 1 {
+            serveElsewhere(events)
+            loop.run(.untilStopped)
+        } else if options.api == .callback {
             try listen(events)
+            loop.run(.untilStopped)
         } else {
-            let service = service
-            Task {
-                do throws(UVError) {
-                    try await service.serve { events.post(.listening($0)) }
-                    events.post(.ended)
-                } catch {
-                    events.post(.failed(error))
-                }
+            let (service, loop) = (service, loop)
+            try loop.run {
+                try await service.serve(on: loop) { events.post(.listening($0)) }
             }
         }
-        loop.run(.untilStopped)
         output.flush(within: .milliseconds(200))
         if let failure { throw failure }
     }
@@ -62,6 +60,19 @@ final class EchoServer {
             loop.stop()
         case .ended: loop.stop()
         case .quit: stop()
+        }
+    }
+
+    /// Serves on loops that have threads of their own.
+    private func serveElsewhere(_ events: UVMailbox<Event>) {
+        let service = service
+        Task {
+            do throws(UVError) {
+                try await service.serve { events.post(.listening($0)) }
+                events.post(.ended)
+            } catch {
+                events.post(.failed(error))
+            }
         }
     }
 

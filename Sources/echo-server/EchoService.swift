@@ -70,16 +70,17 @@ struct EchoService: Sendable {
         }
     }
 
-    // MARK: - On threads of its own
+    // MARK: - Until it is stopped
 
-    /// Serves until the server is stopped.
-    func serve(
+    /// Serves until the server is stopped, by tasks on a loop, or on loops on threads of their own.
+    nonisolated(nonsending) func serve(
+        on loop: UVLoop? = nil,
         onListening: @escaping @Sendable (UVRemoteListener) -> Void
     ) async throws(UVError) {
         switch options.api {
         case .callback: try await serveByCallbacks(onListening)
-        case .async: try await serveByTasks(onListening) { try await own($0) }
-        case .borrowed: try await serveByTasks(onListening) { try await borrow($0) }
+        case .async: try await serveByTasks(loop, onListening) { try await own($0) }
+        case .borrowed: try await serveByTasks(loop, onListening) { try await borrow($0) }
         }
     }
 
@@ -107,7 +108,8 @@ struct EchoService: Sendable {
         await group.run()
     }
 
-    private func serveByTasks(
+    nonisolated(nonsending) private func serveByTasks(
+        _ loop: UVLoop?,
         _ onListening: @escaping @Sendable (UVRemoteListener) -> Void,
         _ handler:
             nonisolated(nonsending) @escaping @Sendable (UVAsyncConnection) async throws -> Void
@@ -116,13 +118,14 @@ struct EchoService: Sendable {
         if let codec = options.codec {
             try await UVListener.serve(
                 at: endpoint, backlog: options.backlog, framing: codec,
-                options: options.listenerOptions, loops: options.loops,
+                options: options.listenerOptions, on: loop, loops: options.loops,
                 balance: options.usedBalance, drainFor: options.drainTime,
                 onListening: onListening, setUp: setUp, handler: handler)
         } else {
             try await UVListener.serve(
                 at: endpoint, backlog: options.backlog, options: options.listenerOptions,
-                loops: options.loops, balance: options.usedBalance, drainFor: options.drainTime,
+                on: loop, loops: options.loops, balance: options.usedBalance,
+                drainFor: options.drainTime,
                 onListening: onListening, setUp: setUp, handler: handler)
         }
     }

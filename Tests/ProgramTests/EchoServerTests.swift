@@ -40,6 +40,20 @@ struct EchoServerTests {
         }
     }
 
+    @Test(
+        "Served on one loop, in whatever way, the process has one thread",
+        arguments: ["callback", "async", "borrowed"])
+    func thread(api: String) throws {
+        try withEchoServer(["--quiet", "--api", api]) { server in
+            let client = try server.connectAndEcho("hi\n")
+            let threads = try FileManager.default.contentsOfDirectory(
+                atPath: "/proc/\(server.program.pid)/task")
+            #expect(threads.count == 1)
+            client.close()
+            try server.stop()
+        }
+    }
+
     @Test("Two echo-clients have a conversation in broadcast mode")
     func conversation() throws {
         try withEchoServer(["--mode", "broadcast"]) { server in

@@ -142,6 +142,7 @@ extension UVListener {
 /// What a server is told.
 struct ServeSettings: Sendable {
     var listening: ListenSettings
+    let loop: UVLoop?
     let loops: Int
     let balance: UVBalance
     let drainTime: Duration

@@ -26,6 +26,8 @@ extension UVListener {
     ///   - backlog: How many clients the kernel accepts ahead of the server.
     ///   - options: How the server and its connections behave. Connections are half-open where their
     ///     peer has finished sending, until their handler returns, whatever the options say.
+    ///   - loop: A loop to serve on, which somebody runs meanwhile, as ``UVLoop/run(task:)`` does; nil
+    ///     for one of its own, or so many.
     ///   - loops: On how many loops, each on a thread of its own; ``UVLoopGroup/cores`` for one a core.
     ///     All limits hold for them together, but each has an equal share of the `outboundBudget`.
     ///   - balance: How clients are spread over the loops.
@@ -39,7 +41,7 @@ extension UVListener {
     nonisolated(nonsending) public static func serve(
         at endpoint: UVEndpoint, backlog: Int = 4096,
         options: UVListenerOptions = UVListenerOptions(),
-        loops: Int = 1, balance: UVBalance = .fewestClients,
+        on loop: UVLoop? = nil, loops: Int = 1, balance: UVBalance = .fewestClients,
         drainFor drainTime: Duration = .seconds(5),
         onListening: @escaping @Sendable (UVRemoteListener) -> Void = { _ in },
         setUp: @escaping @Sendable (UVListener) -> Void = { _ in },
@@ -50,18 +52,21 @@ extension UVListener {
             ServeSettings(
                 listening: ListenSettings(
                     endpoint: endpoint, backlog: backlog, codec: nil, options: options),
-                loops: loops, balance: balance, drainTime: drainTime, onListening: onListening,
+                loop: loop, loops: loops, balance: balance, drainTime: drainTime,
+                onListening: onListening,
                 setUp: setUp), handler)
     }
 
     /// Serves each client by a task of its own, in messages of a framing, until this task is
-    /// cancelled; as ``serve(at:backlog:options:loops:balance:drainFor:onListening:setUp:handler:)`` does.
+    /// cancelled; as ``serve(at:backlog:options:on:loops:balance:drainFor:onListening:setUp:handler:)`` does.
     ///
     /// - Parameters:
     ///   - endpoint: Where to listen; port 0 takes a free port.
     ///   - backlog: How many clients the kernel accepts ahead of the server.
     ///   - framing: How the bytes are divided into messages, such as `.lines`.
     ///   - options: How the server and its connections behave.
+    ///   - loop: A loop to serve on, which somebody runs meanwhile, as ``UVLoop/run(task:)`` does; nil
+    ///     for one of its own, or so many.
     ///   - loops: On how many loops, each on a thread of its own; ``UVLoopGroup/cores`` for one a core.
     ///     All limits hold for them together, but each has an equal share of the `outboundBudget`.
     ///   - balance: How clients are spread over the loops.
@@ -75,7 +80,7 @@ extension UVListener {
     nonisolated(nonsending) public static func serve(
         at endpoint: UVEndpoint, backlog: Int = 4096, framing: some FrameCodec,
         options: UVListenerOptions = UVListenerOptions(),
-        loops: Int = 1, balance: UVBalance = .fewestClients,
+        on loop: UVLoop? = nil, loops: Int = 1, balance: UVBalance = .fewestClients,
         drainFor drainTime: Duration = .seconds(5),
         onListening: @escaping @Sendable (UVRemoteListener) -> Void = { _ in },
         setUp: @escaping @Sendable (UVListener) -> Void = { _ in },
@@ -86,28 +91,35 @@ extension UVListener {
             ServeSettings(
                 listening: ListenSettings(
                     endpoint: endpoint, backlog: backlog, codec: framing, options: options),
-                loops: loops, balance: balance, drainTime: drainTime, onListening: onListening,
+                loop: loop, loops: loops, balance: balance, drainTime: drainTime,
+                onListening: onListening,
                 setUp: setUp), handler)
     }
 
-    nonisolated(nonsending) private static func serve(
-        _ settings: ServeSettings, _ handler: @escaping AsyncServer.Handler
+    // With the caller's isolation as a parameter: a closure that captures it stays there, too.
+    private static func serve(
+        _ settings: ServeSettings, _ handler: @escaping AsyncServer.Handler,
+        isolation: isolated (any Actor)? = #isolation
     ) async throws(UVError) {
+        precondition(
+            settings.loop == nil || settings.loops == 1, "a server on a given loop has 1 loop")
         var settings = settings
         settings.listening.options.connection.allowsHalfOpen = true
-        let group = try UVLoopGroup(loops: settings.loops)
-        let servers = group.loops.map { AsyncServer(on: $0, handler) }
+        let group = settings.loop == nil ? try UVLoopGroup(loops: settings.loops) : nil
+        let loops = group?.loops ?? [settings.loop].compactMap(\.self)
+        let servers = loops.map { AsyncServer(on: $0, handler) }
         let server = await makeServer(servers, settings)
         let result = await withTaskCancellationHandler {
-            await serve(server, servers, settings)
+            _ = isolation
+            return await serve(server, servers, settings)
         } onCancel: { [settings] in
             server.beginStop(drainFor: settings.drainTime)
         }
-        await group.end()
+        await group?.end()
         try result.get()
     }
 
-    private static func makeServer(
+    nonisolated(nonsending) private static func makeServer(
         _ servers: [AsyncServer], _ settings: ServeSettings
     ) async -> UVRemoteListener {
         let loops = servers.map(\.loop)
@@ -124,7 +136,8 @@ extension UVListener {
     }
 
     private static func serve(
-        _ server: UVRemoteListener, _ servers: [AsyncServer], _ settings: ServeSettings
+        _ server: UVRemoteListener, _ servers: [AsyncServer], _ settings: ServeSettings,
+        isolation: isolated (any Actor)? = #isolation
     ) async -> Result<Void, UVError> {
         do throws(UVError) {
             try await server.open(settings.balance, settings.listening.endpoint)
@@ -133,6 +146,12 @@ extension UVListener {
             return Task.isCancelled ? .success(()) : .failure(error)
         }
         settings.onListening(server)
+        // Without a group where there is one loop: a group awaits its tasks on the global pool, and the
+        // process would have threads for nothing.
+        guard servers.count > 1 else {
+            await servers[0].serveClients()
+            return .success(())
+        }
         await withDiscardingTaskGroup { group in
             // Immediate, so that clients need not wait for a thread of the pool.
             for server in servers { group.addImmediateTask { await server.serveClients() } }

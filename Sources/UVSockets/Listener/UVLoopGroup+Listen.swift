@@ -124,7 +124,9 @@ extension UVListener {
 
 extension UVRemoteListener {
     /// Lets all parts begin: those that are handed clients before the one that hands them over.
-    func open(_ balance: UVBalance, _ endpoint: UVEndpoint) async throws(UVError) {
+    nonisolated(nonsending) func open(_ balance: UVBalance, _ endpoint: UVEndpoint)
+        async throws(UVError)
+    {
         if balance == .fewestClients {
             for part in parts.dropFirst() { part.post { $0.awaitHandOvers() } }
         }
@@ -141,7 +143,7 @@ extension UVRemoteListener {
         }
     }
 
-    private func open(
+    nonisolated(nonsending) private func open(
         _ part: ListenerPart, at address: UVEndpoint?, _ endpoint: UVEndpoint
     ) async throws(UVError) -> UVEndpoint {
         let answers: [Result<UVEndpoint, UVError>] = await ask([part]) { listener, reply in

@@ -45,14 +45,14 @@ public final class UVRemoteListener: Sendable {
     /// How the server stands: the sums over all loops.
     ///
     /// - Returns: The statistics.
-    public func stats() async -> UVListenerStats {
+    nonisolated(nonsending) public func stats() async -> UVListenerStats {
         await ask { $1($0.stats) }.reduce(into: UVListenerStats()) { $0.add($1) }
     }
 
     /// How the server and each client stand. Costs a copy for each client.
     ///
     /// - Returns: The snapshot, each loop's part of it of the moment at which that was asked.
-    public func snapshot() async -> UVListenerSnapshot {
+    nonisolated(nonsending) public func snapshot() async -> UVListenerSnapshot {
         await ask { $1($0.snapshot) }.reduce(into: UVListenerSnapshot()) {
             $0.stats.add($1.stats)
             $0.clients += $1.clients
@@ -64,7 +64,7 @@ public final class UVRemoteListener: Sendable {
     /// - Parameter id: The client's id.
     /// - Returns: Whether there was one.
     @discardableResult
-    public func kick(_ id: UVConnection.ID) async -> Bool {
+    nonisolated(nonsending) public func kick(_ id: UVConnection.ID) async -> Bool {
         guard let part = part(of: id) else { return false }
         return await ask([part]) { $1($0.kick(id)) }.contains(true)
     }
@@ -79,7 +79,7 @@ public final class UVRemoteListener: Sendable {
     ///
     /// - Returns: What became of the clients. Where it has been stopped already, none are left.
     @discardableResult
-    public func stop(
+    nonisolated(nonsending) public func stop(
         drainFor time: Duration = .seconds(5), goodbye: [UInt8] = []
     ) async -> UVDrainReport {
         await withCheckedContinuation { continuation in
@@ -139,14 +139,14 @@ extension UVRemoteListener {
     }
 
     /// Asks every listener, and waits for all the answers.
-    func ask<Answer: Sendable>(
+    nonisolated(nonsending) func ask<Answer: Sendable>(
         _ question:
             @escaping @Sendable (UVListener, @escaping @Sendable (Answer) -> Void) -> Void
     ) async -> [Answer] {
         await ask(parts, question)
     }
 
-    func ask<Answer: Sendable>(
+    nonisolated(nonsending) func ask<Answer: Sendable>(
         _ parts: [ListenerPart],
         _ question:
             @escaping @Sendable (UVListener, @escaping @Sendable (Answer) -> Void) -> Void

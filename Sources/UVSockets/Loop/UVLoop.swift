@@ -142,7 +142,8 @@ internal import Synchronization
     }
 
     /// Makes ``run(_:)`` return after the turn it is in, with everything left as it is. Where the
-    /// loop is not running, its next run returns at once. From any thread.
+    /// loop is not running, its next run returns at once. Where it runs for a task, by ``run(task:)``,
+    /// that is cancelled. From any thread.
     public func stop() {
         guard isOnLoop else {
             inbox.requestStop()
