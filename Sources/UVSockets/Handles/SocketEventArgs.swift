@@ -12,9 +12,9 @@ final class SocketEventArgs {
     let buffer: ReceiveBuffer
     /// How many bytes a `receive` brought.
     var bytesTransferred = 0
-    /// Whose task may take messages from the first bytes, how many bytes those are, and how many of
-    /// them it has taken.
-    private var taker: ObjectIdentifier?
+    /// Whose task may take messages from the first bytes, nobody's where it is the buffer's; how many
+    /// bytes those are, and how many of them it has taken.
+    private var taker: ObjectIdentifier
     private var takable = 0
     private(set) var offset = 0
     /// Why the operation failed; nil when it did not.
@@ -32,6 +32,7 @@ final class SocketEventArgs {
     ) {
         self.userToken = userToken
         self.buffer = buffer
+        taker = ObjectIdentifier(buffer)
         self.completed = completed
     }
 
@@ -44,7 +45,7 @@ final class SocketEventArgs {
     }
 
     func endTaking() {
-        taker = nil
+        taker = ObjectIdentifier(buffer)
     }
 
     /// The next message of what was received.

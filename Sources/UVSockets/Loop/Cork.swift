@@ -11,7 +11,8 @@ internal import CLibuv
     private(set) var bytes = 0
 
     private let received: ReceiveBuffer
-    private var user: ObjectIdentifier?
+    /// Whose it is; nobody's where it is the buffer's.
+    private var user: ObjectIdentifier
     private var count = 0
     private static let scratchSize = 16 * 1024
     /// With room for an end that is written in whole words.
@@ -21,6 +22,7 @@ internal import CLibuv
 
     init(_ received: ReceiveBuffer) {
         self.received = received
+        user = ObjectIdentifier(received)
     }
 
     deinit {
@@ -35,7 +37,7 @@ internal import CLibuv
 
     /// The callback has ended and what was gathered has been written or queued.
     func end() {
-        user = nil
+        user = ObjectIdentifier(received)
     }
 
     func isUsed(by connection: UVConnection) -> Bool {

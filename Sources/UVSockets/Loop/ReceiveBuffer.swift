@@ -4,7 +4,7 @@ internal import CLibuv
 @safe final class ReceiveBuffer {
     static let capacity = 64 * 1024
 
-    private let storage = UnsafeMutableRawBufferPointer.allocate(
+    private let storage = UnsafeMutableRawPointer.allocate(
         byteCount: ReceiveBuffer.capacity, alignment: 4096)
 
     deinit {
@@ -12,7 +12,7 @@ internal import CLibuv
     }
 
     /// Where the buffer begins; every loop has its own in its `data`.
-    var base: UnsafeMutableRawPointer? { unsafe storage.baseAddress }
+    var base: UnsafeMutableRawPointer { unsafe storage }
 
     /// Tells libuv where to read to.
     static func lend(
@@ -26,17 +26,16 @@ internal import CLibuv
     /// Shows the first bytes, which are overwritten by the next read of any connection.
     @inline(__always)
     func withBytes(_ count: Int, _ body: (Span<UInt8>) -> Void) {
-        let bytes = unsafe UnsafeRawBufferPointer(rebasing: storage[..<count])
+        precondition(0...Self.capacity ~= count, "more was received than the buffer holds")
+        let bytes = unsafe UnsafeRawBufferPointer(start: storage, count: count)
         unsafe bytes.withMemoryRebound(to: UInt8.self) { unsafe body($0.span) }
     }
 
     /// Whether the bytes lie in this buffer, and so stay where they are until the next read.
     @inline(__always)
     func contains(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        guard let first = bytes.baseAddress, let start = unsafe storage.baseAddress else {
-            return false
-        }
-        return unsafe first >= start && first + bytes.count <= start + storage.count
+        guard let first = bytes.baseAddress else { return false }
+        return unsafe isWithin(first - UnsafeRawPointer(storage), bytes.count)
     }
 
     /// The payload with its ends, where it lies in this buffer and they stand around it; else nil.
@@ -45,12 +44,19 @@ internal import CLibuv
         of payload: UnsafeRawBufferPointer, between ends: FrameEnds
     ) -> UnsafeRawBufferPointer? {
         guard let first = payload.baseAddress else { return nil }
-        let frame = unsafe UnsafeRawBufferPointer(
-            start: first - ends.prefix.count, count: ends.count + payload.count)
-        guard unsafe contains(frame), unsafe ends.prefix.isBeginning(of: frame),
+        let start = unsafe first - UnsafeRawPointer(storage) - ends.prefix.count
+        let count = ends.count + payload.count
+        guard isWithin(start, count) else { return nil }
+        let frame = unsafe UnsafeRawBufferPointer(start: storage + start, count: count)
+        guard unsafe ends.prefix.isBeginning(of: frame),
             unsafe ends.suffix.isBeginning(
                 of: UnsafeRawBufferPointer(rebasing: frame[(frame.count - ends.suffix.count)...]))
         else { return nil }
         return unsafe frame
+    }
+
+    @inline(__always)
+    private func isWithin(_ start: Int, _ count: Int) -> Bool {
+        0...Self.capacity ~= start && count <= Self.capacity - start
     }
 }
