@@ -28,13 +28,15 @@ final class FrameCoder {
 
     private init(_ codec: some FrameCodec) {
         self.codec = codec
+        // One reference is all the closures capture: they are called without a thunk that unpacks it.
+        let box = Box(codec)
         // Inlined into each of the closures, so that both are compiled for the codec.
         @inline(__always)
         func nextFrame(
             in chunk: Span<UInt8>, _ offset: inout Int
         ) throws(FramingError) -> Range<Int>? {
             guard offset < chunk.count,
-                case .frame(let payload, let end) = try codec.firstFrame(
+                case .frame(let payload, let end) = try box.codec.firstFrame(
                     in: chunk.extracting(offset...), scanned: 0)
             else { return nil }
             let begin = offset
@@ -53,7 +55,7 @@ final class FrameCoder {
             return connection.messageTaken(chunk.extracting(range))
         }
         send = { connection, payload throws(FramingError) in
-            connection.sendFrame(payload, between: try codec.ends(of: payload))
+            connection.sendFrame(payload, between: try box.codec.ends(of: payload))
         }
     }
 
@@ -78,5 +80,13 @@ final class FrameCoder {
     /// Frames a message and sends it.
     func send(_ payload: Span<UInt8>, on connection: UVConnection) throws(FramingError) {
         try send(connection, payload)
+    }
+}
+
+private final class Box<Codec: FrameCodec> {
+    let codec: Codec
+
+    init(_ codec: Codec) {
+        self.codec = codec
     }
 }
