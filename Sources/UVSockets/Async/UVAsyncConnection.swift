@@ -21,7 +21,7 @@ public final class UVAsyncConnection: Identifiable, Sleeper {
     /// A message that came and was not taken yet.
     var pending: [UInt8]?
     /// What gets messages without a copy, and what it has thrown.
-    private var borrower: ((Span<UInt8>) throws -> Void)?
+    private(set) var borrower: ((Span<UInt8>) throws -> Void)?
     private var failure: (any Error)?
     /// The task that waits for the queue to fall below the low watermark.
     private var sender: Waiter?
@@ -231,8 +231,9 @@ extension UVAsyncConnection {
     /// Whether messages are lent to a closure.
     var isLending: Bool { borrower != nil }
 
+    /// Lends a message; where the closure throws, the connection is held.
     @inline(__always)
-    private func lend(_ message: Span<UInt8>, to body: (Span<UInt8>) throws -> Void) {
+    func lend(_ message: Span<UInt8>, to body: (Span<UInt8>) throws -> Void) {
         do {
             try body(message)
         } catch {

@@ -44,6 +44,15 @@ final class FrameCoder {
             return begin + payload.lowerBound..<begin + payload.upperBound
         }
         deliver = { connection, chunk, offset throws(FramingError) in
+            // Two loops: to ask for each message whose it is would retain who that is for each.
+            if let session = connection.session, let borrower = session.borrower {
+                while connection.isDemanding, connection.frames == nil,
+                    let range = try nextFrame(in: chunk, &offset)
+                {
+                    connection.messageLent(chunk.extracting(range), by: session, to: borrower)
+                }
+                return
+            }
             while connection.isDemanding, connection.frames == nil,
                 let range = try nextFrame(in: chunk, &offset)
             {

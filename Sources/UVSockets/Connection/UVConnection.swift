@@ -166,6 +166,17 @@ public final class UVConnection: Identifiable {
         if rates != nil { countMessage() }
     }
 
+    /// A message for the closure that a task lends them to.
+    @inline(__always)
+    func messageLent(
+        _ message: Span<UInt8>, by session: UVAsyncConnection,
+        to borrower: (Span<UInt8>) throws -> Void
+    ) {
+        noteMessage()
+        session.lend(message, to: borrower)
+        if rates != nil { countMessage() }
+    }
+
     /// Calls the handler; what it sends back leaves together when it is done.
     @inline(__always)
     func receiving(_ body: () -> Void) {

@@ -55,12 +55,8 @@ final class SocketEventArgs {
         // A copy, which nobody else could change meanwhile: it needs no check of that.
         var offset = offset
         defer { self.offset = offset }
-        var taken = Result<[UInt8]?, FramingError>.success(nil)
-        buffer.withBytes(takable) { chunk in
-            taken = Result { () throws(FramingError) in
-                try connection.takeFrame(of: chunk, &offset)
-            }
+        return try buffer.withBytes(takable) { chunk throws(FramingError) in
+            try connection.takeFrame(of: chunk, &offset)
         }
-        return try taken.get()
     }
 }

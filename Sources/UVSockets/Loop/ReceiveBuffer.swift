@@ -25,10 +25,14 @@ internal import CLibuv
 
     /// Shows the first bytes, which are overwritten by the next read of any connection.
     @inline(__always)
-    func withBytes(_ count: Int, _ body: (Span<UInt8>) -> Void) {
+    func withBytes<Result, Failure: Error>(
+        _ count: Int, _ body: (Span<UInt8>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
         precondition(0...Self.capacity ~= count, "more was received than the buffer holds")
         let bytes = unsafe UnsafeRawBufferPointer(start: storage, count: count)
-        unsafe bytes.withMemoryRebound(to: UInt8.self) { unsafe body($0.span) }
+        return try unsafe bytes.withMemoryRebound(to: UInt8.self) { bytes throws(Failure) in
+            try unsafe body(bytes.span)
+        }
     }
 
     /// Whether the bytes lie in this buffer, and so stay where they are until the next read.
