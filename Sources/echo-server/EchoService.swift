@@ -125,8 +125,8 @@ struct EchoService: Sendable {
             try await UVListener.serve(
                 at: endpoint, backlog: options.backlog, options: options.listenerOptions,
                 on: loop, loops: options.loops, balance: options.usedBalance,
-                drainFor: options.drainTime,
-                onListening: onListening, setUp: setUp, handler: handler)
+                drainFor: options.drainTime, onListening: onListening, setUp: setUp,
+                handler: handler)
         }
     }
 

@@ -53,8 +53,7 @@ extension UVListener {
                 listening: ListenSettings(
                     endpoint: endpoint, backlog: backlog, codec: nil, options: options),
                 loop: loop, loops: loops, balance: balance, drainTime: drainTime,
-                onListening: onListening,
-                setUp: setUp), handler)
+                onListening: onListening, setUp: setUp), handler)
     }
 
     /// Serves each client by a task of its own, in messages of a framing, until this task is
@@ -92,8 +91,7 @@ extension UVListener {
                 listening: ListenSettings(
                     endpoint: endpoint, backlog: backlog, codec: framing, options: options),
                 loop: loop, loops: loops, balance: balance, drainTime: drainTime,
-                onListening: onListening,
-                setUp: setUp), handler)
+                onListening: onListening, setUp: setUp), handler)
     }
 
     // With the caller's isolation as a parameter: a closure that captures it stays there, too.

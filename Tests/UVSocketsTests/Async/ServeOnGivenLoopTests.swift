@@ -81,12 +81,12 @@ struct ServeOnGivenLoopTests {
                 try await UVListener.serve(
                     at: "127.0.0.1:0", on: loop,
                     onListening: { server in
+                        let endpoint = server.localEndpoint ?? "127.0.0.1:0"
                         Task {
-                            await #expect(throws: UVError.self) {
-                                try await UVListener.serve(at: server.localEndpoint!, on: loop) {
-                                    _ in
-                                }
+                            let error = await #expect(throws: UVError.self) {
+                                try await UVListener.serve(at: endpoint, on: loop) { _ in }
                             }
+                            #expect(error?.code == .addressInUse)
                             await server.stop()
                         }
                     }

@@ -218,8 +218,7 @@ struct ServeTests {
             handler: { _ in
                 begun.append(())
                 do {
-                    // For ever: only to be cancelled ends it.
-                    try await Task.sleep(for: .seconds(3600))
+                    try await waitForCancellation()
                 } catch {
                     cancelled.append(error is CancellationError)
                     throw error

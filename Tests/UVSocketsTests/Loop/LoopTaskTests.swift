@@ -49,8 +49,8 @@ struct LoopTaskTests {
             let result = try loop.run {
                 begun.append(loop)
                 do {
-                    try await Task.sleep(for: .seconds(patience))
-                    return "slept"
+                    try await waitForCancellation()
+                    return "waited"
                 } catch {
                     // Not the end of the run: it waits for the task.
                     for _ in 0..<3 {
@@ -66,13 +66,13 @@ struct LoopTaskTests {
         #expect(result == "cancelled")
     }
 
-    @Test("Stopped before it runs, the task is cancelled from its beginning or soon after")
+    @Test("Stopped before it runs, the loop runs its task, cancelled, to its end")
     func stopBefore() throws {
         try onThread {
             let loop = try UVLoop()
             loop.stop()
             #expect(throws: CancellationError.self) {
-                try loop.run { try await Task.sleep(for: .seconds(patience)) }
+                try loop.run { try await waitForCancellation() }
             }
             try loop.close()
         }

@@ -46,8 +46,8 @@
             ) { client in
                 begun.append(())
                 for try await line in client.messages { try await client.send(line) }
-                // Something else, awaited after the shutdown has begun: a cancelled task would not sleep.
-                try await Task.sleep(for: .milliseconds(20))
+                // Something else, awaited after the shutdown has begun.
+                _ = await onThreadOfItsOwn {}
                 wasCancelled.append(Task.isCancelled)
                 try await client.send("last words")
             }
@@ -88,8 +88,7 @@
             let service = UVService(at: "127.0.0.1:0", onListening: onListening) { _ in
                 begun.append(())
                 do {
-                    // For ever: only to be cancelled ends it.
-                    try await Task.sleep(for: .seconds(3600))
+                    try await waitForCancellation()
                 } catch {
                     ended.append(error is CancellationError)
                     throw error

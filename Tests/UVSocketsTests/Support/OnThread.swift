@@ -15,6 +15,14 @@ func onThreadOfItsOwn<Value: Sendable>(
     await beginTask { Result { try body() } }.value
 }
 
+/// Waits for ever: only to be cancelled ends it, with `CancellationError`.
+func waitForCancellation() async throws {
+    let (nothing, continuation) = AsyncStream<Never>.makeStream()
+    for await _ in nothing {}
+    continuation.finish()
+    try Task.checkCancellation()
+}
+
 /// Begins a task whose jobs each run on a thread of their own: the threads of the pool are taken by
 /// tests that block.
 @discardableResult
