@@ -189,8 +189,10 @@ struct TakingTests {
             })
     }
 
-    @Test("Those beyond the messages a second wait for their time")
-    func rated() async throws {
+    @Test(
+        "Those beyond the messages a second wait for their time, whether taken or lent",
+        arguments: [false, true])
+    func rated(isLent: Bool) async throws {
         var options = UVListenerOptions()
         options.connection.messagesPerSecond = 20
         let text = (0..<30).map { "\($0)\n" }.joined()
@@ -198,6 +200,12 @@ struct TakingTests {
         try await serve(
             text, options: options,
             handler: { client in
+                guard !isLent else {
+                    return try await client.forEachMessage { line in
+                        taken.append(.now)
+                        client.send(line)
+                    }
+                }
                 for try await line in client.messages {
                     taken.append(.now)
                     try await client.send(line)
