@@ -7,9 +7,10 @@ internal import CLibuv
 #endif
 
 /// The calling thread's identity, never 0.
+@inline(__always)
 func currentThread() -> UInt {
-    #if canImport(Glibc)
-        UInt(pthread_self())
+    #if os(Linux)
+        UInt(uvsockets_thread())
     #else
         UInt(bitPattern: pthread_self())
     #endif
