@@ -89,19 +89,21 @@ final class ConnectionHandlers {
 
     // What these hold themselves they need not retain for the call.
 
-    func deliver(
-        _ chunk: Span<UInt8>, _ offset: inout Int, to connection: UVConnection
-    ) throws(FramingError) {
-        try coder?.deliver(chunk, &offset, to: connection)
+    @inline(__always)
+    func deliver(_ chunk: Span<UInt8>, to connection: UVConnection) throws(FramingError) -> Int {
+        try coder?.deliver(chunk, to: connection) ?? 0
     }
 
+    @inline(__always)
     func take(
-        of chunk: Span<UInt8>, _ offset: inout Int, for connection: UVConnection
+        of bytes: Span<UInt8>, _ taken: inout Int, for connection: UVConnection
     ) throws(FramingError) -> [UInt8]? {
-        try coder?.take(of: chunk, &offset, for: connection)
+        try coder?.take(of: bytes, &taken, for: connection)
     }
 
-    func send(_ message: Span<UInt8>, on connection: UVConnection) throws(FramingError) {
-        try coder?.send(message, on: connection)
+    /// Nil where nothing frames messages.
+    @inline(__always)
+    func send(_ message: Span<UInt8>, on connection: UVConnection) -> UVSendResult? {
+        coder?.send(message, on: connection)
     }
 }

@@ -4,9 +4,9 @@
 /// sees through the codecs named in ``of(_:)``, while one that it does not know, held as an
 /// existential, costs several indirect calls and copies for each frame.
 final class FrameCoder {
-    typealias Deliver = (UVConnection, Span<UInt8>, inout Int) throws(FramingError) -> Void
+    typealias Deliver = (UVConnection, Span<UInt8>) throws(FramingError) -> Int
     typealias Take = (UVConnection, Span<UInt8>, inout Int) throws(FramingError) -> [UInt8]?
-    typealias Send = (UVConnection, Span<UInt8>) throws(FramingError) -> Void
+    typealias Send = (UVConnection, Span<UInt8>) -> UVSendResult
 
     let codec: any FrameCodec
     private let deliver: Deliver
@@ -30,65 +30,67 @@ final class FrameCoder {
         self.codec = codec
         // One reference is all the closures capture: they are called without a thunk that unpacks it.
         let box = Box(codec)
-        // Inlined into each of the closures, so that both are compiled for the codec.
-        @inline(__always)
-        func nextFrame(
-            in chunk: Span<UInt8>, _ offset: inout Int
-        ) throws(FramingError) -> Range<Int>? {
-            guard offset < chunk.count,
-                case .frame(let payload, let end) = try box.codec.firstFrame(
-                    in: chunk.extracting(offset...), scanned: 0)
-            else { return nil }
-            let begin = offset
-            offset += end
-            return begin + payload.lowerBound..<begin + payload.upperBound
-        }
-        deliver = { connection, chunk, offset throws(FramingError) in
+        deliver = { connection, chunk throws(FramingError) in
+            var rest = chunk
             // Two loops: to ask for each message whose it is would retain who that is for each.
             if let session = connection.session, let borrower = session.borrower {
                 while connection.isDemanding, connection.frames == nil,
-                    let range = try nextFrame(in: chunk, &offset)
+                    case .frame(let payload, let end) = try box.codec.firstFrame(
+                        in: rest, scanned: 0)
                 {
-                    connection.messageLent(chunk.extracting(range), by: session, to: borrower)
+                    connection.messageLent(rest.extracting(payload), by: session, to: borrower)
+                    rest = rest.extracting(end...)
                 }
-                return
+                return chunk.count - rest.count
             }
             while connection.isDemanding, connection.frames == nil,
-                let range = try nextFrame(in: chunk, &offset)
+                case .frame(let payload, let end) = try box.codec.firstFrame(in: rest, scanned: 0)
             {
-                connection.messageReceived(chunk.extracting(range))
+                connection.messageReceived(rest.extracting(payload))
+                rest = rest.extracting(end...)
+            }
+            return chunk.count - rest.count
+        }
+        take = { connection, bytes, taken throws(FramingError) in
+            guard
+                case .frame(let payload, let end) = try box.codec.firstFrame(in: bytes, scanned: 0)
+            else { return nil }
+            taken += end
+            return connection.messageTaken(bytes.extracting(payload))
+        }
+        send = { connection, payload in
+            do throws(FramingError) {
+                return connection.sendFrame(payload, between: try box.codec.ends(of: payload))
+            } catch {
+                return .refused(error)
             }
         }
-        take = { connection, chunk, offset throws(FramingError) in
-            guard let range = try nextFrame(in: chunk, &offset) else { return nil }
-            return connection.messageTaken(chunk.extracting(range))
-        }
-        send = { connection, payload throws(FramingError) in
-            connection.sendFrame(payload, between: try box.codec.ends(of: payload))
-        }
     }
 
-    /// Calls the connection's handler with each message that lies whole in the bytes, from an offset
-    /// that is counted on, for as long as it wants them and this is its codec.
-    func deliver(
-        _ chunk: Span<UInt8>, _ offset: inout Int, to connection: UVConnection
-    ) throws(FramingError) {
-        try deliver(connection, chunk, &offset)
+    /// Calls the connection's handler with each message that lies whole in the bytes, for as long as it
+    /// wants them and this is its codec.
+    ///
+    /// - Returns: How many bytes those messages had.
+    @inline(__always)
+    func deliver(_ chunk: Span<UInt8>, to connection: UVConnection) throws(FramingError) -> Int {
+        try deliver(connection, chunk)
     }
 
-    /// Takes the next frame that lies whole in the bytes, from an offset that is counted on, for the
-    /// connection's task.
+    /// Takes the first frame, if it lies whole in the bytes, for the connection's task, and counts on how
+    /// many bytes have been taken.
     ///
     /// - Returns: A copy of its payload.
+    @inline(__always)
     func take(
-        of chunk: Span<UInt8>, _ offset: inout Int, for connection: UVConnection
+        of bytes: Span<UInt8>, _ taken: inout Int, for connection: UVConnection
     ) throws(FramingError) -> [UInt8]? {
-        try take(connection, chunk, &offset)
+        try take(connection, bytes, &taken)
     }
 
     /// Frames a message and sends it.
-    func send(_ payload: Span<UInt8>, on connection: UVConnection) throws(FramingError) {
-        try send(connection, payload)
+    @inline(__always)
+    func send(_ payload: Span<UInt8>, on connection: UVConnection) -> UVSendResult {
+        send(connection, payload)
     }
 }
 

@@ -46,7 +46,7 @@ extension UVConnection {
         var offset = 0
         do throws(FramingError) {
             // The common case: nothing is kept, and the codec is the agent's.
-            if frames == nil { try handlers.deliver(chunk, &offset, to: self) }
+            if frames == nil { offset = try handlers.deliver(chunk, to: self) }
             while isDemanding, let location = try nextFrame(in: chunk, &offset) {
                 switch location {
                 case .chunk(let range):

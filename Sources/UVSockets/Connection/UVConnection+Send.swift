@@ -13,19 +13,16 @@ extension UVConnection {
     @discardableResult
     public func send(_ message: Span<UInt8>) -> UVSendResult {
         guard canSend("UVConnection.send") else { return .closed }
-        guard isFramed else {
-            sendBytes(message)
-            return sendResult
-        }
-        do throws(FramingError) {
-            if let frames {
-                try frames.coder?.send(message, on: self)
-            } else {
-                try handlers.send(message, on: self)
-            }
-        } catch {
-            return .refused(error)
-        }
+        if frames == nil, let result = handlers.send(message, on: self) { return result }
+        return sendOtherwise(message)
+    }
+
+    /// Sends a message where that is not framed, or not as the agent's are. A function of its own, which
+    /// leaves the common one few registers to save.
+    @inline(never)
+    private func sendOtherwise(_ message: Span<UInt8>) -> UVSendResult {
+        if let coder = frames?.coder { return coder.send(message, on: self) }
+        sendBytes(message)
         return sendResult
     }
 
@@ -65,12 +62,23 @@ extension UVConnection {
         }
     }
 
+    /// Sends a message between the ends that its codec has told.
     @inline(__always)
-    func sendFrame(_ payload: Span<UInt8>, between ends: FrameEnds) {
-        if queuedBytes == 0, loop.cork.isUsed(by: self), loop.corkFrame(payload, between: ends) {
-            return
+    func sendFrame(_ payload: Span<UInt8>, between ends: FrameEnds) -> UVSendResult {
+        guard queuedBytes == 0, loop.cork.isUsed(by: self), loop.corkFrame(payload, between: ends)
+        else { return sendBeyondCork(framing: payload) }
+        return sendResult
+    }
+
+    /// Asks for the ends again, so that those of most messages need not leave the registers.
+    @inline(never)
+    private func sendBeyondCork(framing payload: Span<UInt8>) -> UVSendResult {
+        do throws(FramingError) {
+            sendBeyondCork(payload, between: try coder?.codec.ends(of: payload) ?? FrameEnds())
+            return sendResult
+        } catch {
+            return .refused(error)
         }
-        sendBeyondCork(payload, between: ends)
     }
 
     private func sendBeyondCork(_ payload: Span<UInt8>, between ends: FrameEnds) {

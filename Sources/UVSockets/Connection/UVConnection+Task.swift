@@ -15,7 +15,7 @@ extension UVConnection {
                 guard session.pending != nil else { break }
                 session.messageIsPending()
             }
-            keep(chunk.extracting(loop.receiveArgs.offset...))
+            keep(chunk.extracting(loop.receiveArgs.taken...))
         } catch {
             close(.framing(error))
         }
@@ -51,29 +51,31 @@ extension UVConnection {
     }
 
     private func takeKept(_ reader: FrameReader) throws(FramingError) -> [UInt8]? {
-        var offset = 0
+        var taken = 0
         let nothing: [UInt8] = []
-        if let message = try takeFrame(of: nothing.span, &offset, reader) { return message }
+        if let message = try takeFrame(of: nothing.span, &taken, reader) { return message }
         reader.hasBacklog = false
         if !reader.isCodecOwn, !reader.assembler.isMidFrame { frames = nil }
         return nil
     }
 
-    /// Takes the next frame of the bytes, from an offset that is counted on.
+    /// Takes the next frame of the bytes, and counts on how many have been taken with it.
     @inline(__always)
     func takeFrame(
-        of chunk: Span<UInt8>, _ offset: inout Int
+        of bytes: Span<UInt8>, _ taken: inout Int
     ) throws(FramingError) -> [UInt8]? {
-        if let frames { return try takeFrame(of: chunk, &offset, frames) }
-        return try handlers.take(of: chunk, &offset, for: self)
+        if let frames { return try takeFrame(of: bytes, &taken, frames) }
+        return try handlers.take(of: bytes, &taken, for: self)
     }
 
     private func takeFrame(
-        of chunk: Span<UInt8>, _ offset: inout Int, _ reader: FrameReader
+        of bytes: Span<UInt8>, _ taken: inout Int, _ reader: FrameReader
     ) throws(FramingError) -> [UInt8]? {
-        guard let location = try nextFrame(in: chunk, &offset) else { return nil }
-        switch location {
-        case .chunk(let range): return messageTaken(chunk.extracting(range))
+        var end = 0
+        defer { taken += end }
+        switch try nextFrame(in: bytes, &end) {
+        case nil: return nil
+        case .chunk(let range): return messageTaken(bytes.extracting(range))
         case .kept(let range):
             let kept = reader.assembler.kept
             return messageTaken(kept.span.extracting(range))

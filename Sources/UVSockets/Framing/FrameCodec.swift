@@ -48,8 +48,11 @@ extension FrameCodec {
 
     @inline(__always)
     func checkIsSendable(_ payload: Span<UInt8>) throws(FramingError) {
-        guard payload.count <= maximumLength else {
-            throw .unsendable("\(payload.count) bytes are more than the limit of \(maximumLength)")
-        }
+        guard payload.count <= maximumLength else { throw tooLong(payload.count) }
+    }
+
+    @inline(never)
+    private func tooLong(_ count: Int) -> FramingError {
+        .unsendable("\(count) bytes are more than the limit of \(maximumLength)")
     }
 }

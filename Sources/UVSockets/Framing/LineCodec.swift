@@ -41,9 +41,7 @@ public struct LineCodec: FrameCodec {
     public func firstFrame(
         in bytes: Span<UInt8>, scanned: Int
     ) throws(FramingError) -> FrameSearch {
-        // The longest line has both its end's bytes within this window.
-        let window = bytes.extracting(first: maximumLength + 2)
-        guard let feed = firstIndex(of: Self.lineFeed, in: window, from: scanned) else {
+        guard let feed = firstIndex(of: Self.lineFeed, in: bytes, from: scanned) else {
             return try unended(bytes)
         }
         let follows = feed > 0 && bytes[feed - 1] == Self.carriageReturn

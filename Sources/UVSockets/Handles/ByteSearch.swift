@@ -12,8 +12,9 @@ func firstIndex(of byte: UInt8, in bytes: Span<UInt8>, from start: Int) -> Int? 
     precondition(start >= 0, "a search begins within the bytes")
     guard start < bytes.count else { return nil }
     return unsafe bytes.withUnsafeBytes { all in
-        guard let base = all.baseAddress else { return nil }
-        let found = unsafe memchr(base + start, Int32(byte), all.count - start)
+        // There are bytes, and so a base.
+        let base = unsafe all.baseAddress.unsafelyUnwrapped
+        let found = unsafe memchr(base + start, Int32(byte), bytes.count - start)
         return unsafe found.map { unsafe UnsafeRawPointer($0) - base }
     }
 }

@@ -1,6 +1,4 @@
 extension FrameEnds.Bytes {
-    // Byte by byte: an end is mostly one or a few.
-
     /// Copies the bytes to where there is room for them.
     @inline(__always)
     func copy(to room: UnsafeMutableRawBufferPointer) {
@@ -19,11 +17,17 @@ extension FrameEnds.Bytes {
         unsafe memory.storeBytes(of: words.2.littleEndian, toByteOffset: 16, as: UInt64.self)
     }
 
-    /// Whether memory of at least as many bytes begins with these.
+    /// Whether the bytes stand in memory, of which ``sizeInWords`` bytes can be read.
     @inline(__always)
-    func isBeginning(of memory: UnsafeRawBufferPointer) -> Bool {
-        precondition(memory.count >= count, "there is no room for a frame's end")
-        for index in 0..<count where unsafe memory[index] != self[index] { return false }
+    func stand(in memory: UnsafeRawPointer) -> Bool {
+        guard count > 0 else { return true }
+        let first = unsafe UInt64(littleEndian: memory.loadUnaligned(as: UInt64.self))
+        guard count > 8 else { return (first ^ words.0) &<< UInt64(64 - 8 * count) == 0 }
+        // So long an end is rare.
+        for index in 0..<count
+        where unsafe memory.load(fromByteOffset: index, as: UInt8.self) != self[index] {
+            return false
+        }
         return true
     }
 }

@@ -12,11 +12,11 @@ final class SocketEventArgs {
     let buffer: ReceiveBuffer
     /// How many bytes a `receive` brought.
     var bytesTransferred = 0
-    /// Whose task may take messages from the first bytes, nobody's where it is the buffer's; how many
-    /// bytes those are, and how many of them it has taken.
+    /// Whose task may take messages, nobody's where it is the buffer's; of how many bytes, and how many
+    /// of them it has taken.
     private var taker: ObjectIdentifier
     private var takable = 0
-    private(set) var offset = 0
+    private(set) var taken = 0
     /// Why the operation failed; nil when it did not.
     var error: UVError.Code?
     /// Called when a pending operation is complete.
@@ -41,7 +41,7 @@ final class SocketEventArgs {
     func beginTaking(for connection: UVConnection, _ count: Int) {
         taker = ObjectIdentifier(connection)
         takable = count
-        offset = 0
+        taken = 0
     }
 
     func endTaking() {
@@ -53,10 +53,10 @@ final class SocketEventArgs {
     func take(for connection: UVConnection) throws(FramingError) -> [UInt8]? {
         guard taker == ObjectIdentifier(connection) else { return nil }
         // A copy, which nobody else could change meanwhile: it needs no check of that.
-        var offset = offset
-        defer { self.offset = offset }
-        return try buffer.withBytes(takable) { chunk throws(FramingError) in
-            try connection.takeFrame(of: chunk, &offset)
+        var taken = taken
+        defer { self.taken = taken }
+        return try buffer.withBytes(taken..<takable) { rest throws(FramingError) in
+            try connection.takeFrame(of: rest, &taken)
         }
     }
 }

@@ -5,15 +5,17 @@ internal import CLibuv
 /// Bytes of the loop's receive buffer, which outlive the callback, are kept by reference: an echo
 /// copies nothing, and neighbouring ranges become one. Others are copied into a scratch buffer.
 @safe final class Cork {
-    /// Where libuv is told what to write; while the cork is in use, what is in it.
-    let buffers = UnsafeMutableBufferPointer<uv_buf_t>.allocate(capacity: 64)
-    /// How many bytes are gathered.
-    private(set) var bytes = 0
+    /// Where libuv is told what to write: the ranges that are gathered, but for the last.
+    private let buffers = UnsafeMutableBufferPointer<uv_buf_t>.allocate(capacity: 64)
+    private var count = 0
+    private var bytesInBuffers = 0
+    /// The last range, which is empty where nothing is gathered. What begins at its end extends it.
+    private var lastStart: UnsafeRawPointer
+    private var lastEnd: UnsafeRawPointer
 
     private let received: ReceiveBuffer
     /// Whose it is; nobody's where it is the buffer's.
     private var user: ObjectIdentifier
-    private var count = 0
     private static let scratchSize = 16 * 1024
     /// With room for an end that is written in whole words.
     private let scratch = UnsafeMutableRawPointer.allocate(
@@ -23,6 +25,8 @@ internal import CLibuv
     init(_ received: ReceiveBuffer) {
         self.received = received
         user = ObjectIdentifier(received)
+        unsafe lastStart = UnsafeRawPointer(received.base)
+        unsafe lastEnd = lastStart
     }
 
     deinit {
@@ -44,13 +48,18 @@ internal import CLibuv
         user == ObjectIdentifier(connection)
     }
 
+    /// How many bytes are gathered.
+    var bytes: Int { unsafe bytesInBuffers + (lastEnd - lastStart) }
+
     /// Adds the bytes, all or none.
     ///
     /// - Returns: Whether there was room; if not, what is gathered must be written first.
     func append(_ bytes: Span<UInt8>) -> Bool {
-        unsafe bytes.withUnsafeBytes { source in
-            if unsafe received.contains(source) { return unsafe take(source) }
-            return unsafe copy(source, between: FrameEnds())
+        unsafe withMemory(of: bytes) { first in
+            if unsafe received.contains(first, bytes.count) {
+                return unsafe take(first, bytes.count)
+            }
+            return unsafe copy(first, bytes.count, between: FrameEnds())
         }
     }
 
@@ -60,54 +69,61 @@ internal import CLibuv
     /// - Returns: Whether there was room; if not, what is gathered must be written first.
     @inline(__always)
     func append(_ payload: Span<UInt8>, between ends: FrameEnds) -> Bool {
-        unsafe payload.withUnsafeBytes { source in
-            if let frame = unsafe received.frame(of: source, between: ends) {
-                return unsafe take(frame)
+        unsafe withMemory(of: payload) { first in
+            if unsafe received.holdsFrame(of: first, payload.count, between: ends) {
+                return unsafe take(first - ends.prefix.count, ends.count &+ payload.count)
             }
-            return unsafe copy(source, between: ends)
+            return unsafe copy(first, payload.count, between: ends)
         }
     }
 
+    /// Where the bytes are; somewhere, where there are none.
     @inline(__always)
-    private func copy(_ payload: UnsafeRawBufferPointer, between ends: FrameEnds) -> Bool {
-        let size = ends.count + payload.count
-        guard size <= Self.scratchSize - scratchUsed else { return false }
+    private func withMemory(of bytes: Span<UInt8>, _ body: (UnsafeRawPointer) -> Bool) -> Bool {
+        unsafe bytes.withUnsafeBytes { unsafe body($0.baseAddress ?? UnsafeRawPointer(scratch)) }
+    }
+
+    @inline(__always)
+    private func copy(_ payload: UnsafeRawPointer, _ count: Int, between ends: FrameEnds) -> Bool {
+        // The sizes are of what is in memory: their sums do not overflow.
+        let size = ends.count &+ count
+        guard size <= Self.scratchSize &- scratchUsed else { return false }
         let room = unsafe scratch + scratchUsed
-        guard unsafe take(UnsafeRawBufferPointer(start: room, count: size)) else { return false }
+        guard unsafe take(room, size) else { return false }
         // In this order: what an end's words hold too much is overwritten, or not used yet.
         unsafe ends.prefix.writeWords(to: room)
         let middle = unsafe room + ends.prefix.count
-        if let bytes = payload.baseAddress {
-            unsafe middle.copyMemory(from: bytes, byteCount: payload.count)
-        }
-        unsafe ends.suffix.writeWords(to: middle + payload.count)
-        scratchUsed += size
+        unsafe middle.copyMemory(from: payload, byteCount: count)
+        unsafe ends.suffix.writeWords(to: middle + count)
+        scratchUsed &+= size
         return true
     }
 
     /// Refers to bytes that stay where they are until the callback ends.
     @inline(__always)
-    private func take(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        guard unsafe extendLast(by: bytes) || add(bytes) else { return false }
-        self.bytes += bytes.count
+    private func take(_ bytes: UnsafeRawPointer, _ count: Int) -> Bool {
+        if unsafe bytes != lastEnd, unsafe !beginRange(at: bytes) { return false }
+        unsafe lastEnd += count
         return true
     }
 
-    @inline(__always)
-    private func extendLast(by bytes: UnsafeRawBufferPointer) -> Bool {
-        guard count > 0, let base = unsafe buffers[count - 1].base,
-            unsafe UnsafeRawPointer(base) + buffers[count - 1].len == bytes.baseAddress
-        else { return false }
-        unsafe buffers[count - 1].len += bytes.count
+    private func beginRange(at bytes: UnsafeRawPointer) -> Bool {
+        // One buffer is left for the last range.
+        guard unsafe count < buffers.count - 1 else { return false }
+        completeLast()
+        unsafe lastStart = bytes
+        unsafe lastEnd = bytes
         return true
     }
 
-    @inline(__always)
-    private func add(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        guard unsafe count < buffers.count else { return false }
-        unsafe buffers[count] = uv_buf_t(bytes)
+    /// Puts the last range to the others.
+    private func completeLast() {
+        guard unsafe lastEnd > lastStart else { return }
+        unsafe buffers[count] = uv_buf_t(
+            UnsafeRawBufferPointer(start: lastStart, count: lastEnd - lastStart))
         count += 1
-        return true
+        unsafe bytesInBuffers += lastEnd - lastStart
+        unsafe lastStart = lastEnd
     }
 
     /// Writes what is gathered as far as the kernel takes it.
@@ -115,11 +131,13 @@ internal import CLibuv
     /// - Returns: How many bytes that was, from 0.
     @inline(__always)
     func write(to handle: TCPHandle) throws(UVError.Code) -> Int {
-        try unsafe handle.tryWrite(buffers, count)
+        completeLast()
+        return try unsafe handle.tryWrite(buffers, count)
     }
 
     /// Copies what is gathered behind the first bytes to a queue.
     func move(from start: Int, to queue: SendQueue) {
+        completeLast()
         var skip = start
         for index in 0..<count {
             let buffer = unsafe buffers[index]
@@ -134,7 +152,9 @@ internal import CLibuv
     /// Forgets what is gathered.
     func clear() {
         count = 0
-        bytes = 0
+        bytesInBuffers = 0
+        unsafe lastStart = UnsafeRawPointer(received.base)
+        unsafe lastEnd = lastStart
         scratchUsed = 0
     }
 }

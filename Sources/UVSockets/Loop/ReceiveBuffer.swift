@@ -4,8 +4,9 @@ internal import CLibuv
 @safe final class ReceiveBuffer {
     static let capacity = 64 * 1024
 
+    /// With room behind it to read an end in whole words.
     private let storage = UnsafeMutableRawPointer.allocate(
-        byteCount: ReceiveBuffer.capacity, alignment: 4096)
+        byteCount: ReceiveBuffer.capacity + FrameEnds.Bytes.sizeInWords, alignment: 4096)
 
     deinit {
         unsafe storage.deallocate()
@@ -23,13 +24,16 @@ internal import CLibuv
             base: base?.assumingMemoryBound(to: CChar.self), len: capacity)
     }
 
-    /// Shows the first bytes, which are overwritten by the next read of any connection.
+    /// Shows some bytes, which are overwritten by the next read of any connection.
     @inline(__always)
     func withBytes<Result, Failure: Error>(
-        _ count: Int, _ body: (Span<UInt8>) throws(Failure) -> Result
+        _ range: Range<Int>, _ body: (Span<UInt8>) throws(Failure) -> Result
     ) throws(Failure) -> Result {
-        precondition(0...Self.capacity ~= count, "more was received than the buffer holds")
-        let bytes = unsafe UnsafeRawBufferPointer(start: storage, count: count)
+        precondition(
+            range.lowerBound >= 0 && range.upperBound <= Self.capacity,
+            "more was received than the buffer holds")
+        let bytes = unsafe UnsafeRawBufferPointer(
+            start: storage + range.lowerBound, count: range.count)
         return try unsafe bytes.withMemoryRebound(to: UInt8.self) { bytes throws(Failure) in
             try unsafe body(bytes.span)
         }
@@ -37,30 +41,24 @@ internal import CLibuv
 
     /// Whether the bytes lie in this buffer, and so stay where they are until the next read.
     @inline(__always)
-    func contains(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        guard let first = bytes.baseAddress else { return false }
-        return unsafe isWithin(first - UnsafeRawPointer(storage), bytes.count)
+    func contains(_ bytes: UnsafeRawPointer, _ count: Int) -> Bool {
+        unsafe isWithin(bytes - UnsafeRawPointer(storage), count)
     }
 
-    /// The payload with its ends, where it lies in this buffer and they stand around it; else nil.
+    /// Whether a payload lies in this buffer with its ends around it.
     @inline(__always)
-    func frame(
-        of payload: UnsafeRawBufferPointer, between ends: FrameEnds
-    ) -> UnsafeRawBufferPointer? {
-        guard let first = payload.baseAddress else { return nil }
-        let start = unsafe first - UnsafeRawPointer(storage) - ends.prefix.count
-        let count = ends.count + payload.count
-        guard isWithin(start, count) else { return nil }
-        let frame = unsafe UnsafeRawBufferPointer(start: storage + start, count: count)
-        guard unsafe ends.prefix.isBeginning(of: frame),
-            unsafe ends.suffix.isBeginning(
-                of: UnsafeRawBufferPointer(rebasing: frame[(frame.count - ends.suffix.count)...]))
-        else { return nil }
-        return unsafe frame
+    func holdsFrame(
+        of payload: UnsafeRawPointer, _ count: Int, between ends: FrameEnds
+    ) -> Bool {
+        let start = unsafe payload - UnsafeRawPointer(storage) - ends.prefix.count
+        return unsafe isWithin(start, ends.count &+ count)
+            && ends.prefix.stand(in: storage + start) && ends.suffix.stand(in: payload + count)
     }
 
     @inline(__always)
     private func isWithin(_ start: Int, _ count: Int) -> Bool {
-        0...Self.capacity ~= start && count <= Self.capacity - start
+        // A start before the buffer is, without its sign, far behind it.
+        count <= Self.capacity
+            && UInt(bitPattern: start) <= UInt(bitPattern: Self.capacity &- count)
     }
 }
