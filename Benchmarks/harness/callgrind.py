@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.rounds import LOAD
+from harness.load import LOAD
 from harness.servers import REPOSITORY, Server, ServerFailed
 
 START_SECONDS = 60

@@ -1,27 +1,25 @@
 """Runs the servers beside each other, in rounds."""
 
-import json
 import resource
-import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
+from statistics import median
 
 from harness import machine
-from harness.servers import REPOSITORY, Server, ServerFailed, pin
+from harness.load import Load, LoadFailed
+from harness.servers import Server, ServerFailed
 
-LOAD = "Benchmarks/.build/bin/load"
 ATTEMPTS = 3
 DISTURBED = 0.05
-"""A run is disturbed when other processes took more than this share of the two cores."""
-
-
-class LoadFailed(Exception):
-    """The load generator saw a failure; `wrong_bytes` when what came back was not what was sent."""
-
-    def __init__(self, reason, wrong_bytes=False):
-        super().__init__(reason)
-        self.wrong_bytes = wrong_bytes
+"""A scenario is disturbed when other processes took more than this share of the two cores."""
+PATIENCE_SECONDS = 60
+SLICE_SECONDS = 0.1
+CONNECTIONS_A_SECOND = 10_000
+"""Slices take longer where there are many connections: each slice opens them anew."""
+WARM_UP_SECONDS = 0.2
+WARM_UP_SECONDS_AGAIN = 0.03
 
 
 @dataclass(frozen=True)
@@ -36,28 +34,32 @@ class Settings:
         both = {self.server_core, self.load_core}
         return (both, both) if scenario.has_both_cores else ({self.server_core}, {self.load_core})
 
+    def slices(self, scenario):
+        """Into how many slices the seconds are divided."""
+        shortest = max(SLICE_SECONDS, scenario.connections / CONNECTIONS_A_SECOND)
+        return max(1, round(self.seconds / shortest))
+
 
 def run(scenarios, peers, settings):
     """Measures every peer in every scenario, once a round; returns the runs and the failures.
 
-    The peers follow each other closely and every round starts with another one, so that whatever
-    drifts on the machine drifts for all of them.
+    The peers take turns, and every round starts with another one, so that whatever drifts on the
+    machine drifts for all of them.
     """
     runs, failures = [], []
     for round_number in range(settings.rounds):
         for scenario in scenarios:
-            entrants = [peer for peer in peers if scenario.protocol in peer.commands]
-            first = round_number % max(1, len(entrants))
             say(f"round {round_number + 1} of {settings.rounds}, {scenario.title}")
-            for peer in entrants[first:] + entrants[:first]:
+            entrants = [peer for peer in peers if scenario.protocol in peer.commands]
+            for entrant in _measure(scenario, _turned(entrants, round_number), settings):
+                peer = entrant.peer
                 identity = {"round": round_number, "scenario": scenario.name, "peer": peer.name}
-                try:
-                    result = _measure_patiently(scenario, peer, settings)
-                    runs.append(identity | result)
-                    say(f"  {peer.title:28} {_headline(result)}")
-                except (ServerFailed, LoadFailed) as failure:
-                    failures.append(identity | {"reason": str(failure)})
-                    say(f"  {peer.title:28} failed: {failure}")
+                if entrant.failure:
+                    failures.append(identity | {"reason": entrant.failure})
+                    say(f"  {peer.title:28} failed: {entrant.failure}")
+                else:
+                    runs.append(identity | entrant.result | {"accidents": entrant.accidents})
+                    say(f"  {peer.title:28} {_headline(entrant.result)}")
     return runs, failures
 
 
@@ -72,104 +74,155 @@ def say(line):
     print(line, file=sys.stderr, flush=True)
 
 
-def _measure_patiently(scenario, peer, settings):
-    """Tries again what the machine may have spoilt, and says so; never wrong bytes."""
-    accidents = []
+class Entrant:
+    """A peer in one scenario of one round, and what comes of it."""
+
+    def __init__(self, peer):
+        self.peer = peer
+        self.server = None
+        self.slices = []
+        self.result = None
+        self.failure = None
+        self.accidents = []
+
+    def attempt(self, action):
+        """Tries again what the machine may have spoilt, and notes it; never wrong bytes.
+
+        Returns what the action returns; None where the entrant has failed, be it before.
+        """
+        attempts = 0
+        while not self.failure:
+            try:
+                return action()
+            except (ServerFailed, LoadFailed) as failure:
+                attempts += 1
+                if getattr(failure, "wrong_bytes", False) or attempts == ATTEMPTS:
+                    self.failure = str(failure)
+                else:
+                    self.accidents.append(str(failure))
+        return None
+
+
+def _turned(entrants, number):
+    first = number % max(1, len(entrants))
+    return entrants[first:] + entrants[:first]
+
+
+def _measure(scenario, peers, settings):
+    """Measures again what other processes have disturbed, and notes it."""
+    if scenario.measures_memory:
+        return _measure_memory(scenario, peers, settings)
+    disturbances = []
     while True:
-        try:
-            result = _measure(scenario, peer, settings)
-        except (ServerFailed, LoadFailed) as failure:
-            accidents.append(str(failure))
-            if getattr(failure, "wrong_bytes", False) or len(accidents) == ATTEMPTS:
-                raise
-            continue
-        others = result.get("others_share", 0)
-        if others <= DISTURBED or len(accidents) == ATTEMPTS - 1:
-            return result | {"accidents": accidents}
-        accidents.append(f"other processes used {others:.0%} of the two cores")
+        entrants, others = _measure_speed(scenario, peers, settings)
+        if others <= DISTURBED or len(disturbances) == ATTEMPTS - 1:
+            break
+        disturbances.append(f"other processes used {others:.0%} of the two cores")
+    for entrant in entrants:
+        entrant.accidents = disturbances + entrant.accidents
+    return entrants
 
 
-def _measure(scenario, peer, settings):
-    server_cores, _ = settings.cores(scenario)
-    with Server(peer.commands[scenario.protocol], server_cores) as server:
-        measure = _measure_memory if scenario.measures_memory else _measure_speed
-        try:
-            return measure(scenario, server, settings)
-        except LoadFailed as failure:
-            complaint = server.last_complaint()
-            if not complaint:
-                raise
-            reason = f"{failure}; the server said: {complaint}"
-            raise LoadFailed(reason, failure.wrong_bytes) from None
+def _measure_speed(scenario, peers, settings):
+    """Loads the servers, which all run, a slice at a time in turn.
+
+    Returns the entrants, and what share of the two cores other processes have used.
+    """
+    entrants = [Entrant(peer) for peer in peers]
+    with ExitStack() as stack:
+        for entrant in entrants:
+            entrant.server = entrant.attempt(
+                lambda: stack.enter_context(_server(entrant.peer, scenario, settings)))
+        shares = _Shares(settings, [entrant.server for entrant in entrants if entrant.server])
+        for number in range(settings.slices(scenario)):
+            for entrant in _turned(entrants, number):
+                entrant.slices.append(
+                    entrant.attempt(lambda: _slice(number, entrant.server, scenario, settings)))
+        others = shares.of_others()
+    for entrant in entrants:
+        if not entrant.failure:
+            entrant.result = _sum(entrant.slices) | {"others_share": others}
+    return entrants, others
 
 
-def _measure_speed(scenario, server, settings):
-    cores = {settings.server_core, settings.load_core}
-    busy, cpu = machine.busy_seconds(cores), _cpu_of(server)
-    resent, start = machine.retransmitted_segments(), time.monotonic()
-    load = _start_load(scenario, server, settings)
-    result = _finish_load(load, settings.seconds + 60)
-    elapsed = time.monotonic() - start
-    ours = _cpu_of(server) - cpu
+def _server(peer, scenario, settings):
+    cores, _ = settings.cores(scenario)
+    return Server(peer.commands[scenario.protocol], cores)
+
+
+def _slice(number, server, scenario, settings):
+    seconds = settings.seconds / settings.slices(scenario)
+    warm_up = WARM_UP_SECONDS_AGAIN if number > 0 else WARM_UP_SECONDS
+    options = ["--seconds", str(seconds), "--warm-up", str(warm_up), *scenario.load_options()]
+    resent = machine.retransmitted_segments()
+    result = Load(server, settings.cores(scenario)[1], options).result(seconds + PATIENCE_SECONDS)
+    return result | {"retransmitted": machine.retransmitted_segments() - resent}
+
+
+def _sum(slices):
+    def total(figure):
+        return sum(part[figure] for part in slices)
+
+    messages, seconds = total("messages"), total("seconds")
     return {
-        "messages": result["messages"],
-        "cpu_us": result["server_cpu_seconds"] / result["messages"] * 1e6,
-        "server_share": result["server_cpu_seconds"] / result["seconds"],
-        "load_share": result["load_cpu_seconds"] / result["seconds"],
-        "rate": result["messages_per_second"],
-        "latency_us": result["latency_us"],
-        "saturated": result["saturated"],
-        "connect_retries": result["retries"],
-        "retransmitted": machine.retransmitted_segments() - resent,
-        "others_share": max(0, (machine.busy_seconds(cores) - busy - ours) / elapsed / len(cores)),
+        "messages": messages,
+        "cpu_us": total("server_cpu_seconds") / messages * 1e6,
+        "server_share": total("server_cpu_seconds") / seconds,
+        "load_share": total("load_cpu_seconds") / seconds,
+        "rate": messages / seconds,
+        "latency_us": {
+            share: median(part["latency_us"][share] for part in slices)
+            for share in slices[0]["latency_us"]
+        },
+        "saturated": 2 * total("saturated") > len(slices),
+        "connect_retries": total("retries"),
+        "retransmitted": total("retransmitted"),
     }
 
 
-def _measure_memory(scenario, server, settings):
-    before = server.memory_kib()
-    load = _start_load(scenario, server, settings, "--seconds", "600")
-    line = load.stdout.readline()
-    after = server.memory_kib()
-    _finish_load(load, 60, line)
-    return {"kib": (after - before) / scenario.connections, "process_kib": before}
+class _Shares:
+    """Who has used how much of the two cores since this was made."""
+
+    def __init__(self, settings, servers):
+        self._cores = {settings.server_core, settings.load_core}
+        self._servers = servers
+        self._start = time.monotonic()
+        self._busy, self._ours = self._read()
+
+    def of_others(self):
+        """Other processes than the servers, the load generators that have ended, and this one."""
+        busy, ours = self._read()
+        elapsed = time.monotonic() - self._start
+        others = (busy - self._busy) - (ours - self._ours)
+        return max(0, others / elapsed / len(self._cores))
+
+    def _read(self):
+        ours = sum(server.cpu_seconds() for server in self._servers)
+        for whose in (resource.RUSAGE_CHILDREN, resource.RUSAGE_SELF):
+            usage = resource.getrusage(whose)
+            ours += usage.ru_utime + usage.ru_stime
+        return machine.busy_seconds(self._cores), ours
 
 
-def _cpu_of(server):
-    """CPU time of the server and of all the load generators that have ended."""
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return server.cpu_seconds() + children.ru_utime + children.ru_stime
+def _measure_memory(scenario, peers, settings):
+    """One after the other: together they would have more connections than there are descriptors."""
+    entrants = [Entrant(peer) for peer in peers]
+    for entrant in entrants:
+        entrant.result = entrant.attempt(lambda: _memory(entrant.peer, scenario, settings))
+    return entrants
 
 
-def _start_load(scenario, server, settings, *options):
-    command = [LOAD, "--port", str(server.port), "--server", str(server.pid),
-               "--seconds", str(settings.seconds), *scenario.load_options(), *options]
-    try:
-        return subprocess.Popen(
-            command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, preexec_fn=pin(settings.cores(scenario)[1]))
-    except OSError as error:
-        raise SystemExit(f"bench: {LOAD}: {error.strerror}; `make build` makes it") from None
-
-
-def _finish_load(load, patience, first_line=""):
-    """The result of a load generator, which a closed input tells to let go of idle connections."""
-    try:
-        output, complaint = load.communicate(timeout=patience)
-    except subprocess.TimeoutExpired:
-        load.kill()
-        load.communicate()
-        raise LoadFailed("the load generator did not end") from None
-    complaint = complaint.strip().rpartition("\n")[2]
-    try:
-        result = json.loads(first_line + output)
-    except ValueError:
-        raise LoadFailed(complaint or "the load generator printed no result") from None
-    if load.returncode != 0 or result["errors"] > 0:
-        reason = complaint or f"{result['errors']} connections were not answered"
-        raise LoadFailed(reason, wrong_bytes=result["wrong_bytes"] > 0)
-    if result["messages"] == 0 and result["mode"] != "idle":
-        raise LoadFailed("not one message came back in the time measured")
-    return result
+def _memory(peer, scenario, settings):
+    with _server(peer, scenario, settings) as server:
+        before = server.memory_kib()
+        load = Load(server, settings.cores(scenario)[1],
+                    ["--seconds", "600", *scenario.load_options()])
+        load.wait_for_report()
+        try:
+            after = server.memory_kib()
+        finally:
+            load.result(PATIENCE_SECONDS)
+        return {"kib": (after - before) / scenario.connections, "process_kib": before}
 
 
 def _headline(result):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from harness.rounds import LOAD
+from harness.load import LOAD
 from harness.servers import PEERS, REPOSITORY, Server
 
 LARGE = ["--size", str(1 << 20), "--depth", "4", "--connections", "3"]
