@@ -55,7 +55,7 @@ final class FrameCoder {
             guard
                 case .frame(let payload, let end) = try box.codec.firstFrame(in: bytes, scanned: 0)
             else { return nil }
-            taken += end
+            taken = end
             return connection.messageTaken(bytes.extracting(payload))
         }
         send = { connection, payload in
@@ -76,8 +76,8 @@ final class FrameCoder {
         try deliver(connection, chunk)
     }
 
-    /// Takes the first frame, if it lies whole in the bytes, for the connection's task, and counts on how
-    /// many bytes have been taken.
+    /// Takes the first frame, if it lies whole in the bytes, for the connection's task, and says how many
+    /// bytes that took.
     ///
     /// - Returns: A copy of its payload.
     @inline(__always)

@@ -27,13 +27,6 @@ extension UVConnection {
         return frames.coder
     }
 
-    /// Whether anything frames its messages.
-    @inline(__always)
-    var isFramed: Bool {
-        guard let frames else { return handlers.coder != nil }
-        return frames.coder != nil
-    }
-
     /// Whether its framing is another than its agent's.
     var hasOwnFraming: Bool { frames?.isCodecOwn == true }
 

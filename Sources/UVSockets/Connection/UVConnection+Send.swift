@@ -13,16 +13,19 @@ extension UVConnection {
     @discardableResult
     public func send(_ message: Span<UInt8>) -> UVSendResult {
         guard canSend("UVConnection.send") else { return .closed }
-        if frames == nil, let result = handlers.send(message, on: self) { return result }
+        if frames == nil {
+            if let result = handlers.send(message, on: self) { return result }
+            if corks(message) { return sendResult }
+        }
         return sendOtherwise(message)
     }
 
-    /// Sends a message where that is not framed, or not as the agent's are. A function of its own, which
-    /// leaves the common one few registers to save.
+    /// Sends a message by a framing of its own, or without one beyond the cork. A function of its own,
+    /// which leaves the common one few registers to save.
     @inline(never)
     private func sendOtherwise(_ message: Span<UInt8>) -> UVSendResult {
         if let coder = frames?.coder { return coder.send(message, on: self) }
-        sendBytes(message)
+        if !corks(message) { sendBeyondCork(message) }
         return sendResult
     }
 
@@ -50,16 +53,10 @@ extension UVConnection {
         return watermark.isAbove ? .full : .taken
     }
 
+    /// Leaves the bytes to the cork, where this connection uses it and it has room.
     @inline(__always)
-    private func sendBytes(_ bytes: Span<UInt8>) {
-        if queuedBytes == 0, loop.cork.isUsed(by: self) {
-            if !loop.corkBytes(bytes) { sendBeyondCork(bytes) }
-        } else if queuedBytes == 0, bytes.count >= Self.directSize {
-            sendNow(bytes)
-        } else {
-            enqueue { $0.append(copying: bytes) }
-            writeLater()
-        }
+    private func corks(_ bytes: Span<UInt8>) -> Bool {
+        queuedBytes == 0 && loop.cork.isUsed(by: self) && loop.corkBytes(bytes)
     }
 
     /// Sends a message between the ends that its codec has told.
@@ -102,8 +99,19 @@ extension UVConnection {
         return true
     }
 
-    /// The cork had no room for the bytes: what is in it goes first.
     private func sendBeyondCork(_ bytes: Span<UInt8>) {
+        if queuedBytes == 0, loop.cork.isUsed(by: self) {
+            sendBehindCork(bytes)
+        } else if queuedBytes == 0, bytes.count >= Self.directSize {
+            sendNow(bytes)
+        } else {
+            enqueue { $0.append(copying: bytes) }
+            writeLater()
+        }
+    }
+
+    /// The cork had no room for the bytes: what is in it goes first.
+    private func sendBehindCork(_ bytes: Span<UInt8>) {
         flushCork()
         guard queuedBytes == 0, state.acceptsBytes else { return queueRest(bytes) }
         guard bytes.count < Self.directSize, loop.corkBytes(bytes)

@@ -15,7 +15,7 @@ extension UVConnection {
                 guard session.pending != nil else { break }
                 session.messageIsPending()
             }
-            keep(chunk.extracting(loop.receiveArgs.taken...))
+            keep(chunk.extracting(last: loop.receiveArgs.untaken))
         } catch {
             close(.framing(error))
         }
@@ -59,7 +59,7 @@ extension UVConnection {
         return nil
     }
 
-    /// Takes the next frame of the bytes, and counts on how many have been taken with it.
+    /// Takes the next frame of the bytes, and says how many of them that took.
     @inline(__always)
     func takeFrame(
         of bytes: Span<UInt8>, _ taken: inout Int
@@ -71,9 +71,7 @@ extension UVConnection {
     private func takeFrame(
         of bytes: Span<UInt8>, _ taken: inout Int, _ reader: FrameReader
     ) throws(FramingError) -> [UInt8]? {
-        var end = 0
-        defer { taken += end }
-        switch try nextFrame(in: bytes, &end) {
+        switch try nextFrame(in: bytes, &taken) {
         case nil: return nil
         case .chunk(let range): return messageTaken(bytes.extracting(range))
         case .kept(let range):

@@ -139,7 +139,7 @@ public final class UVConnection: Identifiable {
         deadlines.received(at: loop.now)
         if args.bytesTransferred == ReceiveBuffer.capacity { filledBuffer() }
         if state.delivers {
-            args.buffer.withBytes(0..<args.bytesTransferred) { bytes in
+            args.buffer.withBytes(args.bytesTransferred) { bytes in
                 receiving {
                     if frames != nil || handlers.coder != nil {
                         deliverFrames(bytes)

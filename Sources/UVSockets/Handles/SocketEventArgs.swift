@@ -3,7 +3,7 @@
 ///
 /// The receive cycles of a loop share one, as they share its buffer, because only one of them is
 /// answered at a time: a connection that waits owns neither. Whose answer it is, the handle knows.
-final class SocketEventArgs {
+@safe final class SocketEventArgs {
     /// What ``completed`` needs to find its way: the object whose cycle this is.
     var userToken: AnyObject?
     /// The connection that an `accept` brought.
@@ -12,11 +12,11 @@ final class SocketEventArgs {
     let buffer: ReceiveBuffer
     /// How many bytes a `receive` brought.
     var bytesTransferred = 0
-    /// Whose task may take messages, nobody's where it is the buffer's; of how many bytes, and how many
-    /// of them it has taken.
+    /// Whose task may take messages, nobody's where it is the buffer's; and of which bytes of the
+    /// buffer, which are what it has not taken yet.
     private var taker: ObjectIdentifier
-    private var takable = 0
-    private(set) var taken = 0
+    private var start: UnsafeRawPointer
+    private(set) var untaken = 0
     /// Why the operation failed; nil when it did not.
     var error: UVError.Code?
     /// Called when a pending operation is complete.
@@ -33,6 +33,7 @@ final class SocketEventArgs {
         self.userToken = userToken
         self.buffer = buffer
         taker = ObjectIdentifier(buffer)
+        unsafe start = UnsafeRawPointer(buffer.base)
         self.completed = completed
     }
 
@@ -40,8 +41,8 @@ final class SocketEventArgs {
     /// leave before is delivered; until ``endTaking()``.
     func beginTaking(for connection: UVConnection, _ count: Int) {
         taker = ObjectIdentifier(connection)
-        takable = count
-        taken = 0
+        unsafe start = UnsafeRawPointer(buffer.base)
+        untaken = count
     }
 
     func endTaking() {
@@ -52,11 +53,15 @@ final class SocketEventArgs {
     @inline(__always)
     func take(for connection: UVConnection) throws(FramingError) -> [UInt8]? {
         guard taker == ObjectIdentifier(connection) else { return nil }
-        // A copy, which nobody else could change meanwhile: it needs no check of that.
-        var taken = taken
-        defer { self.taken = taken }
-        return try buffer.withBytes(taken..<takable) { rest throws(FramingError) in
-            try connection.takeFrame(of: rest, &taken)
+        var taken = 0
+        let rest = unsafe UnsafeRawBufferPointer(start: start, count: untaken)
+        let message = try unsafe rest.withMemoryRebound(to: UInt8.self) {
+            rest throws(FramingError) in
+            try unsafe connection.takeFrame(of: rest.span, &taken)
         }
+        precondition(0...untaken ~= taken, "a codec found a frame that is not within the bytes")
+        unsafe start += taken
+        untaken -= taken
+        return message
     }
 }

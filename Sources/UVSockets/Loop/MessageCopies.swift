@@ -21,7 +21,7 @@
     @inline(__always)
     func copy(_ message: Span<UInt8>) -> [UInt8] {
         let room = unsafe last.pointee.capacity
-        if room >= message.count, room <= 2 * message.count + Self.slack {
+        if room >= message.count, room &- message.count <= message.count &+ Self.slack {
             unsafe last.pointee.become(message)
         } else if message.count > ReceiveBuffer.capacity {
             return [UInt8](copying: message)

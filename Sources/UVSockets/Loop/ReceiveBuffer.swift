@@ -24,19 +24,12 @@ internal import CLibuv
             base: base?.assumingMemoryBound(to: CChar.self), len: capacity)
     }
 
-    /// Shows some bytes, which are overwritten by the next read of any connection.
+    /// Shows the first bytes, which are overwritten by the next read of any connection.
     @inline(__always)
-    func withBytes<Result, Failure: Error>(
-        _ range: Range<Int>, _ body: (Span<UInt8>) throws(Failure) -> Result
-    ) throws(Failure) -> Result {
-        precondition(
-            range.lowerBound >= 0 && range.upperBound <= Self.capacity,
-            "more was received than the buffer holds")
-        let bytes = unsafe UnsafeRawBufferPointer(
-            start: storage + range.lowerBound, count: range.count)
-        return try unsafe bytes.withMemoryRebound(to: UInt8.self) { bytes throws(Failure) in
-            try unsafe body(bytes.span)
-        }
+    func withBytes(_ count: Int, _ body: (Span<UInt8>) -> Void) {
+        precondition(0...Self.capacity ~= count, "more was received than the buffer holds")
+        let bytes = unsafe UnsafeRawBufferPointer(start: storage, count: count)
+        unsafe bytes.withMemoryRebound(to: UInt8.self) { unsafe body($0.span) }
     }
 
     /// Whether the bytes lie in this buffer, and so stay where they are until the next read.
