@@ -1,5 +1,9 @@
 internal import CLibuv
 
+#if os(Linux)
+    internal import Glibc
+#endif
+
 extension TCPHandle {
     /// The most buffers libuv writes without allocating (`uv_write`), which must not fail there.
     private static let buffersInFlight = 4
@@ -14,7 +18,7 @@ extension TCPHandle {
     func tryWrite(_ bytes: Span<UInt8>) throws(UVError.Code) -> Int {
         let status = unsafe bytes.withUnsafeBytes { source in
             var buffer = unsafe uv_buf_t(source)
-            return unsafe uv_try_write(stream, &buffer, 1)
+            return unsafe offer(&buffer, 1)
         }
         return try Self.written(status)
     }
@@ -27,7 +31,7 @@ extension TCPHandle {
             of: uv_buf_t.self, capacity: Self.buffersAtOnce
         ) { buffers in
             let count = unsafe queue.fill(buffers, limit: .max)
-            return unsafe uv_try_write(stream, buffers.baseAddress, UInt32(count))
+            return unsafe offer(buffers.baseAddress, count)
         }
         return try Self.written(status)
     }
@@ -36,7 +40,32 @@ extension TCPHandle {
     func tryWrite(
         _ buffers: UnsafeMutableBufferPointer<uv_buf_t>, _ count: Int
     ) throws(UVError.Code) -> Int {
-        try Self.written(unsafe uv_try_write(stream, buffers.baseAddress, UInt32(count)))
+        try Self.written(unsafe offer(buffers.baseAddress, count))
+    }
+
+    /// Offers buffers to the kernel. Nothing may be in flight.
+    ///
+    /// By `send`, because the `write` of `uv_try_write` comes to the socket by way of what is for files:
+    /// that costs 90 ns more.
+    ///
+    /// - Returns: How many bytes it took, or an error, as `uv_try_write` does.
+    private func offer(_ buffers: UnsafeMutablePointer<uv_buf_t>?, _ count: Int) -> Int32 {
+        #if os(Linux)
+            guard count == 1, let buffer = unsafe buffers?.pointee, let descriptor else {
+                return unsafe uv_try_write(stream, buffers, UInt32(count))
+            }
+            while true {
+                let sent = unsafe send(descriptor, buffer.base, buffer.len, Int32(MSG_NOSIGNAL))
+                if sent >= 0 { return Int32(sent) }
+                switch errno {
+                case EINTR: continue
+                case ENOBUFS: return UV_EAGAIN.rawValue
+                case let error: return -error
+                }
+            }
+        #else
+            return unsafe uv_try_write(stream, buffers, UInt32(count))
+        #endif
     }
 
     private static func written(_ status: Int32) throws(UVError.Code) -> Int {
