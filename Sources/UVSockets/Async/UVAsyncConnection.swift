@@ -13,15 +13,17 @@
 /// A task that does not ask for messages holds its peer back: what comes meanwhile, at most one
 /// read of 64 KiB, is kept, and then nothing is received.
 public final class UVAsyncConnection: Identifiable, Sleeper {
+    // What each message touches stands first.
+
+    /// What gets messages without a copy.
+    private(set) var borrower: ((Span<UInt8>) throws -> Void)?
     /// The connection itself, with its counters, framing and options. Its messages come here alone.
     public let connection: UVConnection
-
     /// The task that waits for a message, or for the end of them.
     var job: UnownedJob?
     /// A message that came and was not taken yet.
     var pending: [UInt8]?
-    /// What gets messages without a copy, and what it has thrown.
-    private(set) var borrower: ((Span<UInt8>) throws -> Void)?
+    /// What the closure has thrown that got messages.
     private var failure: (any Error)?
     /// The task that waits for the queue to fall below the low watermark.
     private var sender: Waiter?

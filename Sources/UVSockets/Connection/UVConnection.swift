@@ -24,6 +24,8 @@ public final class UVConnection: Identifiable {
     /// `queue.bytes`, kept apart for the same reason.
     private(set) var queuedBytes = 0
     var frames: FrameReader?
+    /// Where its messages are awaited, if they are.
+    var session: UVAsyncConnection?
     let rates: ReceiveRates?
     var deadlines: ConnectionDeadlines
     var state = ConnectionState()
@@ -48,8 +50,6 @@ public final class UVConnection: Identifiable {
     /// How many bytes at the queue's front the write in flight has, at most 1 MiB.
     var bytesInFlight: UInt32 = 0
     var deadlineSlot: DeadlineSlot?
-    /// Where its messages are awaited, if they are.
-    var session: UVAsyncConnection?
 
     init(
         _ handle: TCPHandle, peer: SocketAddress, id: ID, of host: any ConnectionHost,
