@@ -35,8 +35,7 @@ final class FrameCoder {
             // Two loops: to ask for each message whose it is would retain who that is for each.
             if let session = connection.session, let borrower = session.borrower {
                 while connection.isDemanding, connection.frames == nil,
-                    case .frame(let payload, let end) = try box.codec.firstFrame(
-                        in: rest, scanned: 0)
+                    let (payload, end) = try box.firstFrame(in: rest)
                 {
                     connection.messageLent(rest.extracting(payload), by: session, to: borrower)
                     rest = rest.extracting(end...)
@@ -44,7 +43,7 @@ final class FrameCoder {
                 return chunk.count - rest.count
             }
             while connection.isDemanding, connection.frames == nil,
-                case .frame(let payload, let end) = try box.codec.firstFrame(in: rest, scanned: 0)
+                let (payload, end) = try box.firstFrame(in: rest)
             {
                 connection.messageReceived(rest.extracting(payload))
                 rest = rest.extracting(end...)
@@ -52,9 +51,7 @@ final class FrameCoder {
             return chunk.count - rest.count
         }
         take = { connection, bytes, taken throws(FramingError) in
-            guard
-                case .frame(let payload, let end) = try box.codec.firstFrame(in: bytes, scanned: 0)
-            else { return nil }
+            guard let (payload, end) = try box.firstFrame(in: bytes) else { return nil }
             taken = end
             return connection.messageTaken(bytes.extracting(payload))
         }
@@ -99,5 +96,12 @@ private final class Box<Codec: FrameCodec> {
 
     init(_ codec: Codec) {
         self.codec = codec
+    }
+
+    @inline(__always)
+    func firstFrame(
+        in bytes: Span<UInt8>
+    ) throws(FramingError) -> (payload: Range<Int>, end: Int)? {
+        try codec.firstFrame(in: bytes, scanned: 0).frame(within: bytes.count)
     }
 }

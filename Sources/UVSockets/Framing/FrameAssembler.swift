@@ -136,18 +136,13 @@ struct FrameAssembler {
     private mutating func note(
         _ search: FrameSearch, of count: Int
     ) -> (payload: Range<Int>, end: Int)? {
-        switch search {
-        case .frame(let payload, let end):
-            precondition(
-                1...count ~= end && payload.lowerBound >= 0 && payload.upperBound <= end,
-                "a codec found a frame that is empty or not within the bytes")
-            codecChanged()
-            return (payload, end)
-        case .incomplete(let scanned, let needed):
+        if case .incomplete(let scanned, let needed) = search {
             self.scanned = scanned
             self.needed = max(needed, count + 1)
-            return nil
+        } else {
+            codecChanged()
         }
+        return search.frame(within: count)
     }
 
     /// Doubles the memory where it must grow, but not beyond what a frame within the limit takes.

@@ -11,6 +11,16 @@ public enum FrameSearch: Equatable, Sendable {
 }
 
 extension FrameSearch {
+    /// Where the frame is, if one was found; it must lie within so many bytes, and have some.
+    @inline(__always)
+    func frame(within count: Int) -> (payload: Range<Int>, end: Int)? {
+        guard case .frame(let payload, let end) = self else { return nil }
+        precondition(
+            1...count ~= end && payload.lowerBound >= 0 && payload.upperBound <= end,
+            "a codec found a frame that is empty or not within the bytes")
+        return (payload, end)
+    }
+
     /// Says whether a frame is whole whose payload of `length` bytes begins behind a prefix.
     static func behind(
         prefix: Int, length: UInt64, limit: Int, of count: Int

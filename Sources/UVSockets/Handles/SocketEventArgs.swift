@@ -59,7 +59,7 @@
             rest throws(FramingError) in
             try unsafe connection.takeFrame(of: rest.span, &taken)
         }
-        precondition(0...untaken ~= taken, "a codec found a frame that is not within the bytes")
+        precondition(0...untaken ~= taken, "more was taken than was received")
         unsafe start += taken
         untaken -= taken
         return message

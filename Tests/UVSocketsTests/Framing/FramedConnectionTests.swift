@@ -72,6 +72,49 @@ struct FramedConnectionTests {
         }
     }
 
+    /// Finds a frame where none is.
+    private struct WrongCodec: FrameCodec {
+        let payload: Range<Int>
+        let end: Int
+        var maximumLength: Int { 1024 }
+
+        func firstFrame(in bytes: Span<UInt8>, scanned: Int) throws(FramingError) -> FrameSearch {
+            bytes.isEmpty
+                ? .incomplete(scanned: 0, needed: 1) : .frame(payload: payload, end: end)
+        }
+
+        func ends(of payload: Span<UInt8>) throws(FramingError) -> FrameEnds { FrameEnds() }
+    }
+
+    @Test(
+        "A codec that finds an empty frame, or one beyond the bytes, traps and says so",
+        arguments: [false, true], [0, 1, 2])
+    func wrong(isTaken: Bool, row: Int) async {
+        let result = await #expect(
+            processExitsWith: .failure, observing: [\.standardErrorContent]
+        ) { [isTaken, row] in
+            let codec = [
+                WrongCodec(payload: 0..<0, end: 0), WrongCodec(payload: 0..<1, end: 9),
+                WrongCodec(payload: 0..<9, end: 1),
+            ][row]
+            if isTaken {
+                try await withTaskServer(
+                    framing: codec, handler: { for try await _ in $0.messages {} },
+                    body: { try Self.provoke($0.connect()) })
+            } else {
+                try withServer(framing: codec, onMessage: { _, _ in }) { server in
+                    try Self.provoke(server.connect())
+                }
+            }
+        }
+        #expect(result.said("a codec found a frame that is empty or not within the bytes"))
+    }
+
+    private static func provoke(_ peer: RawPeer) throws {
+        try peer.send("abc")
+        _ = try peer.receiveToEnd()
+    }
+
     @Test("A client's handler gets just the frames of the wire", arguments: WireCase.all)
     func client(row: WireCase) throws {
         let heard = Journal<Wire>()
