@@ -20,7 +20,8 @@ public protocol FrameCodec: Sendable {
     ///   - scanned: What the previous search of the same bytes returned when there were fewer; 0
     ///     at first. A codec that looks for a delimiter goes on from there, so that a long frame
     ///     in small pieces costs linear time.
-    /// - Returns: Where the frame is, or how much more must come.
+    /// - Returns: Where the frame is, or how much more must come. A frame has a byte or more, and its
+    ///   payload and its end lie within the bytes: another is a programmer's error, and traps.
     /// - Throws: ``FramingError/frameTooLong(limit:)`` as soon as the frame is bound to be longer
     ///   than ``maximumLength``; ``FramingError/malformed(_:)`` where the bytes begin no frame.
     func firstFrame(in bytes: Span<UInt8>, scanned: Int) throws(FramingError) -> FrameSearch
