@@ -1,6 +1,6 @@
 internal import CLibuv
 
-#if os(Linux)
+#if canImport(Glibc)
     internal import Glibc
 #endif
 
@@ -45,12 +45,12 @@ extension TCPHandle {
 
     /// Offers buffers to the kernel. Nothing may be in flight.
     ///
-    /// By `send`, because the `write` of `uv_try_write` comes to the socket by way of what is for files:
-    /// that costs 90 ns more.
+    /// One goes by `send`: the `write` of `uv_try_write` comes to the socket by way of what is for files,
+    /// which took 90 ns more (Linux 6.18).
     ///
     /// - Returns: How many bytes it took, or an error, as `uv_try_write` does.
     private func offer(_ buffers: UnsafeMutablePointer<uv_buf_t>?, _ count: Int) -> Int32 {
-        #if os(Linux)
+        #if canImport(Glibc)
             guard count == 1, let buffer = unsafe buffers?.pointee, let descriptor else {
                 return unsafe uv_try_write(stream, buffers, UInt32(count))
             }
