@@ -56,6 +56,9 @@ final class FrameCoder {
             return connection.messageTaken(bytes.extracting(payload))
         }
         send = { connection, payload in
+            guard connection.mayCork(payload.count) else {
+                return connection.sendBeyondCork(framing: payload)
+            }
             do throws(FramingError) {
                 return connection.sendFrame(payload, between: try box.codec.ends(of: payload))
             } catch {

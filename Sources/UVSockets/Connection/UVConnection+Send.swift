@@ -56,20 +56,28 @@ extension UVConnection {
     /// Leaves the bytes to the cork, where this connection uses it and it has room.
     @inline(__always)
     private func corks(_ bytes: Span<UInt8>) -> Bool {
-        queuedBytes == 0 && loop.cork.isUsed(by: self) && loop.corkBytes(bytes)
+        mayCork(bytes.count) && loop.corkBytes(bytes)
     }
 
-    /// Sends a message between the ends that its codec has told.
+    /// Whether the cork may have room for so many bytes.
+    @inline(__always)
+    func mayCork(_ count: Int) -> Bool {
+        queuedBytes == 0 && loop.cork.isUsed(by: self) && count <= ReceiveBuffer.capacity
+    }
+
+    /// Sends a message that may be corked, between the ends that its codec has told.
     @inline(__always)
     func sendFrame(_ payload: Span<UInt8>, between ends: FrameEnds) -> UVSendResult {
-        guard queuedBytes == 0, loop.cork.isUsed(by: self), loop.corkFrame(payload, between: ends)
-        else { return sendBeyondCork(framing: payload) }
+        guard loop.corkFrame(payload, between: ends) else {
+            return sendBeyondCork(framing: payload)
+        }
         return sendResult
     }
 
-    /// Asks for the ends again, so that those of most messages need not leave the registers.
+    /// Asks for the ends, again where the cork had no room: so those of most messages need not leave the
+    /// registers.
     @inline(never)
-    private func sendBeyondCork(framing payload: Span<UInt8>) -> UVSendResult {
+    func sendBeyondCork(framing payload: Span<UInt8>) -> UVSendResult {
         do throws(FramingError) {
             sendBeyondCork(payload, between: try coder?.codec.ends(of: payload) ?? FrameEnds())
             return sendResult
