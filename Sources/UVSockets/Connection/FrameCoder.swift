@@ -56,11 +56,11 @@ final class FrameCoder {
             return connection.messageTaken(bytes.extracting(payload))
         }
         send = { connection, payload in
-            guard connection.mayCork(payload.count) else {
-                return connection.sendBeyondCork(framing: payload)
-            }
             do throws(FramingError) {
-                return connection.sendFrame(payload, between: try box.codec.ends(of: payload))
+                guard connection.mayCork(payload.count) else {
+                    return try connection.sendBeyondCork(framing: payload)
+                }
+                return try connection.sendFrame(payload, between: box.codec.ends(of: payload))
             } catch {
                 return .refused(error)
             }

@@ -67,9 +67,11 @@ extension UVConnection {
 
     /// Sends a message that may be corked, between the ends that its codec has told.
     @inline(__always)
-    func sendFrame(_ payload: Span<UInt8>, between ends: FrameEnds) -> UVSendResult {
+    func sendFrame(
+        _ payload: Span<UInt8>, between ends: FrameEnds
+    ) throws(FramingError) -> UVSendResult {
         guard loop.corkFrame(payload, between: ends) else {
-            return sendBeyondCork(framing: payload)
+            return try sendBeyondCork(framing: payload)
         }
         return sendResult
     }
@@ -77,13 +79,9 @@ extension UVConnection {
     /// Asks for the ends, again where the cork had no room: so those of most messages need not leave the
     /// registers.
     @inline(never)
-    func sendBeyondCork(framing payload: Span<UInt8>) -> UVSendResult {
-        do throws(FramingError) {
-            sendBeyondCork(payload, between: try coder?.codec.ends(of: payload) ?? FrameEnds())
-            return sendResult
-        } catch {
-            return .refused(error)
-        }
+    func sendBeyondCork(framing payload: Span<UInt8>) throws(FramingError) -> UVSendResult {
+        sendBeyondCork(payload, between: try coder?.codec.ends(of: payload) ?? FrameEnds())
+        return sendResult
     }
 
     private func sendBeyondCork(_ payload: Span<UInt8>, between ends: FrameEnds) {

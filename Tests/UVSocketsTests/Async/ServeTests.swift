@@ -247,7 +247,8 @@ struct ServeTests {
                     threads.append(UInt(pthread_self()))
                     await Task.yield()
                     threads.append(UInt(pthread_self()))
-                    // The runtime's own timer brings it back from another thread.
+                    // To sleep is what is tested, not a wait for something: the runtime's own timer
+                    // brings the handler back, from another thread.
                     try await Task.sleep(for: .milliseconds(1))
                     threads.append(UInt(pthread_self()))
                     #expect(client.connection.loop.isOnLoop)

@@ -145,7 +145,7 @@ struct ReceiveLimitTests {
             options.connection.handlerTimeWarning = .milliseconds(40)
             let listener = UVListener(on: loop, at: "127.0.0.1:0", options: options) {
                 client, message in
-                // A handler that takes long is what is tested.
+                // A handler that takes long is what is tested, not a wait for something.
                 if message[0] == UInt8(ascii: "s") { usleep(100_000) }
                 client.send(message)
             }

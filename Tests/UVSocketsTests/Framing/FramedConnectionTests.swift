@@ -72,6 +72,27 @@ struct FramedConnectionTests {
         }
     }
 
+    @Test(
+        "A part of a message that came is sent between its own ends, whatever stands around it",
+        arguments: ["\n", "<->", "<--------->"])
+    func parts(end: String) throws {
+        let codec: any FrameCodec = end == "\n" ? .lines : .delimiter(end.utf8)
+        let send: MessageHandler = { client, message in
+            for range in [1..<4, 0..<5, 0..<message.count, 0..<0] {
+                client.send(message.extracting(range))
+            }
+        }
+        try withServer(framing: codec, onMessage: send) { server in
+            let peer = try server.connect()
+            // Behind the first five bytes stands all of an end but its last byte.
+            let messages = ["abcde" + end.dropLast() + "f", "longer"]
+            try peer.send(messages.map { $0 + end }.joined())
+            try peer.finish()
+            let parts = ["bcd", "abcde", messages[0], "", "ong", "longe", "longer", ""]
+            try expect(peer.receiveToEnd(), are: Array(parts.map { $0 + end }.joined().utf8))
+        }
+    }
+
     /// Finds a frame where none is.
     private struct WrongCodec: FrameCodec {
         let payload: Range<Int>
