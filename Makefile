@@ -29,10 +29,9 @@ $(BIN)/echo-server: $(INPUTS) | setup
 	$(SWIFT) build -c release --product echo-client
 	@touch $@
 
-# One test at a time: most of them block a thread of the pool, on which those of tasks begin.
 test: setup ## Build what is needed and run every test
 	$(SWIFT) build --build-tests $(TRAITS)
-	$(SWIFT) test --skip-build --disable-xctest --no-parallel $(TRAITS)
+	.ci/test $(TRAITS)
 
 sanitize: setup ## Run every test under Thread and Address Sanitizer (SANITIZERS="thread" for one)
 	.ci/sanitize $(TRAITS)
