@@ -137,8 +137,8 @@ struct EndTests {
                     // The time begins now, however long this callback has run.
                     let start = ContinuousClock.now
                     while ContinuousClock.now - start < .milliseconds(busy) {}
-                    client.close()
                     closed.append(.now)
+                    client.close()
                 }
             },
             body: { server in
@@ -147,7 +147,8 @@ struct EndTests {
                 let took = try ContinuousClock.now - closed.first()
                 #expect(end.reason == .closed)
                 #expect(end.bytesQueued > 0)
-                #expect(took >= .milliseconds(300))
+                // A timer may be a millisecond early.
+                #expect(took >= .milliseconds(299))
                 #expect(throws: SocketError.self) { try peer.receiveToEnd() }
             })
     }
@@ -162,8 +163,8 @@ struct EndTests {
             options: options,
             onMessage: { client, message in
                 client.send(message)
-                client.close()
                 closed.append(.now)
+                client.close()
             },
             body: { server in
                 let peer = try server.connect()
@@ -172,7 +173,8 @@ struct EndTests {
                 let end = try server.ended.first()
                 let took = try ContinuousClock.now - closed.first()
                 #expect(end.reason == .closed)
-                #expect(took >= .milliseconds(300))
+                // A timer may be a millisecond early.
+                #expect(took >= .milliseconds(299))
             })
     }
 

@@ -41,6 +41,8 @@ struct GroupLimitTests {
                 let threads = 12
                 let rounds = 40
                 let served = Journal<Bool>()
+                // Full at first, whatever comes later.
+                let inside = try server.connect(limit)
                 for thread in 0..<threads {
                     Thread.detachNewThread {
                         for round in 0..<rounds {
@@ -55,13 +57,14 @@ struct GroupLimitTests {
                         }
                     }
                 }
+                for peer in inside { peer.close() }
                 let all = try served.wait(for: threads * rounds, seconds: 100)
                 #expect(!all.contains(false))
-                try server.ended.wait(for: all.count)
+                try server.ended.wait(for: limit + all.count)
                 #expect(presence.most == limit)
                 let stats = try server.ask { await $0.stats() }
                 #expect(stats.peakClients == limit)
-                #expect(stats.accepted == UInt64(all.count))
+                #expect(stats.accepted == UInt64(limit + all.count))
                 #expect(stats.refusals.total == 0)
                 #expect(stats.clients == 0)
             })
@@ -71,8 +74,15 @@ struct GroupLimitTests {
         "Beyond the limit clients wait, connected, and whoever leaves lets the next one in",
         arguments: UVBalance.allCases)
     func waits(balance: UVBalance) async throws {
+        let answers = Journal<Void>()
         try await withGroup(
-            balance: balance, options: UVListenerOptions(maxConnections: 6)
+            balance: balance, options: UVListenerOptions(maxConnections: 6),
+            makeHandler: { _ in
+                { client, message in
+                    client.send(message)
+                    answers.append(())
+                }
+            }
         ) { server in
             let inside = try server.connect(6)
             let waiting = try (0..<9).map { _ in try server.connect() }
@@ -88,6 +98,7 @@ struct GroupLimitTests {
                 #expect(try server.ask { await $0.stats() }.clients <= 6)
             }
             #expect(server.connected.entries.count == 12)
+            try answers.wait(for: 6)
             let served = waiting.filter { $0.poll(seconds: 0.1) }
             #expect(served.count == 6)
             // Those who came in after them leave, too.
