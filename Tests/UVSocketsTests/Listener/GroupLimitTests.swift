@@ -43,6 +43,7 @@ struct GroupLimitTests {
                 let served = Journal<Bool>()
                 // Full at first, whatever comes later.
                 let inside = try server.connect(limit)
+                for peer in inside { #expect(try peer.exchange([1]) == [1]) }
                 for thread in 0..<threads {
                     Thread.detachNewThread {
                         for round in 0..<rounds {
