@@ -1,31 +1,36 @@
-/// A connector whose connection is used by one task. It runs on the loop's thread.
-actor AsyncClient {
-    nonisolated let loop: UVLoop
+/// A connector whose connection is used by one task, which runs on the loop's thread.
+final class AsyncClient {
+    private let loop: UVLoop
     private let turn = Waiter()
     private var connector: UVConnector?
     private var server: UVAsyncConnection?
     private var failure: UVError?
     private var hasEnded = false
 
-    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
-
     init(on loop: UVLoop) {
         self.loop = loop
     }
 
     /// Connects, calls the closure, and closes the connection.
-    func connect<Result: Sendable>(
+    // With the caller's isolation as a parameter: a closure that captures it stays there, too.
+    func connect<Result>(
         _ settings: ConnectSettings,
-        _ body: nonisolated(nonsending) @Sendable (UVAsyncConnection) async throws -> Result
+        _ body: nonisolated(nonsending) (UVAsyncConnection) async throws -> Result,
+        isolation: isolated (any Actor)? = #isolation
     ) async throws -> Result {
         let connector = makeConnector(settings)
         self.connector = connector
-        // The connection keeps the connector, and that keeps this.
-        defer { (self.connector, server) = (nil, nil) }
+        let key = loop.register(self)
+        defer {
+            loop.unregister(key)
+            // The connection keeps the connector, and that keeps this.
+            (self.connector, server) = (nil, nil)
+        }
         return try await withTaskCancellationHandler {
-            try await use(connector, body)
-        } onCancel: {
-            loop.submitAlways { self.assumeIsolated { $0.cancel() } }
+            _ = isolation
+            return try await use(connector, body)
+        } onCancel: { [loop] in
+            loop.submitAlways { (loop.addressees[key] as? AsyncClient)?.cancel() }
         }
     }
 
@@ -61,9 +66,9 @@ actor AsyncClient {
         return connector
     }
 
-    private func use<Result>(
+    nonisolated(nonsending) private func use<Result>(
         _ connector: UVConnector,
-        _ body: nonisolated(nonsending) @Sendable (UVAsyncConnection) async throws -> Result
+        _ body: nonisolated(nonsending) (UVAsyncConnection) async throws -> Result
     ) async throws -> Result {
         try Task.checkCancellation()
         try connector.startConnect()
@@ -82,7 +87,9 @@ actor AsyncClient {
         }
     }
 
-    private func end(_ server: UVAsyncConnection, _ why: UVEndReason) async {
+    nonisolated(nonsending) private func end(
+        _ server: UVAsyncConnection, _ why: UVEndReason
+    ) async {
         server.end(why)
         while !hasEnded {
             await turn.wait(on: loop)

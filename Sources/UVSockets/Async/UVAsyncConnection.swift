@@ -24,9 +24,11 @@ public final class UVAsyncConnection: Identifiable, Sleeper {
     /// A message that came and was not taken yet.
     var pending: [UInt8]?
     /// What the closure has thrown that got messages.
-    private var failure: (any Error)?
+    private(set) var failure: (any Error)?
     /// The task that waits for the queue to fall below the low watermark.
     private var sender: Waiter?
+    /// What passes the messages on to another connection.
+    var relay: Relay?
 
     init(_ connection: UVConnection) {
         self.connection = connection
@@ -233,6 +235,24 @@ extension UVAsyncConnection {
     /// Whether messages are lent to a closure.
     var isLending: Bool { borrower != nil }
 
+    /// Lends the messages to a closure until no more come, or it throws; those that were kept first.
+    func lendMessages(to body: @escaping (Span<UInt8>) throws -> Void) {
+        do {
+            while let message = takeKept() { try body(message.span) }
+            if !isAtEnd { borrower = body }
+        } catch {
+            failure = error
+        }
+    }
+
+    /// Lends no more messages.
+    ///
+    /// - Returns: What the closure has thrown.
+    func takeBack() -> (any Error)? {
+        borrower = nil
+        return failure.take()
+    }
+
     /// Lends a message; where the closure throws, the connection is held.
     @inline(__always)
     func lend(_ message: Span<UInt8>, to body: (Span<UInt8>) throws -> Void) {
@@ -248,6 +268,7 @@ extension UVAsyncConnection {
     /// The queue has fallen below the low watermark.
     func drained() {
         sender.take()?.wake(on: connection.loop)
+        relay?.drained(self)
     }
 
     /// No more messages come: nobody need wait for one.
@@ -281,12 +302,14 @@ extension UVAsyncConnection {
     private func wakeReceiver() {
         borrower = nil
         wake(on: connection.loop)
+        relay?.sourceEnded()
     }
 
-    private var isAtEnd: Bool { isFinished || !connection.state.delivers }
+    /// Whether no more messages come.
+    var isAtEnd: Bool { isFinished || !connection.state.delivers }
 
     /// Why the connection ended, where it was not as it should be.
-    private var unexpectedEnd: UVEndReason? {
+    var unexpectedEnd: UVEndReason? {
         switch connection.state.reason {
         case nil, .peerClosed, .closed, .reset, .listenerStopped: nil
         case let reason?: reason

@@ -6,11 +6,102 @@ extension UVConnector {
     ///         return try await server.messages.first { _ in true }
     ///     }
     ///
-    /// The closure runs on the thread of a loop that all connections made in this way share, and
-    /// comes back there from what it awaits elsewhere; what blocks in it blocks all of them. When it
-    /// has ended, what was sent still leaves, and this returns once the socket is closed.
+    /// The closure runs on the thread of the loop, and comes back there from what it awaits elsewhere;
+    /// what blocks in it blocks all that is on the loop. When it has ended, what was sent still leaves,
+    /// and this returns once the socket is closed.
     ///
     /// When this task is cancelled the connection is closed, so that the messages of the server end.
+    ///
+    /// A handler that brings its client to another server connects by
+    /// ``UVAsyncConnection/connect(to:deadline:options:body:)``, whose closure may use both.
+    ///
+    /// - Parameters:
+    ///   - endpoint: Whom to connect to. A name is looked up, and its addresses are tried in turn.
+    ///   - deadline: How long the lookup and all attempts together may take.
+    ///   - options: How the connection behaves. It is half-open where the server has finished
+    ///     sending, until the closure returns, whatever the options say.
+    ///   - loop: A loop that somebody runs meanwhile, as ``UVLoop/run(task:)`` does; nil for one with a
+    ///     thread of its own, which all connections share that are given none.
+    ///   - body: Uses the connection, which ends with it.
+    /// - Returns: What the closure returns.
+    /// - Throws: ``UVError`` where it cannot connect, `CancellationError` where it was cancelled
+    ///   before it had, and what the closure throws.
+    nonisolated(nonsending) public static func connect<Result: Sendable>(
+        to endpoint: UVEndpoint, deadline: Duration = .seconds(10),
+        options: UVConnectionOptions = .connector, on loop: UVLoop? = nil,
+        body: nonisolated(nonsending) @Sendable (UVAsyncConnection) async throws -> Result
+    ) async throws -> Result {
+        try await connect(
+            ConnectSettings(endpoint: endpoint, deadline: deadline, codec: nil, options: options),
+            on: loop, body)
+    }
+
+    /// Connects to a server, in messages of a framing, and closes the connection when the closure
+    /// returns or throws; as ``connect(to:deadline:options:on:body:)`` does.
+    ///
+    /// - Parameters:
+    ///   - endpoint: Whom to connect to.
+    ///   - deadline: How long the lookup and all attempts together may take.
+    ///   - framing: How the bytes are divided into messages, such as `.lines`.
+    ///   - options: How the connection behaves.
+    ///   - loop: A loop that somebody runs meanwhile; nil for one that all share.
+    ///   - body: Uses the connection, which ends with it.
+    /// - Returns: What the closure returns.
+    /// - Throws: ``UVError`` where it cannot connect, `CancellationError` where it was cancelled
+    ///   before it had, and what the closure throws.
+    nonisolated(nonsending) public static func connect<Result: Sendable>(
+        to endpoint: UVEndpoint, deadline: Duration = .seconds(10), framing: some FrameCodec,
+        options: UVConnectionOptions = .connector, on loop: UVLoop? = nil,
+        body: nonisolated(nonsending) @Sendable (UVAsyncConnection) async throws -> Result
+    ) async throws -> Result {
+        try await connect(
+            ConnectSettings(
+                endpoint: endpoint, deadline: deadline, codec: framing, options: options),
+            on: loop, body)
+    }
+
+    nonisolated(nonsending) private static func connect<Result: Sendable>(
+        _ settings: ConnectSettings, on loop: UVLoop?,
+        _ body: nonisolated(nonsending) @Sendable (UVAsyncConnection) async throws -> Result
+    ) async throws -> Result {
+        let loop = try loop ?? LoopThread.shared.get().loop
+        return try await ConnectScope(on: loop).connect(settings, body)
+    }
+}
+
+/// Brings a task to a loop's thread, whose it is not otherwise.
+private actor ConnectScope {
+    nonisolated let loop: UVLoop
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+    init(on loop: UVLoop) {
+        self.loop = loop
+    }
+
+    func connect<Result: Sendable>(
+        _ settings: ConnectSettings,
+        _ body: nonisolated(nonsending) @Sendable (UVAsyncConnection) async throws -> Result
+    ) async throws -> Result {
+        try await AsyncClient(on: loop).connect(settings, body)
+    }
+}
+
+extension UVAsyncConnection {
+    /// Connects to another server, on the same loop, and closes that connection when the closure
+    /// returns or throws. Within it both are at hand.
+    ///
+    ///     try await UVListener.serve(at: "[::]:8080", framing: .lines) { client in
+    ///         try await client.connect(to: "localhost:8081", framing: .lines) { server in
+    ///             for try await question in client.messages {
+    ///                 try await server.send(question)
+    ///                 guard let answer = try await server.nextMessage() else { return }
+    ///                 try await client.send(answer)
+    ///             }
+    ///         }
+    ///     }
+    ///
+    /// Otherwise it is as ``UVConnector/connect(to:deadline:options:on:body:)``.
     ///
     /// - Parameters:
     ///   - endpoint: Whom to connect to. A name is looked up, and its addresses are tried in turn.
@@ -21,18 +112,18 @@ extension UVConnector {
     /// - Returns: What the closure returns.
     /// - Throws: ``UVError`` where it cannot connect, `CancellationError` where it was cancelled
     ///   before it had, and what the closure throws.
-    nonisolated(nonsending) public static func connect<Result: Sendable>(
+    nonisolated(nonsending) public func connect<Result>(
         to endpoint: UVEndpoint, deadline: Duration = .seconds(10),
         options: UVConnectionOptions = .connector,
-        body: nonisolated(nonsending) @Sendable (UVAsyncConnection) async throws -> Result
+        body: nonisolated(nonsending) (UVAsyncConnection) async throws -> Result
     ) async throws -> Result {
-        try await connect(
+        try await AsyncClient(on: connection.loop).connect(
             ConnectSettings(endpoint: endpoint, deadline: deadline, codec: nil, options: options),
             body)
     }
 
-    /// Connects to a server, in messages of a framing, and closes the connection when the closure
-    /// returns or throws; as ``connect(to:deadline:options:body:)`` does.
+    /// Connects to another server, on the same loop and in messages of a framing, and closes that
+    /// connection when the closure returns or throws; as ``connect(to:deadline:options:body:)`` does.
     ///
     /// - Parameters:
     ///   - endpoint: Whom to connect to.
@@ -43,20 +134,13 @@ extension UVConnector {
     /// - Returns: What the closure returns.
     /// - Throws: ``UVError`` where it cannot connect, `CancellationError` where it was cancelled
     ///   before it had, and what the closure throws.
-    nonisolated(nonsending) public static func connect<Result: Sendable>(
+    nonisolated(nonsending) public func connect<Result>(
         to endpoint: UVEndpoint, deadline: Duration = .seconds(10), framing: some FrameCodec,
         options: UVConnectionOptions = .connector,
-        body: nonisolated(nonsending) @Sendable (UVAsyncConnection) async throws -> Result
+        body: nonisolated(nonsending) (UVAsyncConnection) async throws -> Result
     ) async throws -> Result {
-        try await connect(
+        try await AsyncClient(on: connection.loop).connect(
             ConnectSettings(
                 endpoint: endpoint, deadline: deadline, codec: framing, options: options), body)
-    }
-
-    nonisolated(nonsending) private static func connect<Result: Sendable>(
-        _ settings: ConnectSettings,
-        _ body: nonisolated(nonsending) @Sendable (UVAsyncConnection) async throws -> Result
-    ) async throws -> Result {
-        try await AsyncClient(on: LoopThread.shared.get().loop).connect(settings, body)
     }
 }

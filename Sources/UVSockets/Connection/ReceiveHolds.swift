@@ -15,8 +15,10 @@ struct ReceiveHolds: OptionSet {
     static let task = ReceiveHolds(rawValue: 16)
     /// Its task gets no more messages, because its listener stops.
     static let finished = ReceiveHolds(rawValue: 32)
+    /// The connection that is sent what it receives has more than it takes.
+    static let relay = ReceiveHolds(rawValue: 64)
 
     /// Those that can last, while nothing tells that the peer is gone: libuv does not notice a reset
     /// while nothing is read. Where bytes are queued, writing them tells.
-    static let lasting: ReceiveHolds = [.paused, .rate, .task]
+    static let lasting: ReceiveHolds = [.paused, .rate, .task, .relay]
 }

@@ -226,7 +226,8 @@ extension UVConnection {
             queuedBytes, high: options.highWatermark, low: options.lowWatermark)
         switch change {
         case .none: break
-        case .rose: if options.holdsAboveHighWatermark { hold(.sendQueue) }
+        case .rose:
+            if options.holdsAboveHighWatermark, session?.relay == nil { hold(.sendQueue) }
         case .fell:
             release(.sendQueue)
             handlers.onDrained?(self)

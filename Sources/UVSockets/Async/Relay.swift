@@ -1,0 +1,117 @@
+extension UVAsyncConnection {
+    /// Sends each of two connections what the other receives, until both peers have finished sending,
+    /// or one of the connections has ended: a proxy's work.
+    ///
+    ///     try await UVListener.serve(at: "[::]:8080", loops: UVLoopGroup.cores) { client in
+    ///         try await client.connect(to: "localhost:8081") { server in
+    ///             try await client.relay(with: server)
+    ///         }
+    ///     }
+    ///
+    /// Each passes on whole messages, in its own framing, which need not be the other's. Where a peer
+    /// has finished, the other is told so once it has got all, and can still answer. One that takes
+    /// more slowly than the other sends holds that back, at its `highWatermark` and one read beyond;
+    /// the options' `holdsAboveHighWatermark` does not hold meanwhile, so that neither direction waits
+    /// for the other.
+    ///
+    /// The messages are passed on within the receive cycle; the task sleeps meanwhile, and wakes once,
+    /// at the end.
+    ///
+    /// - Parameter other: The other connection, of the same loop. Nobody else may wait for messages of
+    ///   either.
+    /// - Throws: ``UVEndReason`` where one of them did not end as it should, as ``messages`` does;
+    ///   ``FramingError`` where a message cannot be one frame of the other's framing.
+    nonisolated(nonsending) public func relay(with other: UVAsyncConnection) async throws {
+        let loop = connection.loop
+        loop.confine("UVAsyncConnection.relay")
+        precondition(
+            other !== self && other.connection.loop === loop,
+            "a relay is between two connections of one loop")
+        precondition(
+            !isTaken && !other.isTaken, "two tasks wait for messages of one connection")
+        let relay = Relay(self, other)
+        relay.begin()
+        while !relay.isOver { await relay.wait(on: loop) }
+        try relay.end()
+    }
+}
+
+/// Two connections, each of which sends what the other receives, and the task that waits for the end
+/// of it.
+final class Relay: Sleeper {
+    private struct Lane {
+        let source: UVAsyncConnection
+        let target: UVAsyncConnection
+        var isOver = false
+    }
+
+    var job: UnownedJob?
+    private var lanes: [Lane]
+
+    init(_ one: UVAsyncConnection, _ other: UVAsyncConnection) {
+        lanes = [Lane(source: one, target: other), Lane(source: other, target: one)]
+    }
+
+    /// Whether nothing more can be passed on, in one direction or, where it has gone wrong, in both.
+    var isOver: Bool {
+        lanes.allSatisfy(\.isOver)
+            || lanes.contains {
+                $0.source.failure != nil || $0.source.connection.state.reason != nil
+            }
+    }
+
+    func begin() {
+        for lane in lanes { lane.source.relay = self }
+        for lane in lanes {
+            lane.source.connection.release(.sendQueue)
+            lane.source.lendMessages { [self] message in
+                try pass(message, from: lane.source, to: lane.target)
+            }
+        }
+        sourceEnded()
+    }
+
+    /// Lets both go.
+    ///
+    /// - Throws: Why it has not ended as it should.
+    func end() throws {
+        var failures: [any Error] = []
+        for source in lanes.map(\.source) {
+            if let failure = source.takeBack() { failures.append(failure) }
+            source.relay = nil
+            source.connection.release(.relay)
+        }
+        if let failure = failures.first { throw failure }
+        if let end = lanes.lazy.compactMap(\.source.unexpectedEnd).first { throw end }
+    }
+
+    private func pass(
+        _ message: Span<UInt8>, from source: UVAsyncConnection, to target: UVAsyncConnection
+    ) throws {
+        switch target.send(message) {
+        case .taken: return
+        case .full: source.connection.hold(.relay)
+        case .refused(let error): throw error
+        case .closed:
+            // Where it has ended, that is why the relay is over.
+            guard target.connection.state.reason != nil else { throw UVEndReason.closed }
+            source.connection.hold(.task)
+        }
+    }
+
+    /// No more messages come from one of them, or it has ended.
+    func sourceEnded() {
+        for number in lanes.indices where !lanes[number].isOver {
+            let lane = lanes[number]
+            guard lane.source.isAtEnd else { continue }
+            lanes[number].isOver = true
+            if lane.source.unexpectedEnd == nil { lane.target.connection.finish() }
+        }
+        if isOver, let lane = lanes.first { wake(on: lane.source.connection.loop) }
+    }
+
+    /// The queue of one of them has fallen below the low watermark.
+    func drained(_ target: UVAsyncConnection) {
+        for lane in lanes where lane.target === target { lane.source.connection.release(.relay) }
+    }
+}

@@ -1,0 +1,388 @@
+import Foundation
+import Testing
+
+@testable import UVSockets
+
+@Suite("Two connections in one task", .timeLimit(.minutes(2)))
+struct RelayTests {
+    /// How a relay, or what was around it, ended.
+    private enum Outcome: Equatable {
+        case returned
+        case ended(UVEndReason)
+        case failed(String)
+    }
+
+    /// Runs a server that relays each client to another server, and writes down how each relay ended.
+    private func withProxy(
+        to upstream: UVEndpoint, framing: (any FrameCodec)? = nil,
+        upstreamFraming: (any FrameCodec)? = nil,
+        outcomes: Journal<Outcome> = Journal(), arrivals: Journal<Void> = Journal(),
+        ended: Journal<UVEndReason> = Journal(),
+        before:
+            nonisolated(nonsending) @escaping @Sendable (
+                _ client: UVAsyncConnection, _ server: UVAsyncConnection
+            ) async throws -> Void = { _, _ in },
+        body: @escaping @Sendable (TaskServer) throws -> Void
+    ) async throws {
+        try await withTaskServer(
+            framing: framing,
+            setUp: { $0.onDisconnected = { _, reason in ended.append(reason) } },
+            handler: { client in
+                arrivals.append(())
+                do {
+                    try await connect(client, to: upstream, upstreamFraming) { server in
+                        try await before(client, server)
+                        try await client.relay(with: server)
+                    }
+                    outcomes.append(.returned)
+                } catch let reason as UVEndReason {
+                    outcomes.append(.ended(reason))
+                    throw reason
+                } catch {
+                    outcomes.append(.failed("\(error)"))
+                    throw error
+                }
+            }, body: body)
+    }
+
+    nonisolated(nonsending) private func connect(
+        _ client: UVAsyncConnection, to endpoint: UVEndpoint, _ framing: (any FrameCodec)?,
+        _ body: nonisolated(nonsending) (UVAsyncConnection) async throws -> Void
+    ) async throws {
+        if let framing {
+            try await client.connect(to: endpoint, framing: framing, body: body)
+        } else {
+            try await client.connect(to: endpoint, body: body)
+        }
+    }
+
+    // MARK: - Connecting from a handler
+
+    @Test("A handler's connection to another server is on the client's loop, and both are at hand")
+    func asksInTurn() async throws {
+        let threads = Journal<Bool>()
+        try await withTaskServer(framing: .lines, handler: ServeTests.Form.owned.echo) { upstream in
+            let endpoint = upstream.endpoint
+            let tested = Journal<Result<Void, any Error>>()
+            Task {
+                do {
+                    try await withTaskServer(
+                        framing: .lines, loops: 2,
+                        handler: { client in
+                            // The count need not be Sendable, and neither need the clients be.
+                            var count = 0
+                            try await client.connect(to: endpoint, framing: .lines) { server in
+                                threads.append(
+                                    server.connection.loop === client.connection.loop
+                                        && server.connection.loop.isOnLoop)
+                                for try await line in client.messages {
+                                    try await server.send(line)
+                                    guard let answer = try await server.nextMessage() else {
+                                        return
+                                    }
+                                    count += 1
+                                    try await client.send(
+                                        "\(count): " + String(decoding: answer, as: UTF8.self))
+                                }
+                            }
+                        },
+                        body: { server in
+                            for _ in 0..<6 {
+                                let peer = try server.connect()
+                                try peer.send("one\ntwo\n")
+                                let answers = Array("1: one\n2: two\n".utf8)
+                                #expect(try peer.receive(answers.count) == answers)
+                                try peer.finish()
+                                #expect(try peer.receiveToEnd() == [])
+                            }
+                        })
+                    tested.append(.success(()))
+                } catch {
+                    tested.append(.failure(error))
+                }
+            }
+            try tested.first(seconds: 90).get()
+        }
+        #expect(threads.entries == Array(repeating: true, count: 6))
+    }
+
+    @Test("Where nobody listens the handler gets the error, and its client is closed")
+    func refused() async throws {
+        let outcomes = Journal<Outcome>()
+        let endpoint = try RawListener().local
+        try await withProxy(to: endpoint, outcomes: outcomes) { server in
+            let peer = try server.connect()
+            #expect(try peer.receiveToEnd() == [])
+        }
+        #expect(
+            outcomes.entries == [
+                .failed("connect \(endpoint): connection refused (ECONNREFUSED)")
+            ])
+    }
+
+    @Test("A server that stops gives up what its handlers still connect to")
+    func stoppedConnecting() async throws {
+        let outcomes = Journal<Outcome>()
+        let arrivals = Journal<Void>()
+        let silent = try RawListener.silent()
+        try await withProxy(to: silent.local, outcomes: outcomes, arrivals: arrivals) { server in
+            let peer = try server.connect()
+            try arrivals.wait(for: 1)
+            server.cancel()
+            #expect(try peer.receiveToEnd() == [])
+            peer.close()
+            try server.returned()
+        }
+        #expect(outcomes.entries == [.failed("CancellationError()")])
+    }
+
+    @Test("On a given loop, client and server are on the thread that runs it")
+    func givenLoop() throws {
+        try onThread {
+            let loop = try UVLoop()
+            let thread = pthread_self()
+            let answer = try loop.run {
+                let listener = try RawListener()
+                let endpoint = listener.local
+                Thread.detachNewThread {
+                    guard let peer = try? listener.accept() else { return }
+                    while let some = try? peer.receiveSome(), !some.isEmpty { try? peer.send(some) }
+                }
+                return try await UVConnector.connect(to: endpoint, framing: .lines, on: loop) {
+                    server in
+                    #expect(pthread_self() == thread)
+                    try await server.send("over there")
+                    let answer = try await server.nextMessage()
+                    #expect(pthread_self() == thread)
+                    return answer
+                }
+            }
+            #expect(answer == Array("over there".utf8))
+            try loop.close()
+        }
+    }
+
+    // MARK: - Relaying
+
+    @Test("All bytes pass, both ways at once, however slow each way is for a time")
+    func bothWays() async throws {
+        let outcomes = Journal<Outcome>()
+        try await withTaskServer(handler: ServeTests.Form.borrowed.echo) { upstream in
+            let endpoint = upstream.endpoint
+            let tested = Journal<Result<Void, any Error>>()
+            Task {
+                do {
+                    try await withProxy(to: endpoint, outcomes: outcomes) { server in
+                        let peer = try server.connect()
+                        let bytes = pattern(24 << 20)
+                        // Nothing is read until all buffers are full: either way is held back then.
+                        let sent = try peer.sendUntilHeld()
+                        #expect(sent > 1 << 20)
+                        Thread.detachNewThread {
+                            try? peer.send(bytes)
+                            try? peer.finish()
+                        }
+                        let chunk = pattern(1 << 16)
+                        var first: [UInt8] = []
+                        while first.count < sent {
+                            first += chunk.prefix(sent - first.count)
+                        }
+                        try expect(peer.receive(sent), are: first)
+                        try expect(peer.receiveToEnd(), are: bytes)
+                    }
+                    tested.append(.success(()))
+                } catch {
+                    tested.append(.failure(error))
+                }
+            }
+            try tested.first(seconds: 100).get()
+        }
+        #expect(outcomes.entries == [.returned])
+    }
+
+    @Test("A peer that has finished still gets what the other answers")
+    func halfClosed() async throws {
+        let outcomes = Journal<Outcome>()
+        let upstream = try RawListener()
+        try await withProxy(to: upstream.local, outcomes: outcomes) { server in
+            let peer = try server.connect()
+            try peer.send("question")
+            try peer.finish()
+            let other = try upstream.accept()
+            #expect(try other.receiveToEnd() == Array("question".utf8))
+            try other.send("the answer")
+            other.close()
+            #expect(try peer.receiveToEnd() == Array("the answer".utf8))
+        }
+        #expect(outcomes.entries == [.returned])
+    }
+
+    @Test(
+        "Who takes nothing holds back who sends, and not the other way, and gets all in the end",
+        arguments: [false, true])
+    func heldBack(isClient: Bool) async throws {
+        let upstream = try RawListener()
+        try await withProxy(to: upstream.local) { server in
+            let peer = try server.connect()
+            let other = try upstream.accept()
+            let (sender, taker) = isClient ? (other, peer) : (peer, other)
+            let sent = try sender.sendUntilHeld()
+            // What the kernel's buffers of two connections hold, and the relay's.
+            #expect(sent < 128 << 20)
+            try taker.send("meanwhile")
+            #expect(try sender.receive(9) == Array("meanwhile".utf8))
+            try sender.finish()
+            let received = try taker.receiveToEnd()
+            #expect(received.count == sent)
+        }
+    }
+
+    @Test("Where the one that takes nothing is reset, the other one is closed")
+    func resetWhileHeld() async throws {
+        let outcomes = Journal<Outcome>()
+        let upstream = try RawListener()
+        try await withProxy(to: upstream.local, outcomes: outcomes) { server in
+            let peer = try server.connect()
+            let other = try upstream.accept()
+            _ = try peer.sendUntilHeld()
+            try other.reset()
+            #expect((try? peer.receiveToEnd()) ?? [] == [])
+            #expect(try outcomes.first() == .ended(.peerReset))
+        }
+    }
+
+    @Test("A client that resets ends the connection to the other server", arguments: [false, true])
+    func clientReset(isHeld: Bool) async throws {
+        let outcomes = Journal<Outcome>()
+        let ended = Journal<UVEndReason>()
+        let upstream = try RawListener()
+        try await withProxy(to: upstream.local, outcomes: outcomes, ended: ended) { server in
+            let peer = try server.connect()
+            let other = try upstream.accept()
+            if isHeld {
+                _ = try peer.sendUntilHeld()
+            } else {
+                try peer.send("x")
+                #expect(try other.receive(1) == [UInt8(ascii: "x")])
+            }
+            try peer.reset()
+            #expect(try ended.first() == .peerReset)
+            // What was on its way arrives.
+            let rest = try other.receiveToEnd()
+            #expect(isHeld != rest.isEmpty)
+            #expect(try outcomes.first() == .ended(.peerReset))
+        }
+    }
+
+    @Test("Messages that came before the relay began go first")
+    func kept() async throws {
+        let upstream = try RawListener()
+        try await withProxy(
+            to: upstream.local, framing: .lines, upstreamFraming: .lines,
+            before: { client, server in
+                let first = try await client.nextMessage()
+                #expect(first == Array("first".utf8))
+                try await server.send("hello")
+            },
+            body: { server in
+                let peer = try server.connect()
+                try peer.send("first\n" + (0..<500).map { "\($0)\n" }.joined())
+                let other = try upstream.accept()
+                let expected = "hello\n" + (0..<500).map { "\($0)\n" }.joined()
+                #expect(try other.receive(expected.utf8.count) == Array(expected.utf8))
+            })
+    }
+
+    @Test("Messages are framed as the connection is on which they leave")
+    func translates() async throws {
+        let upstream = try RawListener()
+        try await withProxy(
+            to: upstream.local, framing: .lines,
+            upstreamFraming: LengthPrefixCodec(.bytes2)
+        ) { server in
+            let peer = try server.connect()
+            let other = try upstream.accept()
+            try peer.send("a\nbc\n\n")
+            let prefixed: [UInt8] = [0, 1, 0x61, 0, 2, 0x62, 0x63, 0, 0]
+            #expect(try other.receive(prefixed.count) == prefixed)
+            try other.send([0, 2, 0x78, 0x79, 0, 1, 0x7a])
+            #expect(try peer.receive(5) == Array("xy\nz\n".utf8))
+        }
+    }
+
+    @Test("A message that the other framing cannot carry ends both, with the reason")
+    func untranslatable() async throws {
+        let outcomes = Journal<Outcome>()
+        let upstream = try RawListener()
+        try await withProxy(
+            to: upstream.local, framing: .lines,
+            upstreamFraming: LengthPrefixCodec(.bytes2), outcomes: outcomes
+        ) { server in
+            let peer = try server.connect()
+            let other = try upstream.accept()
+            // The second holds a line's end.
+            try other.send([0, 1, 0x78, 0, 1, 0x0a, 0, 1, 0x79])
+            #expect(try other.receiveToEnd() == [])
+            other.close()
+            #expect(try peer.receiveToEnd() == Array("x\n".utf8))
+            peer.close()
+        }
+        guard case .failed(let words)? = outcomes.entries.first else {
+            Issue.record("\(outcomes.entries)")
+            return
+        }
+        #expect(words.contains("line"), "\(words)")
+    }
+
+    @Test("When the server stops, what is on its way arrives, and both ends are told")
+    func stops() async throws {
+        let outcomes = Journal<Outcome>()
+        let upstream = try RawListener()
+        try await withProxy(to: upstream.local, outcomes: outcomes) { server in
+            let peer = try server.connect()
+            let other = try upstream.accept()
+            try peer.send("last words")
+            #expect(try other.receive(10) == Array("last words".utf8))
+            server.cancel()
+            #expect(try other.receiveToEnd() == [])
+            other.close()
+            #expect(try peer.receiveToEnd() == [])
+            peer.close()
+            try server.returned()
+        }
+        #expect(outcomes.entries == [.returned])
+    }
+
+    @Test("What the two held is let go when they have ended")
+    func freed() async throws {
+        let freed = Journal<Void>()
+        let upstream = try RawListener()
+        try await withProxy(
+            to: upstream.local,
+            before: { client, server in
+                client.connection.userToken = Token(freed)
+                server.connection.userToken = Token(freed)
+            },
+            body: { server in
+                let peer = try server.connect()
+                let other = try upstream.accept()
+                #expect(freed.entries.isEmpty)
+                peer.close()
+                #expect(try other.receiveToEnd() == [])
+                other.close()
+                try freed.wait(for: 2)
+            })
+    }
+
+    @Test("A connection is not relayed with itself")
+    func itself() async {
+        await #expect(processExitsWith: .failure) {
+            let listener = try RawListener()
+            let peer = try RawPeer(to: listener.local)
+            try await UVConnector.connect(to: listener.local) { server in
+                try await server.relay(with: server)
+            }
+            peer.close()
+        }
+    }
+}
