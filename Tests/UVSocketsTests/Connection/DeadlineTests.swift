@@ -235,7 +235,7 @@ struct DeadlineTests {
         try withServer(
             options: options, onMessage: { client, _ in client.send(message) },
             body: { server in
-                let peer = try server.connect()
+                let peer = try server.connect(receiveBuffer: 1 << 18)
                 for _ in 0..<3 {
                     try peer.send("x")
                     #expect(!peer.poll(0, seconds: 0.2))
@@ -287,7 +287,7 @@ struct DeadlineTests {
                 queued.append(client.bytesQueued)
             },
             body: { server in
-                let peer = try server.connect()
+                let peer = try server.connect(receiveBuffer: 1 << 18)
                 for round in 1...4 {
                     try peer.send("x")
                     #expect(try queued.wait(for: round)[round - 1] > 256 * 1024)
