@@ -37,9 +37,10 @@ extension UVConnection {
     }
 
     /// The next of the messages that have waited, for a task; where none is left whole, receiving
-    /// goes on.
+    /// goes on. Where they are held for another reason than that the task had not asked for them, they
+    /// come when that is over.
     func takeKeptMessage() -> [UInt8]? {
-        if let frames, frames.hasBacklog, state.delivers {
+        if holds == .task, let frames, frames.hasBacklog, state.delivers {
             do throws(FramingError) {
                 if let message = try takeKept(frames) { return message }
             } catch {

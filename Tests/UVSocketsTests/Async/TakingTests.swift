@@ -218,4 +218,63 @@ struct TakingTests {
                 #expect(taken.entries[29] - taken.entries[0] > .milliseconds(300))
             })
     }
+
+    @Test(
+        "Messages that came before the task asked wait for their time, too",
+        arguments: [false, true])
+    func ratedBefore(isLent: Bool) async throws {
+        var options = UVListenerOptions()
+        options.connection.messagesPerSecond = 20
+        let text = (0..<30).map { "\($0)\n" }.joined()
+        let taken = Journal<ContinuousClock.Instant>()
+        try await serve(
+            text, options: options,
+            handler: { client in
+                while client.connection.bytesReceived == 0 { await Task.yield() }
+                guard !isLent else {
+                    return try await client.forEachMessage { line in
+                        taken.append(.now)
+                        client.send(line)
+                    }
+                }
+                for try await line in client.messages {
+                    taken.append(.now)
+                    try await client.send(line)
+                }
+            },
+            finally: { peer in
+                try peer.finish()
+                #expect(try String(decoding: peer.receiveToEnd(), as: UTF8.self) == text)
+                #expect(taken.entries[29] - taken.entries[0] > .milliseconds(300))
+            })
+    }
+
+    @Test("Paused, none is given that came before, until it is resumed", arguments: [false, true])
+    func pausedBefore(isLent: Bool) async throws {
+        let taken = Journal<String>()
+        try await serve(
+            "a\nb\nc\n",
+            handler: { client in
+                let connection = client.connection
+                while connection.bytesReceived == 0 { await Task.yield() }
+                let first = try await client.nextMessage() ?? []
+                taken.append(String(decoding: first, as: UTF8.self))
+                connection.pauseReceiving()
+                _ = try connection.loop.after(.milliseconds(50)) {
+                    taken.append("resumed")
+                    connection.resumeReceiving()
+                }
+                guard !isLent else {
+                    return try await client.forEachMessage { taken.append(String(decoding: $0)) }
+                }
+                for try await line in client.messages {
+                    taken.append(String(decoding: line, as: UTF8.self))
+                }
+            },
+            finally: { peer in
+                try peer.finish()
+                #expect(try peer.receiveToEnd() == [])
+                #expect(taken.entries == ["a", "resumed", "b", "c"])
+            })
+    }
 }
