@@ -61,9 +61,12 @@ final class Relay: Sleeper {
     }
 
     func begin() {
-        for lane in lanes { lane.source.relay = self }
         for lane in lanes {
+            lane.source.relay = self
             lane.source.connection.release(.sendQueue)
+            if lane.target.connection.watermark.isAbove { lane.source.connection.hold(.relay) }
+        }
+        for lane in lanes {
             lane.source.lendMessages { [self] message in
                 try pass(message, from: lane.source, to: lane.target)
             }
@@ -89,8 +92,7 @@ final class Relay: Sleeper {
         _ message: Span<UInt8>, from source: UVAsyncConnection, to target: UVAsyncConnection
     ) throws {
         switch target.send(message) {
-        case .taken: return
-        case .full: source.connection.hold(.relay)
+        case .taken, .full: return
         case .refused(let error): throw error
         case .closed:
             // Where it has ended, that is why the relay is over.
@@ -110,8 +112,17 @@ final class Relay: Sleeper {
         if isOver, let lane = lanes.first { wake(on: lane.source.connection.loop) }
     }
 
+    /// The queue of one of them has risen above the high watermark.
+    func filled(_ target: UVAsyncConnection) {
+        other(than: target).connection.hold(.relay)
+    }
+
     /// The queue of one of them has fallen below the low watermark.
     func drained(_ target: UVAsyncConnection) {
-        for lane in lanes where lane.target === target { lane.source.connection.release(.relay) }
+        other(than: target).connection.release(.relay)
+    }
+
+    func other(than one: UVAsyncConnection) -> UVAsyncConnection {
+        lanes[0].source === one ? lanes[1].source : lanes[0].source
     }
 }

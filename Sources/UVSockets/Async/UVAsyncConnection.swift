@@ -28,7 +28,9 @@ public final class UVAsyncConnection: Identifiable, Sleeper {
     /// The task that waits for the queue to fall below the low watermark.
     private var sender: Waiter?
     /// What passes the messages on to another connection.
-    var relay: Relay?
+    var relay: Relay? {
+        didSet { connection.isRelayed = relay != nil }
+    }
 
     init(_ connection: UVConnection) {
         self.connection = connection

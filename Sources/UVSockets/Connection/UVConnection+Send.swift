@@ -227,7 +227,11 @@ extension UVConnection {
         switch change {
         case .none: break
         case .rose:
-            if options.holdsAboveHighWatermark, session?.relay == nil { hold(.sendQueue) }
+            if let session, let relay = session.relay {
+                relay.filled(session)
+            } else if options.holdsAboveHighWatermark {
+                hold(.sendQueue)
+            }
         case .fell:
             release(.sendQueue)
             handlers.onDrained?(self)

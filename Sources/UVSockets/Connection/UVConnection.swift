@@ -32,6 +32,8 @@ public final class UVConnection: Identifiable {
     var watermark = Watermark()
     var isGathered = false
     var holds: ReceiveHolds = []
+    /// Whether what it receives leaves by another connection, to which the session's relay sends it.
+    var isRelayed = false
     /// Where the listener's table has this client; the table's to write.
     var tableIndex: Int32 = 0
 
@@ -182,11 +184,32 @@ public final class UVConnection: Identifiable {
     func receiving(_ body: () -> Void) {
         let began = handlers.handlerTimeLimit > 0 ? coarseMilliseconds() : 0
         loop.cork.begin(for: self)
+        // A relay may begin within the callback.
+        let isPassed = isRelayed
+        if isPassed { passCork() }
         body()
-        flushCork()
+        if isPassed { flushPassedCork() } else { flushCork() }
         loop.cork.end()
         if began > 0 { handlerEnded(since: began) }
         if state.isFinishing { settle() }
+    }
+
+    /// Passes the cork to the connection by which leaves what is received.
+    @inline(never)
+    private func passCork() {
+        if let target = relayTarget { loop.cork.begin(for: target) }
+    }
+
+    @inline(never)
+    private func flushPassedCork() {
+        guard let target = relayTarget else { return }
+        target.flushCork()
+        if target.state.isFinishing { target.settle() }
+    }
+
+    private var relayTarget: UVConnection? {
+        guard let session else { return nil }
+        return session.relay?.other(than: session).connection
     }
 
     private func receiveFailed(_ error: UVError.Code) {

@@ -293,6 +293,30 @@ struct RelayTests {
             })
     }
 
+    @Test("What is said in the same turn as the relay begins arrives, too")
+    func inOneTurn() async throws {
+        let upstream = try RawListener()
+        try await withProxy(
+            to: upstream.local, framing: .lines, upstreamFraming: .lines,
+            before: { client, server in
+                try await client.send("who?")
+                // Woken by the message, the task goes on within the receive callback.
+                guard let name = try await client.nextMessage() else { return }
+                try await client.send("welcome")
+                try await server.send(name)
+            },
+            body: { server in
+                let peer = try server.connect()
+                #expect(try peer.receive(5) == Array("who?\n".utf8))
+                try peer.send("Ada\nhello\n")
+                let other = try upstream.accept()
+                #expect(try other.receive(10) == Array("Ada\nhello\n".utf8))
+                #expect(try peer.receive(8) == Array("welcome\n".utf8))
+                try other.send("hello, Ada\n")
+                #expect(try peer.receive(11) == Array("hello, Ada\n".utf8))
+            })
+    }
+
     @Test("Messages are framed as the connection is on which they leave")
     func translates() async throws {
         let upstream = try RawListener()
