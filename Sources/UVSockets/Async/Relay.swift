@@ -12,7 +12,7 @@ extension UVAsyncConnection {
     /// has finished, the other is told so once it has got all, and can still answer. One that takes
     /// more slowly than the other sends holds that back, at its `highWatermark` and one read beyond;
     /// the options' `holdsAboveHighWatermark` does not hold meanwhile, so that neither direction waits
-    /// for the other.
+    /// for the other. One that only takes is idle, for the `idleTimeout`, unless `idleCountsSent`.
     ///
     /// The messages are passed on within the receive cycle; the task sleeps meanwhile, and wakes once,
     /// at the end.
@@ -82,6 +82,7 @@ final class Relay: Sleeper {
         for source in lanes.map(\.source) {
             if let failure = source.takeBack() { failures.append(failure) }
             source.relay = nil
+            source.connection.holdIfFull()
             source.connection.release(.relay)
         }
         if let failure = failures.first { throw failure }

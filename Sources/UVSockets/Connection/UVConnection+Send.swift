@@ -229,13 +229,18 @@ extension UVConnection {
         case .rose:
             if let session, let relay = session.relay {
                 relay.filled(session)
-            } else if options.holdsAboveHighWatermark {
-                hold(.sendQueue)
+            } else {
+                holdIfFull()
             }
         case .fell:
             release(.sendQueue)
             handlers.onDrained?(self)
         }
+    }
+
+    /// Receives nothing more while the queue is above the high watermark, where the options say so.
+    func holdIfFull() {
+        if watermark.isAbove, options.holdsAboveHighWatermark { hold(.sendQueue) }
     }
 }
 

@@ -251,6 +251,37 @@ struct RelayTests {
         }
     }
 
+    @Test("When a relay is over, a client that does not read is held back again")
+    func heldAfterwards() async throws {
+        let upstream = try RawListener()
+        let holds = Journal<ReceiveHolds>()
+        try await withTaskServer(
+            handler: { client in
+                do {
+                    try await client.connect(to: upstream.local) { server in
+                        try await client.relay(with: server)
+                    }
+                } catch {
+                    holds.append(client.connection.holds)
+                    while try await client.nextMessage() != nil {}
+                    holds.append(client.connection.holds)
+                }
+            },
+            body: { server in
+                let peer = try server.connect()
+                let other = try upstream.accept()
+                let sent = try other.sendUntilHeld()
+                try other.reset()
+                #expect(try holds.first() == .sendQueue)
+                try peer.send("x")
+                try peer.finish()
+                // What had come when the reset did, which is not all.
+                let received = try peer.receiveToEnd().count
+                #expect(received > 0 && received < sent)
+                #expect(try holds.wait(for: 2)[1] == [])
+            })
+    }
+
     @Test("A client that resets ends the connection to the other server", arguments: [false, true])
     func clientReset(isHeld: Bool) async throws {
         let outcomes = Journal<Outcome>()
