@@ -208,6 +208,28 @@ struct ContractTests {
                     }
                     """),
             Snippet(
+                "a handler's own connection beyond its scope", refusedWith: "UVAsyncConnection",
+                "Sendable",
+                source: """
+                    func serve() async throws {
+                        try await UVListener.serve(at: "[::]:0") { client in
+                            let server = try await client.connect(to: "localhost:1") { $0 }
+                            try await client.relay(with: server)
+                        }
+                    }
+                    """),
+            Snippet(
+                "a client on another connection's loop", refusedWith: "client", "Sendable",
+                source: """
+                    func serve() async throws {
+                        try await UVListener.serve(at: "[::]:0") { client in
+                            try await UVConnector.connect(to: "localhost:1") { server in
+                                try await client.relay(with: server)
+                            }
+                        }
+                    }
+                    """),
+            Snippet(
                 "a borrowed message that is kept", refusedWith: "Escapable",
                 source: """
                     func serve() async throws {

@@ -101,7 +101,8 @@ extension UVAsyncConnection {
     ///         }
     ///     }
     ///
-    /// Otherwise it is as ``UVConnector/connect(to:deadline:options:on:body:)``.
+    /// Otherwise it is as ``UVConnector/connect(to:deadline:options:on:body:)``. Kept beyond the closure,
+    /// in a variable of the handler, it is a connection that has ended.
     ///
     /// - Parameters:
     ///   - endpoint: Whom to connect to. A name is looked up, and its addresses are tried in turn.
@@ -112,7 +113,7 @@ extension UVAsyncConnection {
     /// - Returns: What the closure returns.
     /// - Throws: ``UVError`` where it cannot connect, `CancellationError` where it was cancelled
     ///   before it had, and what the closure throws.
-    nonisolated(nonsending) public func connect<Result>(
+    nonisolated(nonsending) public func connect<Result: Sendable>(
         to endpoint: UVEndpoint, deadline: Duration = .seconds(10),
         options: UVConnectionOptions = .connector,
         body: nonisolated(nonsending) (UVAsyncConnection) async throws -> Result
@@ -134,7 +135,7 @@ extension UVAsyncConnection {
     /// - Returns: What the closure returns.
     /// - Throws: ``UVError`` where it cannot connect, `CancellationError` where it was cancelled
     ///   before it had, and what the closure throws.
-    nonisolated(nonsending) public func connect<Result>(
+    nonisolated(nonsending) public func connect<Result: Sendable>(
         to endpoint: UVEndpoint, deadline: Duration = .seconds(10), framing: some FrameCodec,
         options: UVConnectionOptions = .connector,
         body: nonisolated(nonsending) (UVAsyncConnection) async throws -> Result
