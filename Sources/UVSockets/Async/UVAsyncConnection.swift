@@ -16,7 +16,7 @@ public final class UVAsyncConnection: Identifiable, Sleeper {
     // What each message touches stands first.
 
     /// What gets messages without a copy.
-    private(set) var borrower: ((Span<UInt8>) throws -> Void)?
+    var borrower: ((Span<UInt8>) throws -> Void)?
     /// The connection itself, with its counters, framing and options. Its messages come here alone.
     public let connection: UVConnection
     /// The task that waits for a message, or for the end of them.
@@ -24,9 +24,9 @@ public final class UVAsyncConnection: Identifiable, Sleeper {
     /// A message that came and was not taken yet.
     var pending: [UInt8]?
     /// What the closure has thrown that got messages.
-    private(set) var failure: (any Error)?
+    var failure: (any Error)?
     /// The task that waits for the queue to fall below the low watermark.
-    private var sender: Waiter?
+    var sender: Waiter?
     /// What passes the messages on to another connection.
     var relay: Relay? {
         didSet { connection.isRelayed = relay != nil }
@@ -130,18 +130,10 @@ public final class UVAsyncConnection: Identifiable, Sleeper {
     ) async throws {
         connection.loop.confine("UVAsyncConnection.forEachMessage")
         precondition(!isTaken, "two tasks wait for messages of one connection")
-        while let message = takeKept() { try body(message.span) }
-        if !isAtEnd, let failure = await borrow(body) { throw failure }
+        lendMessages(to: body)
+        if isLending { await wait(on: connection.loop) }
+        if let failure = takeBack() { throw failure }
         if let end = unexpectedEnd { throw end }
-    }
-
-    nonisolated(nonsending) private func borrow(
-        _ body: @escaping (Span<UInt8>) throws -> Void
-    ) async -> (any Error)? {
-        borrower = body
-        await wait(on: connection.loop)
-        defer { failure = nil }
-        return failure
     }
 
     /// A message that has come already, be it with the one that woke the task.
@@ -152,7 +144,7 @@ public final class UVAsyncConnection: Identifiable, Sleeper {
     }
 
     /// A message that has waited for the task; starts to receive again where there is none.
-    private func takeKept() -> [UInt8]? {
+    func takeKept() -> [UInt8]? {
         if let message = pending.take() { return message }
         guard connection.holds.contains(.task), !isFinished else { return nil }
         return connection.takeKeptMessage()
@@ -208,113 +200,5 @@ public final class UVAsyncConnection: Identifiable, Sleeper {
         let sender = Waiter()
         self.sender = sender
         await sender.wait(on: connection.loop)
-    }
-}
-
-// MARK: - The receive cycle's side
-
-extension UVAsyncConnection {
-    /// A message came; it is valid during the call.
-    @inline(__always)
-    func received(_ message: Span<UInt8>) {
-        if let borrower { return lend(message, to: borrower) }
-        pending = connection.loop.copyMessage(message)
-        messageIsPending()
-    }
-
-    /// The pending message came just now.
-    func messageIsPending() {
-        if let borrower {
-            // It lends since the one before.
-            if let message = pending.take() { lend(message.span, to: borrower) }
-        } else if isTaken {
-            wakeNow(on: connection.loop)
-        } else {
-            connection.hold(.task)
-        }
-    }
-
-    /// Whether messages are lent to a closure.
-    var isLending: Bool { borrower != nil }
-
-    /// Lends the messages to a closure until no more come, or it throws; those that were kept first.
-    func lendMessages(to body: @escaping (Span<UInt8>) throws -> Void) {
-        do {
-            while let message = takeKept() { try body(message.span) }
-            if !isAtEnd { borrower = body }
-        } catch {
-            failure = error
-        }
-    }
-
-    /// Lends no more messages.
-    ///
-    /// - Returns: What the closure has thrown.
-    func takeBack() -> (any Error)? {
-        borrower = nil
-        return failure.take()
-    }
-
-    /// Lends a message; where the closure throws, the connection is held.
-    @inline(__always)
-    func lend(_ message: Span<UInt8>, to body: (Span<UInt8>) throws -> Void) {
-        do {
-            try body(message)
-        } catch {
-            failure = error
-            connection.hold(.task)
-            wakeReceiver()
-        }
-    }
-
-    /// The queue has fallen below the low watermark.
-    func drained() {
-        sender.take()?.wake(on: connection.loop)
-        relay?.drained(self)
-    }
-
-    /// No more messages come: nobody need wait for one.
-    func receivingEnded() {
-        wakeReceiver()
-        if !connection.isOpen { drained() }
-    }
-
-    /// The listener stops: no more messages come, and what is sent still leaves.
-    func finish() {
-        connection.hold([.task, .finished])
-        wakeReceiver()
-    }
-
-    /// The handler has returned.
-    func end(_ why: UVEndReason) {
-        if isFinished { sendGoodbye() }
-        connection.close(isFinished ? .listenerStopped : why)
-    }
-
-    private func sendGoodbye() {
-        guard let goodbye = connection.listener?.drain?.goodbye, !goodbye.isEmpty,
-            connection.queuedBytes <= connection.options.sendLimit
-        else { return }
-        connection.send(goodbye.span)
-    }
-
-    /// Whether no more messages are to come, although the connection has not ended.
-    private var isFinished: Bool { connection.holds.contains(.finished) }
-
-    private func wakeReceiver() {
-        borrower = nil
-        wake(on: connection.loop)
-        relay?.sourceEnded()
-    }
-
-    /// Whether no more messages come.
-    var isAtEnd: Bool { isFinished || !connection.state.delivers }
-
-    /// Why the connection ended, where it was not as it should be.
-    var unexpectedEnd: UVEndReason? {
-        switch connection.state.reason {
-        case nil, .peerClosed, .closed, .reset, .listenerStopped: nil
-        case let reason?: reason
-        }
     }
 }

@@ -1,0 +1,106 @@
+/// What the receive cycle, the listener and a relay tell a task's connection.
+extension UVAsyncConnection {
+    /// A message came; it is valid during the call.
+    @inline(__always)
+    func received(_ message: Span<UInt8>) {
+        if let borrower { return lend(message, to: borrower) }
+        pending = connection.loop.copyMessage(message)
+        messageIsPending()
+    }
+
+    /// The pending message came just now.
+    func messageIsPending() {
+        if let borrower {
+            // It lends since the one before.
+            if let message = pending.take() { lend(message.span, to: borrower) }
+        } else if isTaken {
+            wakeNow(on: connection.loop)
+        } else {
+            connection.hold(.task)
+        }
+    }
+
+    /// Whether messages are lent to a closure.
+    var isLending: Bool { borrower != nil }
+
+    /// Lends the messages to a closure until no more come, or it throws; those that were kept first.
+    func lendMessages(to body: @escaping (Span<UInt8>) throws -> Void) {
+        do {
+            while let message = takeKept() { try body(message.span) }
+            if !isAtEnd { borrower = body }
+        } catch {
+            failure = error
+        }
+    }
+
+    /// Lends no more messages.
+    ///
+    /// - Returns: What the closure has thrown.
+    func takeBack() -> (any Error)? {
+        borrower = nil
+        return failure.take()
+    }
+
+    /// Lends a message; where the closure throws, the connection is held.
+    @inline(__always)
+    func lend(_ message: Span<UInt8>, to body: (Span<UInt8>) throws -> Void) {
+        do {
+            try body(message)
+        } catch {
+            failure = error
+            connection.hold(.task)
+            wakeReceiver()
+        }
+    }
+
+    /// The queue has fallen below the low watermark.
+    func drained() {
+        sender.take()?.wake(on: connection.loop)
+        relay?.drained(self)
+    }
+
+    /// No more messages come: nobody need wait for one.
+    func receivingEnded() {
+        wakeReceiver()
+        if !connection.isOpen { drained() }
+    }
+
+    /// The listener stops: no more messages come, and what is sent still leaves.
+    func finish() {
+        connection.hold([.task, .finished])
+        wakeReceiver()
+    }
+
+    /// The handler has returned.
+    func end(_ why: UVEndReason) {
+        if isFinished { sendGoodbye() }
+        connection.close(isFinished ? .listenerStopped : why)
+    }
+
+    private func sendGoodbye() {
+        guard let goodbye = connection.listener?.drain?.goodbye, !goodbye.isEmpty,
+            connection.queuedBytes <= connection.options.sendLimit
+        else { return }
+        connection.send(goodbye.span)
+    }
+
+    /// Whether no more messages are to come, although the connection has not ended.
+    var isFinished: Bool { connection.holds.contains(.finished) }
+
+    private func wakeReceiver() {
+        borrower = nil
+        wake(on: connection.loop)
+        relay?.sourceEnded()
+    }
+
+    /// Whether no more messages come.
+    var isAtEnd: Bool { isFinished || !connection.state.delivers }
+
+    /// Why the connection ended, where it was not as it should be.
+    var unexpectedEnd: UVEndReason? {
+        switch connection.state.reason {
+        case nil, .peerClosed, .closed, .reset, .listenerStopped: nil
+        case let reason?: reason
+        }
+    }
+}
