@@ -1,6 +1,12 @@
 #include <uv.h>
 
 #ifdef __linux__
+#include <sys/socket.h>
+
+/* accept(2) that makes the socket non-blocking and close-on-exec in the same call: glibc declares
+ * it only for those who ask for GNU extensions. */
+extern int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);
+
 /* A thread's identity, without a call. */
 static inline uintptr_t uvsockets_thread(void) {
     return (uintptr_t)__builtin_thread_pointer();

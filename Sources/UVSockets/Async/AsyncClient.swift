@@ -21,8 +21,10 @@ final class AsyncClient {
         let connector = makeConnector(settings)
         self.connector = connector
         let key = loop.register(self)
+        loop.beginTiming(connector.handlers)
         defer {
             loop.unregister(key)
+            loop.endTiming(connector.handlers)
             // The connection keeps the connector, and that keeps this.
             (self.connector, server) = (nil, nil)
         }
@@ -32,6 +34,19 @@ final class AsyncClient {
         } onCancel: { [loop] in
             loop.submitAlways { (loop.addressees[key] as? AsyncClient)?.cancel() }
         }
+    }
+
+    /// Ends what is under way, because the loop was stopped.
+    fileprivate func end() {
+        connector?.cancel()
+        if let connection = connector?.connection {
+            connection.reset(.closed)
+        } else {
+            failure = UVError(
+                call: "connect", subject: connector.map { "\($0.endpoint)" } ?? "", code: .canceled,
+                reason: "the loop was stopped")
+        }
+        turn.wake(on: loop)
     }
 
     private func cancel() {
@@ -46,7 +61,7 @@ final class AsyncClient {
         let connector = UVConnector(loop, settings) { server, message in
             server.session?.received(message)
         }
-        connector.onConnected = { connection in
+        connector.handlers.onBegun = { connection in
             let server = UVAsyncConnection(connection)
             connection.session = server
             self.server = server
@@ -56,13 +71,10 @@ final class AsyncClient {
             self.failure = error
             self.turn.wake(on: self.loop)
         }
-        connector.onDisconnected = { connection, _ in
-            connection.session = nil
+        connector.onDisconnected = { _, _ in
             self.hasEnded = true
             self.turn.wake(on: self.loop)
         }
-        connector.onDrained = { $0.session?.drained() }
-        connector.onPeerFinished = { $0.session?.receivingEnded() }
         return connector
     }
 
@@ -71,6 +83,11 @@ final class AsyncClient {
         _ body: nonisolated(nonsending) (UVAsyncConnection) async throws -> Result
     ) async throws -> Result {
         try Task.checkCancellation()
+        guard !loop.isClosed else {
+            throw UVError(
+                call: "connect", subject: "\(connector.endpoint)", code: .canceled,
+                reason: "the loop is closed")
+        }
         try connector.startConnect()
         while server == nil, failure == nil, !Task.isCancelled {
             await turn.wait(on: loop)
@@ -94,5 +111,11 @@ final class AsyncClient {
         while !hasEnded {
             await turn.wait(on: loop)
         }
+    }
+}
+
+extension AsyncClient: LoopResident {
+    func endWithLoop() {
+        end()
     }
 }

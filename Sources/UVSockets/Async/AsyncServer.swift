@@ -42,7 +42,13 @@ actor AsyncServer {
             settings.setUp(listener)
             return { client, message in client.session?.received(message) }
         }
-        listener.bringTasks(for: { self.arrived($0) }, stopped: { self.end() })
+        listener.handlers.onBegun = { self.arrived($0) }
+        let handlers = listener.handlers
+        loop.beginTiming(handlers)
+        listener.onStopped = { [loop] in
+            loop.endTiming(handlers)
+            self.end()
+        }
     }
 
     private func arrived(_ connection: UVConnection) {
@@ -109,33 +115,6 @@ actor AsyncServer {
             metadata: [
                 "connection": "\(client.id)", "peer": "\(client.peer)", "times": "\(times)",
             ])
-    }
-}
-
-extension UVListener {
-    /// Lets its callbacks tell the clients' tasks what they have told so far.
-    fileprivate func bringTasks(
-        for arrived: @escaping (UVConnection) -> Void, stopped: @escaping () -> Void
-    ) {
-        let (connected, disconnected) = (onConnected, onDisconnected)
-        let (drained, peerFinished) = (onDrained, onPeerFinished)
-        onConnected = { client in
-            connected?(client)
-            arrived(client)
-        }
-        onDisconnected = { client, reason in
-            client.session = nil
-            disconnected?(client, reason)
-        }
-        onDrained = { client in
-            client.session?.drained()
-            drained?(client)
-        }
-        onPeerFinished = { client in
-            client.session?.receivingEnded()
-            peerFinished?(client)
-        }
-        onStopped = stopped
     }
 }
 

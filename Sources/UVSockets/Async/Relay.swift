@@ -14,6 +14,15 @@ extension UVAsyncConnection {
     /// the options' `holdsAboveHighWatermark` does not hold meanwhile, so that neither direction waits
     /// for the other. One that only takes is idle, for the `idleTimeout`, unless `idleCountsSent`.
     ///
+    /// One that takes nothing for long is not ended: the `writeStallTimeout` does not hold meanwhile.
+    /// A person who pauses a download for a minute costs a proxy no more than a watermark's memory.
+    /// Set an `idleTimeout` to end those who stay so.
+    ///
+    /// Where one of them ends otherwise than by finishing, because its peer has reset it, say, this
+    /// throws, and the other is reset as well when its handler has returned, behind what was passed on
+    /// to it: what was cut off cannot look whole. A handler that goes on with that connection, to send
+    /// or to receive, decides itself how it ends.
+    ///
     /// The messages are passed on within the receive cycle; the task sleeps meanwhile, and wakes once,
     /// at the end.
     ///
@@ -74,19 +83,22 @@ final class Relay: Sleeper {
         sourceEnded()
     }
 
-    /// Lets both go.
+    /// Lets both go. What is cut off ends by a reset.
     ///
     /// - Throws: Why it has not ended as it should.
     func end() throws {
         var failures: [any Error] = []
-        for source in lanes.map(\.source) {
+        let sources = lanes.map(\.source)
+        for source in sources {
             if let failure = source.takeBack() { failures.append(failure) }
             source.relay = nil
             source.connection.holdIfFull()
             source.connection.release(.relay)
         }
         if let failure = failures.first { throw failure }
-        if let end = lanes.lazy.compactMap(\.source.unexpectedEnd).first { throw end }
+        guard let end = sources.lazy.compactMap(\.unexpectedEnd).first else { return }
+        for source in sources { source.cutOffAt = source.bytesGiven }
+        throw end
     }
 
     private func pass(

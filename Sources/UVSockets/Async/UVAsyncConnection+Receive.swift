@@ -1,22 +1,21 @@
 /// What the receive cycle, the listener and a relay tell a task's connection.
 extension UVAsyncConnection {
-    /// A message came; it is valid during the call.
+    /// A message came for the closure that messages are lent to; it is valid during the call.
     @inline(__always)
     func received(_ message: Span<UInt8>) {
         if let borrower { return lend(message, to: borrower) }
+        // The closure was taken back while this was delivered.
         pending = connection.loop.copyMessage(message)
-        messageIsPending()
+        connection.hold(.task)
     }
 
-    /// The pending message came just now.
+    /// The pending message was cut just now, for the task that waits or for its closure.
     func messageIsPending() {
         if let borrower {
             // It lends since the one before.
             if let message = pending.take() { lend(message.span, to: borrower) }
-        } else if isTaken {
-            wakeNow(on: connection.loop)
         } else {
-            connection.hold(.task)
+            wakeNow(on: connection.loop)
         }
     }
 
@@ -53,10 +52,22 @@ extension UVAsyncConnection {
         }
     }
 
-    /// The queue has fallen below the low watermark.
+    /// There is room to send more, or never will be.
     func drained() {
-        sender.take()?.wake(on: connection.loop)
+        wakeSenders()
         relay?.drained(self)
+    }
+
+    /// Nothing can be sent any more: nobody need wait for room.
+    func sendingEnded() {
+        wakeSenders()
+    }
+
+    private func wakeSenders() {
+        guard !senders.isEmpty else { return }
+        let waiting = senders
+        senders = []
+        for sender in waiting { sender.wake(on: connection.loop) }
     }
 
     /// No more messages come: nobody need wait for one.
@@ -74,8 +85,17 @@ extension UVAsyncConnection {
     /// The handler has returned.
     func end(_ why: UVEndReason) {
         if isFinished { sendGoodbye() }
-        connection.close(isFinished ? .listenerStopped : why)
+        // It has ended because its peer has.
+        let isAnswer = why == .closed && connection.state.hasPeerFinished
+        // What a relay has not passed on whole is not to look so.
+        let isCutOff = cutOffAt == bytesGiven
+        connection.close(
+            isFinished ? .listenerStopped : isCutOff ? .reset : isAnswer ? .peerClosed : why,
+            byReset: isCutOff)
     }
+
+    /// How many bytes were given to be sent.
+    var bytesGiven: UInt64 { connection.bytesSent + UInt64(connection.bytesQueued) }
 
     private func sendGoodbye() {
         guard let goodbye = connection.listener?.drain?.goodbye, !goodbye.isEmpty,

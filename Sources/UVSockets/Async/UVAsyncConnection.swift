@@ -25,12 +25,19 @@ public final class UVAsyncConnection: Identifiable, Sleeper {
     var pending: [UInt8]?
     /// What the closure has thrown that got messages.
     var failure: (any Error)?
-    /// The task that waits for the queue to fall below the low watermark.
-    var sender: Waiter?
+    /// The tasks that wait for the queue to fall below the low watermark, in their order.
+    var senders: [Waiter] = []
     /// What passes the messages on to another connection.
     var relay: Relay? {
-        didSet { connection.isRelayed = relay != nil }
+        didSet {
+            connection.isRelayed = relay != nil
+            // Its stall deadline holds again, or does not any more.
+            connection.watch()
+        }
     }
+
+    /// How many bytes had been sent when a relay was cut off; the greatest number where none was.
+    var cutOffAt = UInt64.max
 
     init(_ connection: UVConnection) {
         self.connection = connection
@@ -107,6 +114,7 @@ public final class UVAsyncConnection: Identifiable, Sleeper {
     @usableFromInline
     nonisolated(nonsending) func waitForMessage() async throws(UVEndReason) -> [UInt8]? {
         precondition(!isTaken, "two tasks wait for messages of one connection")
+        cutOffAt = .max
         if !isAtEnd {
             await wait(on: connection.loop)
             if let message = pending.take() { return message }
@@ -130,6 +138,7 @@ public final class UVAsyncConnection: Identifiable, Sleeper {
     ) async throws {
         connection.loop.confine("UVAsyncConnection.forEachMessage")
         precondition(!isTaken, "two tasks wait for messages of one connection")
+        cutOffAt = .max
         lendMessages(to: body)
         if isLending { await wait(on: connection.loop) }
         if let failure = takeBack() { throw failure }
@@ -145,6 +154,7 @@ public final class UVAsyncConnection: Identifiable, Sleeper {
 
     /// A message that has waited for the task; starts to receive again where there is none.
     func takeKept() -> [UInt8]? {
+        cutOffAt = .max
         if let message = pending.take() { return message }
         guard connection.holds.contains(.task), !isFinished else { return nil }
         return connection.takeKeptMessage()
@@ -153,6 +163,7 @@ public final class UVAsyncConnection: Identifiable, Sleeper {
     // MARK: - Sending
 
     /// Sends a message, and waits while the peer takes what it is sent more slowly than it is sent.
+    /// Any number of tasks may send, and wait; they go on in the order in which they came.
     ///
     /// - Parameter message: The message.
     /// - Throws: ``UVEndReason`` where the connection has ended, or does so while this waits, so that
@@ -193,12 +204,12 @@ public final class UVAsyncConnection: Identifiable, Sleeper {
         case .refused(let error): throw error
         case .closed: break
         }
-        if !connection.isOpen { throw connection.state.reason ?? .closed }
+        if !connection.isOpen { throw connection.state.endOfSending }
     }
 
     nonisolated(nonsending) private func waitUntilDrained() async {
         let sender = Waiter()
-        self.sender = sender
+        senders.append(sender)
         await sender.wait(on: connection.loop)
     }
 }

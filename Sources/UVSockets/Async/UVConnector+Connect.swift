@@ -21,7 +21,8 @@ extension UVConnector {
     ///   - options: How the connection behaves. It is half-open where the server has finished
     ///     sending, until the closure returns, whatever the options say.
     ///   - loop: A loop that somebody runs meanwhile, as ``UVLoop/run(task:)`` does; nil for one with a
-    ///     thread of its own, which all connections share that are given none.
+    ///     thread of its own, which all connections share that are given none. Where nobody runs it, a
+    ///     line in the log says so, and the deadline ends the attempt.
     ///   - body: Uses the connection, which ends with it.
     /// - Returns: What the closure returns.
     /// - Throws: ``UVError`` where it cannot connect, `CancellationError` where it was cancelled
@@ -64,6 +65,10 @@ extension UVConnector {
         _ settings: ConnectSettings, on loop: UVLoop?,
         _ body: nonisolated(nonsending) @Sendable (UVAsyncConnection) async throws -> Result
     ) async throws -> Result {
+        if let loop {
+            try await loop.awaitArrival(
+                for: "connect", settings.endpoint, within: settings.deadline)
+        }
         let loop = try loop ?? LoopThread.shared.get().loop
         return try await ConnectScope(on: loop).connect(settings, body)
     }

@@ -27,7 +27,7 @@ extension UVListener {
     ///   - options: How the server and its connections behave. Connections are half-open where their
     ///     peer has finished sending, until their handler returns, whatever the options say.
     ///   - loop: A loop to serve on, which somebody runs meanwhile, as ``UVLoop/run(task:)`` does; nil
-    ///     for one of its own, or so many.
+    ///     for one of its own, or so many. Where nobody runs it, a line in the log says so.
     ///   - loops: On how many loops, each on a thread of its own; ``UVLoopGroup/cores`` for one a core.
     ///     All limits hold for them together, but each has an equal share of the `outboundBudget`.
     ///   - balance: How clients are spread over the loops.
@@ -103,6 +103,16 @@ extension UVListener {
             settings.loop == nil || settings.loops == 1, "a server on a given loop has 1 loop")
         var settings = settings
         settings.listening.options.connection.allowsHalfOpen = true
+        if let loop = settings.loop {
+            do {
+                try await loop.awaitArrival(for: "serve", settings.listening.endpoint, within: nil)
+            } catch let error as UVError {
+                throw error
+            } catch {
+                // Cancelled before it listened, it has nobody to serve.
+                return
+            }
+        }
         let group = settings.loop == nil ? try UVLoopGroup(loops: settings.loops) : nil
         let loops = group?.loops ?? [settings.loop].compactMap(\.self)
         let servers = loops.map { AsyncServer(on: $0, handler) }

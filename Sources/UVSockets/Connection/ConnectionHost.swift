@@ -6,6 +6,10 @@ protocol ConnectionHost: AnyObject {
     func connectionDidEnd(_ connection: UVConnection, _ reason: UVEndReason)
     /// More bytes are queued than the budget allows.
     func outboundBudgetPassed()
+    /// Whether somebody counts what is lost when a connection ends.
+    var countsLosses: Bool { get }
+    /// Whether `onDrained` is called, too, where nothing can be sent to a slow peer any more.
+    var isToldOfSlowEnds: Bool { get }
 }
 
 /// What all connections of an agent share: the callbacks and the options they were given.
@@ -26,6 +30,8 @@ final class ConnectionHandlers {
     let outboundBudget: Int
     private var slowHandlers = LogThrottle()
     let onMessageReceived: (UVConnection, Span<UInt8>) -> Void
+    /// What the library does with a connection that has begun, after its user was told.
+    var onBegun: ((UVConnection) -> Void)?
     var onConnected: ((UVConnection) -> Void)?
     var onDisconnected: ((UVConnection, UVEndReason) -> Void)?
     var onPeerFinished: ((UVConnection) -> Void)?
@@ -35,8 +41,9 @@ final class ConnectionHandlers {
         _ options: UVConnectionOptions, _ codec: (any FrameCodec)?, outboundBudget: Int = .max,
         onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
     ) {
+        let options = options.withinBounds
         self.options = options
-        self.outboundBudget = outboundBudget
+        self.outboundBudget = max(0, outboundBudget)
         coder = codec.map { FrameCoder.of($0) }
         limits = DeadlineLimits(
             idle: options.idleTimeout, idleCountsSent: options.idleCountsSent,
@@ -66,6 +73,7 @@ final class ConnectionHandlers {
         guards = other.guards
         outboundBudget = other.outboundBudget
         self.onMessageReceived = onMessageReceived
+        onBegun = other.onBegun
         onConnected = other.onConnected
         onDisconnected = other.onDisconnected
         onPeerFinished = other.onPeerFinished
@@ -76,15 +84,24 @@ final class ConnectionHandlers {
         onMessageReceived(connection, message)
     }
 
-    /// Logs, at most once a second, that a handler took long.
-    func warnOfSlowHandler(_ connection: UVConnection, milliseconds: UInt64) {
+    /// A handler took so long, if that is long. Logged at most once a second.
+    ///
+    /// - Parameters:
+    ///   - time: How long, in milliseconds.
+    ///   - connection: Whose handler it was, where that is known.
+    ///   - loop: The loop, on which every other connection waited.
+    func handlerTook(_ time: UInt64, for connection: UVConnection?, on loop: UVLoop) {
+        guard time >= handlerTimeLimit else { return }
+        guards.slowHandlers += 1
         guard let times = slowHandlers.times() else { return }
-        connection.loop.logger.warning(
-            "a handler took \(milliseconds) ms, and every other connection waited for it",
-            metadata: [
-                "connection": "\(connection.id)", "peer": "\(connection.peer)",
-                "times": "\(times)",
-            ])
+        var metadata: Logger.Metadata = ["times": "\(times)"]
+        if let connection {
+            metadata["connection"] = "\(connection.id)"
+            metadata["peer"] = "\(connection.peer)"
+        }
+        loop.logger.warning(
+            "a handler took \(time) ms, and every other connection waited for it",
+            metadata: metadata)
     }
 
     // What these hold themselves they need not retain for the call.

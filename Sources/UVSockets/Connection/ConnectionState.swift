@@ -10,6 +10,9 @@
 /// (*) unless half-open connections are allowed. When sending has finished and receiving has
 /// ended, the socket is closed. After `close` what still comes in is discarded ("lingering"), and
 /// a deadline bounds first the flushing, then the lingering.
+///
+/// Where nothing can be sent any more, because the peer is gone, sending is *broken*: what came
+/// before is still delivered, and then the socket is closed.
 struct ConnectionState {
     enum Action: Equatable {
         case none
@@ -17,6 +20,8 @@ struct ConnectionState {
         case finishSending
         /// The same, and discard what it still sends until it finishes, too, or a deadline passes.
         case linger
+        /// Wait until the peer has acknowledged all, or a deadline passes; then reset.
+        case awaitReset
         /// Close the socket.
         case close
         /// Close the socket so that the peer sees a reset.
@@ -25,7 +30,7 @@ struct ConnectionState {
 
     /// What has happened; none of it is ever undone. A set, because each message asks.
     private struct Facts: OptionSet {
-        let rawValue: UInt8
+        let rawValue: UInt16
 
         /// No more bytes are to be sent.
         static let finishing = Facts(rawValue: 1)
@@ -39,15 +44,22 @@ struct ConnectionState {
         static let wanted = Facts(rawValue: 32)
         /// A deadline bounds the flushing.
         static let bounded = Facts(rawValue: 64)
+        /// Nothing can be sent any more.
+        static let broken = Facts(rawValue: 128)
+        /// The peer gave the connection up, rather than to have finished before.
+        static let aborted = Facts(rawValue: 256)
+        /// The peer is to see a reset where the connection ends.
+        static let resetting = Facts(rawValue: 512)
     }
 
     // In this order they leave room behind them for what a connection keeps next.
 
-    /// Why the connection ends; nil while it does not.
-    private(set) var reason: UVEndReason? {
-        didSet { if reason != nil { facts.insert(.ending) } }
-    }
+    /// The first cause of the connection's end, which need not have begun.
+    private var cause: UVEndReason?
     private var facts: Facts = []
+
+    /// Why the connection ends; nil while it does not.
+    var reason: UVEndReason? { facts.contains(.ending) ? cause : nil }
 
     /// Whether the socket is closed, or being closed.
     var isClosed: Bool { facts.contains(.closed) }
@@ -65,13 +77,28 @@ struct ConnectionState {
     /// Whether all was sent, and only the peer's end is waited for.
     var isLingering: Bool { facts.isSuperset(of: [.ending, .finished]) }
 
+    /// Whether nothing can be sent any more, while what came before is still delivered.
+    var isBroken: Bool { facts.intersection([.broken, .ending, .closed]) == .broken }
+    /// Why nothing can be sent any more.
+    var endOfSending: UVEndReason { cause ?? .closed }
+    /// Whether the peer gave up a connection that is broken.
+    var isAborted: Bool { facts.contains(.aborted) }
+    /// Whether the peer has finished, and can still be answered.
+    var isHalfOpen: Bool { facts.intersection([.peerFinished, .ending, .closed]) == .peerFinished }
+    /// Whether the peer has finished sending.
+    var hasPeerFinished: Bool { facts.contains(.peerFinished) }
+    /// Whether the peer was sent a FIN.
+    var hasSentFIN: Bool { facts.intersection([.finished, .broken, .resetting]) == .finished }
+    /// Whether the peer is to see a reset.
+    var isResetting: Bool { facts.contains(.resetting) }
+
     /// The peer finished sending.
     mutating func peerFinished(allowsHalfOpen: Bool) -> Action {
         guard facts.isDisjoint(with: [.closed, .peerFinished]) else { return .none }
         facts.insert(.peerFinished)
         if facts.contains(.finished) { return end(.peerClosed, by: .close) }
         if !allowsHalfOpen {
-            reason = reason ?? .peerClosed
+            begin(.peerClosed)
             finish()
         }
         return .none
@@ -95,11 +122,37 @@ struct ConnectionState {
     }
 
     /// The connection is to end once its queued bytes have left.
-    mutating func close(_ why: UVEndReason) -> Action {
+    ///
+    /// - Parameters:
+    ///   - why: Why.
+    ///   - byReset: Whether the peer is to see a reset behind those bytes.
+    /// - Returns: What to do now.
+    mutating func close(_ why: UVEndReason, byReset: Bool = false) -> Action {
         guard !isClosed, reason == nil else { return .none }
-        reason = why
+        if facts.contains(.broken) { return end(why, by: .close) }
+        begin(why)
         finish()
-        return facts.contains(.finished) ? .linger : .none
+        if byReset { facts.insert(.resetting) }
+        return facts.contains(.finished) ? waiting : .none
+    }
+
+    /// What is done when all has left, and the connection ends.
+    private var waiting: Action { facts.contains(.resetting) ? .awaitReset : .linger }
+
+    /// Nothing can be sent any more.
+    ///
+    /// - Parameters:
+    ///   - why: Why, which is told when what came before was delivered.
+    ///   - isAborted: Whether the peer gave up, rather than to have finished before.
+    /// - Returns: What to do now.
+    mutating func sendingBroke(_ why: UVEndReason, isAborted: Bool) -> Action {
+        guard !isClosed, !facts.contains(.broken) else { return .none }
+        // Nothing is to be delivered any more.
+        if !delivers { return end(why, by: .close) }
+        cause = cause ?? why
+        facts.formUnion([.broken, .finishing, .finished])
+        if isAborted { facts.insert(.aborted) }
+        return .none
     }
 
     /// No byte is queued.
@@ -107,7 +160,7 @@ struct ConnectionState {
         guard isFinishing else { return .none }
         facts.insert(.finished)
         if facts.contains(.peerFinished) { return end(.peerClosed, by: .close) }
-        return reason == nil ? .finishSending : .linger
+        return reason == nil ? .finishSending : waiting
     }
 
     /// The connection is gone, as a failed call told.
@@ -128,8 +181,13 @@ struct ConnectionState {
 
     private mutating func end(_ why: UVEndReason, by action: Action) -> Action {
         guard !isClosed else { return .none }
+        begin(why)
         facts.insert(.closed)
-        reason = reason ?? why
-        return action
+        return action == .close && facts.contains(.resetting) ? .reset : action
+    }
+
+    private mutating func begin(_ why: UVEndReason) {
+        cause = cause ?? why
+        facts.insert(.ending)
     }
 }

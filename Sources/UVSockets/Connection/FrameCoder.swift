@@ -96,15 +96,18 @@ final class FrameCoder {
 
 private final class Box<Codec: FrameCodec> {
     let codec: Codec
+    private let longestFrame: Int
 
     init(_ codec: Codec) {
         self.codec = codec
+        longestFrame = codec.longestFrame
     }
 
     @inline(__always)
     func firstFrame(
         in bytes: Span<UInt8>
     ) throws(FramingError) -> (payload: Range<Int>, end: Int)? {
-        try codec.firstFrame(in: bytes, scanned: 0).frame(within: bytes.count)
+        try codec.firstFrame(in: bytes, scanned: 0)
+            .frame(within: bytes.count, limit: longestFrame, codec.maximumLength)
     }
 }

@@ -18,7 +18,6 @@ struct ReceiveHolds: OptionSet {
     /// The connection that is sent what it receives has more than it takes.
     static let relay = ReceiveHolds(rawValue: 64)
 
-    /// Those that can last, while nothing tells that the peer is gone: libuv does not notice a reset
-    /// while nothing is read. Where bytes are queued, writing them tells.
+    /// Those that can last, while no read tells that the peer is gone.
     static let lasting: ReceiveHolds = [.paused, .rate, .task, .relay]
 }

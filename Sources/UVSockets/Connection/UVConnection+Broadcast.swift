@@ -19,14 +19,10 @@ extension UVConnection {
 
     /// Sends a message in the connection's own framing.
     func send(_ message: Span<UInt8>, _ slow: UVSlowReceiver) -> UVBroadcastReceipt.Outcome {
-        guard state.acceptsBytes else { return .none }
-        if slow == .skip, watermark.isAbove { return .skipped }
-        let waits = isWriting
-        switch send(message) {
-        case .taken, .full: return waits ? .queued : .sent
-        case .closed: return .disconnected
-        case .refused: return .none
-        }
+        guard state.acceptsBytes, let ends = try? coder?.codec.ends(of: message) ?? FrameEnds()
+        else { return .none }
+        return send(
+            shared: SendBuffer(copying: message, between: ends, key: slow.key), slow)
     }
 
     private func replaceQueued(with buffer: SendBuffer) -> Bool {

@@ -1,9 +1,17 @@
 extension UVConnection: DeadlineOwner {
-    /// How often, in milliseconds, a paused connection is asked whether it still exists, because
-    /// libuv does not notice a reset while nothing is read.
+    /// How often, in milliseconds, a connection that is not read is asked whether it still exists,
+    /// because libuv does not notice a reset while nothing is read.
     private static let probeInterval: UInt64 = 1000
 
-    private var limits: DeadlineLimits { isWriting ? handlers.limits : handlers.quietLimits }
+    /// A relayed connection has no stall deadline, see ``UVAsyncConnection/relay(with:)``.
+    private var limits: DeadlineLimits {
+        isWriting && !isRelayed ? handlers.limits : handlers.quietLimits
+    }
+
+    /// Whether the connection may be gone without a read that tells so.
+    private var isProbed: Bool {
+        !holds.isDisjoint(with: .lasting) || state.isHalfOpen || state.isBroken
+    }
 
     /// Sees to it that ``deadlinePassed()`` is called when something could be due.
     ///
@@ -12,11 +20,11 @@ extension UVConnection: DeadlineOwner {
     func watch() {
         guard state.reason == nil, !state.isClosed else { return }
         // The common case: nothing can be due, and nothing is scheduled.
-        let isHeld = !holds.isDisjoint(with: .lasting)
-        if !handlers.hasQuietLimits, !isHeld, !isWriting, deadlineSlot == nil { return }
+        let isProbed = isProbed
+        if !handlers.hasQuietLimits, !isProbed, !isWriting, deadlineSlot == nil { return }
         let now = loop.now
         var at = deadlines.next(now: now, limits)
-        if isHeld { at = min(at ?? .max, now + Self.probeInterval) }
+        if isProbed { at = min(at ?? .max, now + Self.probeInterval) }
         if let rates, holds.contains(.rate) { at = min(at ?? .max, rates.heldUntil) }
         if let at {
             // What is due already waits for the wheel's next tick.
@@ -28,8 +36,9 @@ extension UVConnection: DeadlineOwner {
 
     func deadlinePassed() {
         guard state.reason == nil else { return endDeadlinePassed() }
-        if !holds.isDisjoint(with: .lasting), handle.hasBeenReset {
-            return fail("receive", .connectionReset)
+        if isProbed {
+            probe()
+            if state.isClosed { return }
         }
         releaseRate()
         noteProgress()
@@ -41,6 +50,13 @@ extension UVConnection: DeadlineOwner {
         case .slowReceiver: reset(.slowReceiver)
         case nil: watch()
         }
+    }
+
+    private func probe() {
+        if !state.isBroken, let error = handle.socket?.takeError() {
+            sendingBroke("receive", error)
+        }
+        endIfNothingIsLeft()
     }
 
     /// A write is in flight from now on.

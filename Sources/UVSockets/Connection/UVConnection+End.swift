@@ -5,6 +5,7 @@ extension UVConnection {
         loop.confine("UVConnection.finish")
         state.wantEnd(ofSendingOnly: true)
         state.finish()
+        sendingEnded()
         settle()
     }
 
@@ -26,9 +27,12 @@ extension UVConnection {
         reset(.reset)
     }
 
-    func close(_ why: UVEndReason) {
+    /// Closes the connection, with a reset behind what is queued where the peer must not take what it
+    /// got for the whole.
+    func close(_ why: UVEndReason, byReset: Bool = false) {
         guard state.reason == nil, !state.isClosed else { return }
-        perform(state.close(why))
+        perform(state.close(why, byReset: byReset))
+        sendingEnded()
         settle()
         if state.discards { updateReceiving() }
     }
@@ -39,13 +43,46 @@ extension UVConnection {
 
     /// A call on the socket failed: the connection is gone.
     func fail(_ call: String, _ code: UVError.Code) {
-        let why: UVEndReason =
-            switch code {
-            case .timedOut, .hostUnreachable: .peerVanished
-            case _ where code.isPeerGone: .peerReset
-            default: .failed(UVError(call: call, subject: "\(peer)", code: code))
-            }
-        perform(state.failed(why))
+        perform(state.failed(reason(call, code)))
+    }
+
+    /// Nothing can be sent any more. What was received is still delivered, and then the end is told
+    /// (RFC 9293 §3.10.4: a FIN, or a reset, does not take back what came before).
+    func sendingBroke(_ call: String, _ code: UVError.Code) {
+        // EPIPE is told where the peer had finished before it went.
+        perform(state.sendingBroke(reason(call, code), isAborted: code != .brokenPipe))
+        guard state.isBroken else { return }
+        sendingEnded()
+        release(.sendQueue)
+        watch()
+        loop.continueInNextTurn(self)
+    }
+
+    private func reason(_ call: String, _ code: UVError.Code) -> UVEndReason {
+        switch code {
+        case .timedOut, .hostUnreachable: .peerVanished
+        case _ where code.isPeerGone: .peerReset
+        default: .failed(UVError(call: call, subject: "\(peer)", code: code))
+        }
+    }
+
+    /// Ends a connection whose peer is gone once nothing is left to be delivered.
+    ///
+    /// Where its user has paused it, or it is relayed to one that takes nothing, that is told within a
+    /// second or two, although unread bytes of a peer that gave up are lost then: nobody knows whether
+    /// they would ever be read.
+    func endIfNothingIsLeft() {
+        guard state.isBroken, frames?.hasBacklog != true else { return }
+        let isGivenUp = state.isAborted && !holds.isDisjoint(with: [.paused, .relay])
+        guard isGivenUp || handle.socket?.bytesUnread ?? 0 == 0 else { return }
+        perform(state.failed(.peerReset))
+    }
+
+    /// No more can be sent: who waits for room is told.
+    func sendingEnded() {
+        guard !state.acceptsBytes else { return }
+        if host.isToldOfSlowEnds { tellDrained() }
+        session?.sendingEnded()
     }
 
     /// Takes the next step towards the end if nothing waits to be sent; bounds the wait otherwise.
@@ -62,7 +99,9 @@ extension UVConnection {
     /// still to come, gets as much again, up to the time for flushing: a close would reset the
     /// connection if the peer has sent anything, and those bytes would be lost.
     func endDeadlinePassed() {
-        if state.isLingering, isStillTaking {
+        if state.isLingering, state.isResetting {
+            awaitReset()
+        } else if state.isLingering, isStillTaking {
             loop.schedule(self, after: options.lingerTimeout)
         } else {
             perform(state.deadlinePassed())
@@ -70,10 +109,27 @@ extension UVConnection {
     }
 
     private var isStillTaking: Bool {
-        let left = UInt32(clamping: handle.bytesUnacknowledged)
+        let left = bytesUnacknowledged
         defer { unwritten = left }
         return left > 0 && left < unwritten
             && deadlines.lingering(at: loop.now) < options.flushTimeout.wholeMilliseconds
+    }
+
+    /// How many bytes the kernel has taken that the peer has not acknowledged.
+    var bytesUnacknowledged: UInt32 {
+        let count = UInt32(clamping: handle.socket?.bytesUnacknowledged ?? 0)
+        // The kernel counts the FIN as one.
+        return state.hasSentFIN && count > 0 ? count - 1 : count
+    }
+
+    /// Resets the connection once the peer has acknowledged what was sent, or does not for too long.
+    private func awaitReset() {
+        let waited = deadlines.lingering(at: loop.now)
+        if bytesUnacknowledged > 0, waited < options.lingerTimeout.wholeMilliseconds {
+            loop.schedule(self, after: DeadlineClock.tick)
+        } else {
+            perform(state.deadlinePassed())
+        }
     }
 
     func perform(_ action: ConnectionState.Action) {
@@ -84,21 +140,37 @@ extension UVConnection {
         case .linger:
             handle.finishSending()
             deadlines.lingeringBegan(at: loop.now)
-            unwritten = UInt32(clamping: handle.bytesUnacknowledged)
+            unwritten = bytesUnacknowledged
             loop.schedule(self, after: options.lingerTimeout)
             updateReceiving()
+        case .awaitReset:
+            deadlines.lingeringBegan(at: loop.now)
+            updateReceiving()
+            awaitReset()
         case .close:
-            handlers.queuedBytes -= queuedBytes
+            socketEnds()
             handle.close()
         case .reset:
-            handlers.queuedBytes -= queuedBytes
+            socketEnds()
             handle.reset()
         }
     }
 
+    /// The socket is to be closed now.
+    private func socketEnds() {
+        handlers.queuedBytes -= queuedBytes
+        unwritten = host.countsLosses ? bytesUnacknowledged : 0
+        sendingEnded()
+    }
+
+    /// How many bytes were sent that have not arrived, for all that is known when it has ended.
+    var bytesLost: Int { queuedBytes + Int(unwritten) }
+
     /// The socket is closed, and its handle calls no more.
     func handleDidClose() {
         if deadlineSlot != nil { loop.unschedule(self) }
+        if isDrainedDue { callOnDrained() }
+        session = nil
         host.connectionDidEnd(self, state.reason ?? .closed)
         if queuedBytes > 0 { enqueue { $0.removeAll() } }
     }

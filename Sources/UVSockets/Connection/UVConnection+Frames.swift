@@ -49,7 +49,7 @@ extension UVConnection {
                     messageReceived(kept.span.extracting(range))
                 }
             }
-            keep(chunk.extracting(offset...))
+            try keep(chunk.extracting(offset...))
         } catch {
             close(.framing(error))
         }
@@ -65,13 +65,17 @@ extension UVConnection {
         return try frames.assembler.next(in: chunk, &offset, coder.codec)
     }
 
-    func keep(_ rest: Span<UInt8>) {
-        guard state.delivers else { return }
-        if rest.count > 0 || frames != nil {
-            let reader = frames ?? FrameReader(handlers.coder)
-            reader.assembler.keep(rest)
-            reader.hasBacklog = !isDemanding && reader.assembler.isMidFrame
-            frames = reader.isCodecOwn || reader.assembler.isMidFrame ? reader : nil
+    /// Keeps what is not delivered. Where whole frames were looked for and there is none, it is less
+    /// than the longest frame, whatever the codec says.
+    func keep(_ rest: Span<UInt8>) throws(FramingError) {
+        guard state.delivers, rest.count > 0 || frames != nil else { return }
+        let reader = frames ?? FrameReader(handlers.coder)
+        reader.assembler.keep(rest)
+        let isMidFrame = reader.assembler.isMidFrame
+        reader.hasBacklog = !isDemanding && isMidFrame
+        frames = reader.isCodecOwn || isMidFrame ? reader : nil
+        if isDemanding, isMidFrame, let codec = reader.coder?.codec {
+            try reader.assembler.checkLength(codec)
         }
     }
 

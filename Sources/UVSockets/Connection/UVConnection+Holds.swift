@@ -43,6 +43,7 @@ extension UVConnection {
     func continueReceiving() {
         release(.turn)
         deliverBacklog()
+        endIfNothingIsLeft()
     }
 
     // MARK: - Limits of what it receives
@@ -82,9 +83,6 @@ extension UVConnection {
 
     /// A receive callback has ended that began at this time.
     func handlerEnded(since began: UInt64) {
-        let time = coarseMilliseconds() - began
-        guard time >= handlers.handlerTimeLimit else { return }
-        handlers.guards.slowHandlers += 1
-        handlers.warnOfSlowHandler(self, milliseconds: time)
+        handlers.handlerTook(coarseMilliseconds() - began, for: self, on: loop)
     }
 }

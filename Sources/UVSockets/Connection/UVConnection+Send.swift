@@ -132,7 +132,7 @@ extension UVConnection {
             if written > 0 { deadlines.sent(at: loop.now) }
             if written < bytes.count { queueRest(bytes.extracting(written...)) }
         } catch {
-            fail("send", error)
+            sendingBroke("send", error)
         }
     }
 
@@ -164,7 +164,7 @@ extension UVConnection {
 
     private func writeCork() {
         defer { loop.cork.clear() }
-        guard !state.isClosed else { return queueCork() }
+        guard !state.isClosed, !state.isBroken else { return queueCork() }
         do throws(UVError.Code) {
             let written = try loop.writeCork(to: handle)
             bytesOut += UInt64(written)
@@ -175,7 +175,7 @@ extension UVConnection {
             checkBudget()
         } catch {
             queueCork()
-            fail("send", error)
+            sendingBroke("send", error)
         }
     }
 
@@ -187,7 +187,9 @@ extension UVConnection {
     /// Writes what is queued, as far as the kernel takes it.
     func flush() {
         isGathered = false
-        guard !isWriting, queuedBytes > 0, !state.isClosed, let queue else { return }
+        guard !isWriting, queuedBytes > 0, !state.isClosed, !state.isBroken, let queue else {
+            return
+        }
         do throws(UVError.Code) {
             var isMoreTaken = true
             while isMoreTaken, queuedBytes > 0 {
@@ -196,7 +198,7 @@ extension UVConnection {
                 dequeue(written)
             }
         } catch {
-            return fail("send", error)
+            return sendingBroke("send", error)
         }
         startWriting()
         settle()
@@ -214,7 +216,7 @@ extension UVConnection {
                 bytesInFlight = UInt32(try handle.write(queue))
                 writingBegan()
             } catch {
-                return fail("send", error)
+                return sendingBroke("send", error)
             }
         }
         updateWatermark()
@@ -227,6 +229,7 @@ extension UVConnection {
         switch change {
         case .none: break
         case .rose:
+            owesDrained = true
             if let session, let relay = session.relay {
                 relay.filled(session)
             } else {
@@ -234,8 +237,29 @@ extension UVConnection {
             }
         case .fell:
             release(.sendQueue)
-            handlers.onDrained?(self)
+            tellDrained()
         }
+    }
+
+    /// There is room in the queue again, or waiting for it has become pointless. The user hears of it
+    /// when his own call, if it is within one, has ended.
+    func tellDrained() {
+        guard owesDrained else { return }
+        owesDrained = false
+        session?.drained()
+        callOnDrainedLater()
+    }
+
+    func callOnDrainedLater() {
+        guard handlers.onDrained != nil, !isDrainedDue else { return }
+        isDrainedDue = true
+        loop.callOnDrainedLater(of: self)
+    }
+
+    func callOnDrained() {
+        guard isDrainedDue else { return }
+        isDrainedDue = false
+        handlers.onDrained?(self)
     }
 
     /// Receives nothing more while the queue is above the high watermark, where the options say so.
@@ -251,7 +275,7 @@ extension UVConnection {
         bytesInFlight = 0
         dequeue(bytes)
         guard !state.isClosed else { return }
-        if let error { return fail("send", error) }
+        if let error { return sendingBroke("send", error) }
         if queuedBytes == 0 { deadlines.queueEmptied() }
         startWriting()
         if queuedBytes == 0 { updateWatermark() }

@@ -1,7 +1,8 @@
 /// What a task takes of a connection whose messages it awaits.
 extension UVConnection {
     /// Wakes the task with the first message that lies in the bytes just received, and keeps those
-    /// that it does not take.
+    /// that it does not take. No message is cut before the task asks for it, which may give the
+    /// connection another framing first.
     ///
     /// Woken, it takes the messages behind the first itself, by ``takeReceived()``, for as long as
     /// it asks for them before it waits for anything else: to let it wait for each would cost a
@@ -10,12 +11,17 @@ extension UVConnection {
         loop.receiveArgs.beginTaking(for: self, chunk.count)
         do throws(FramingError) {
             while isDemanding {
+                guard session.isTaken || session.isLending else {
+                    let isMidFrame = frames?.assembler.isMidFrame == true
+                    if loop.receiveArgs.untaken > 0 || isMidFrame { hold(.task) }
+                    break
+                }
                 // Not held here, so that its memory is free for the next when the task is done with it.
                 session.pending = try loop.takeReceived(for: self)
                 guard session.pending != nil else { break }
                 session.messageIsPending()
             }
-            keep(chunk.extracting(last: loop.receiveArgs.untaken))
+            try keep(chunk.extracting(last: loop.receiveArgs.untaken))
         } catch {
             close(.framing(error))
         }
@@ -66,7 +72,10 @@ extension UVConnection {
         of bytes: Span<UInt8>, _ taken: inout Int
     ) throws(FramingError) -> [UInt8]? {
         if let frames { return try takeFrame(of: bytes, &taken, frames) }
-        return try handlers.take(of: bytes, &taken, for: self)
+        if handlers.coder != nil { return try handlers.take(of: bytes, &taken, for: self) }
+        guard bytes.count > 0 else { return nil }
+        taken = bytes.count
+        return messageTaken(bytes)
     }
 
     private func takeFrame(

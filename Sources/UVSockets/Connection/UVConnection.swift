@@ -34,6 +34,10 @@ public final class UVConnection: Identifiable {
     var holds: ReceiveHolds = []
     /// Whether what it receives leaves by another connection, to which the session's relay sends it.
     var isRelayed = false
+    /// Whether it was said that the queue is full, and not yet that it is not any more.
+    var owesDrained = false
+    /// Whether `onDrained` is to be called when the present callback has ended.
+    var isDrainedDue = false
     /// Where the listener's table has this client; the table's to write.
     var tableIndex: Int32 = 0
 
@@ -47,7 +51,7 @@ public final class UVConnection: Identifiable {
     /// `enqueue` and `dequeue` only.
     private(set) var queue: SendQueue?
     /// What the write in flight had still to write when it was looked at last; when the connection
-    /// lingers, what the peer had still to acknowledge.
+    /// lingers, and when it has ended, what the peer had still to acknowledge.
     var unwritten: UInt32 = 0
     /// How many bytes at the queue's front the write in flight has, at most 1 MiB.
     var bytesInFlight: UInt32 = 0
@@ -145,6 +149,8 @@ public final class UVConnection: Identifiable {
                 receiving {
                     if frames != nil || handlers.coder != nil {
                         deliverFrames(bytes)
+                    } else if let session, !session.isLending {
+                        deliverFrames(bytes, to: session)
                     } else {
                         messageReceived(bytes)
                     }
@@ -213,14 +219,17 @@ public final class UVConnection: Identifiable {
     }
 
     private func receiveFailed(_ error: UVError.Code) {
+        guard error == .endOfFile else { return fail("receive", error) }
         // libuv may report an end where a reset stands behind the last bytes.
-        guard error == .endOfFile, !handle.hasBeenReset else {
-            return fail("receive", error == .endOfFile ? .connectionReset : error)
-        }
+        if let error = handle.socket?.takeError() { return fail("receive", error) }
         let isExpected = state.reason != nil
         if !isExpected, let truncation { perform(state.close(truncation)) }
         perform(state.peerFinished(allowsHalfOpen: options.allowsHalfOpen))
-        if options.allowsHalfOpen, !isExpected { handlers.onPeerFinished?(self) }
+        sendingEnded()
+        if state.isHalfOpen {
+            watch()
+            handlers.onPeerFinished?(self)
+        }
         settle()
     }
 

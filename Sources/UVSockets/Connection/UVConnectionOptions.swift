@@ -1,15 +1,21 @@
 /// How a connection behaves; given to the listener or connector that makes it.
+///
+/// Sizes below 0 count as 0. Times below a millisecond count as one, and the longest as some 49 days or
+/// as for ever. A rate below 1 is a programmer's error, which traps when the listener or connector is
+/// made.
 public struct UVConnectionOptions: Sendable {
     /// Whether small writes leave at once (TCP_NODELAY) rather than wait for an acknowledgement of
     /// earlier ones. True by default: what is sent in one callback is gathered anyway.
     public var noDelay = true
 
     /// How a silent peer is probed; nil never notices one whose machine or network is gone. By
-    /// default it is noticed after two minutes, and ends with ``UVEndReason/peerVanished``.
+    /// default it is noticed after two minutes, and ends with ``UVEndReason/peerVanished``. On Linux
+    /// also one that leaves what was sent to it unacknowledged for so long, give or take a tenth. A
+    /// peer that acknowledges, and does not read, is not silent: see ``writeStallTimeout``.
     public var keepAlive: UVKeepAlive? = UVKeepAlive()
 
-    /// How many queued bytes are too many: ``UVConnection/send(_:)-(Span<UInt8>)`` returns false,
-    /// and where ``holdsAboveHighWatermark`` is set nothing is received any more, until fewer than
+    /// How many queued bytes are too many: ``UVConnection/send(_:)-(Span<UInt8>)`` answers
+    /// ``UVSendResult/full``, and where ``holdsAboveHighWatermark`` is set nothing is received any more, until fewer than
     /// ``lowWatermark`` are queued. 64 KiB by default.
     public var highWatermark = 64 * 1024
 
@@ -98,6 +104,22 @@ public struct UVConnectionOptions: Sendable {
     /// closed. If true, `onPeerFinished` is called, and closing is up to you.
     public var allowsHalfOpen = false
 
+    /// The options with every size and count within its bounds. Times are brought within theirs where
+    /// they are used.
+    var withinBounds: Self {
+        precondition(
+            bytesPerSecond ?? 1 > 0, "UVConnectionOptions.bytesPerSecond is at least 1")
+        precondition(
+            messagesPerSecond ?? 1 > 0, "UVConnectionOptions.messagesPerSecond is at least 1")
+        var options = self
+        options.highWatermark = max(0, highWatermark)
+        options.lowWatermark = min(max(0, lowWatermark), options.highWatermark)
+        options.sendLimit = max(0, sendLimit)
+        options.softSendLimit = max(0, softSendLimit)
+        options.receiveBudget = max(ReceiveBuffer.capacity, receiveBudget)
+        return options
+    }
+
     /// Options for the connections of a listener.
     public static var listener: Self { Self(holdsAboveHighWatermark: true) }
     /// Options for the connection of a connector.
@@ -108,13 +130,13 @@ public struct UVConnectionOptions: Sendable {
     }
 }
 
-/// How a silent peer is probed (TCP keep-alive), in whole seconds of at least 1.
+/// How a silent peer is probed (TCP keep-alive), in whole seconds of at least 1 and at most 32,767.
 public struct UVKeepAlive: Sendable {
     /// How long the peer may be silent before the first probe.
     public var idle: Duration
     /// The time between probes.
     public var interval: Duration
-    /// How many probes without an answer end the connection.
+    /// How many probes without an answer end the connection, 1 to 127.
     public var count: Int
 
     /// Describes how a silent peer is probed.

@@ -10,8 +10,8 @@ struct Backoff {
     init(_ policy: UVReconnect) {
         precondition(
             policy.initialDelay > .zero && policy.maximumDelay >= policy.initialDelay,
-            "UVReconnect: the initial delay must be above zero, and the maximum not below it")
-        precondition(policy.attempts ?? 0 >= 0, "UVReconnect: the attempts must not be below 0")
+            "UVReconnect.initialDelay must be above zero, and maximumDelay not below it")
+        precondition(policy.attempts ?? 0 >= 0, "UVReconnect.attempts must not be below 0")
         self.policy = policy
         bound = policy.initialDelay
     }

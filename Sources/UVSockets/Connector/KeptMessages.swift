@@ -12,7 +12,7 @@ struct KeptMessages {
     private var lengths: [Int] = []
 
     init(limit: Int) {
-        precondition(limit >= 0, "the queue limit of a connector must not be below 0")
+        precondition(limit >= 0, "UVConnector: the queueLimit must not be below 0")
         self.limit = limit
     }
 

@@ -70,12 +70,16 @@ extension UVConnector {
             let socket = args.connectSocket
         else { return }
         // The peer's address is asked for because libuv does not check how it learns of the outcome.
-        if args.error == nil, let peer = socket.peerAddress {
+        let peer = args.error == nil ? socket.peerAddress : nil
+        if let peer, peer != socket.localAddress {
             attempt.end(keeping: socket)
             state = .connected
             return join(socket, peer)
         }
-        attemptFailed(args, attempt, args.error ?? .notConnected)
+        // A port that nobody listens on may be given to the very socket that asks for it, which TCP
+        // connects to itself (simultaneous open, RFC 9293 §3.5).
+        attemptFailed(
+            args, attempt, args.error ?? (peer == nil ? .notConnected : .connectionRefused))
         do throws(UVError) {
             try connect(args, attempt)
         } catch {

@@ -60,8 +60,14 @@ extension UVConnector: ConnectionHost {
     /// It has but one connection, whose `sendLimit` bounds it.
     func outboundBudgetPassed() {}
 
+    var countsLosses: Bool { false }
+    /// Who was told to hold back hears of the next connection.
+    var isToldOfSlowEnds: Bool { false }
+
     func connectionDidEnd(_ connection: UVConnection, _ reason: UVEndReason) {
         self.connection = nil
+        peerWatch?.end()
+        peerWatch = nil
         state = .idle
         loop.logger.trace("disconnected", metadata: ["reason": "\(reason)"])
         guard isFollowed(connection) else {

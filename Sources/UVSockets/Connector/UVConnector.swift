@@ -60,6 +60,8 @@ public final class UVConnector {
     /// Whether another attempt may follow. False before the first and after ``cancel()``.
     var isTrying = false
     private var nextID: UVConnection.ID = 1
+    /// Finds a server that is gone, while there is a connection.
+    var peerWatch: PeerWatch?
 
     enum State {
         case idle
@@ -125,7 +127,7 @@ public final class UVConnector {
         _ loop: UVLoop, _ settings: ConnectSettings,
         _ onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
     ) {
-        loop.confine("UVConnector.init")
+        loop.confineOpen("UVConnector.init")
         self.loop = loop
         self.settings = settings
         kept = KeptMessages(limit: settings.queueLimit)
@@ -150,7 +152,7 @@ public final class UVConnector {
     ///   refuses the address at once. With a ``UVReconnect`` the latter is a failed attempt like
     ///   others.
     public func startConnect() throws(UVError) {
-        loop.confine("UVConnector.startConnect")
+        loop.confineOpen("UVConnector.startConnect")
         switch state {
         case .connecting, .connected: isTrying = true
         case .waiting(let timer):
@@ -175,13 +177,18 @@ public final class UVConnector {
 
     /// The cycle has brought a connection.
     func join(_ socket: TCPHandle, _ peer: SocketAddress) {
-        socket.setNoDelay(handlers.options.noDelay)
-        socket.setKeepAlive(handlers.options.keepAlive)
+        socket.socket?.setNoDelay(handlers.options.noDelay)
+        socket.socket?.setKeepAlive(handlers.options.keepAlive)
         let server = UVConnection(socket, peer: peer, id: nextID, of: self, handlers)
         nextID += 1
         connection = server
+        if let keepAlive = handlers.options.keepAlive {
+            // Without memory for a timer, the kernel alone finds a server that is gone.
+            peerWatch = try? PeerWatch(keepAlive, on: loop) { [server] }
+        }
         loop.logger.trace("connected", metadata: ["server": "\(peer.endpoint)"])
         handlers.onConnected?(server)
+        handlers.onBegun?(server)
         sendKept(on: server)
         server.startReceive()
     }

@@ -7,9 +7,10 @@
 ///                       └───── one may stop between two frames ─────────▲
 ///
 /// Whoever drives it may change the codec between two calls of `next`, and may stop before the
-/// chunk is used up, if the rest is then kept; `next` with an empty chunk goes on from there. The
-/// kept bytes never exceed a frame's limit and ends and one chunk, if no chunk is asked for before
-/// the frames that are kept have been taken.
+/// chunk is used up, if the rest is then kept; `next` with an empty chunk goes on from there.
+///
+/// The bytes of a frame that is not whole never exceed the codec's limit and the ends of a frame: the
+/// search ends as ``FramingError/frameTooLong(limit:)`` beyond that, whatever the codec says.
 struct FrameAssembler {
     /// Where a frame's payload lies.
     enum Location: Equatable {
@@ -52,7 +53,7 @@ struct FrameAssembler {
         guard offset < chunk.count else { return nil }
         let bytes = chunk.extracting(offset...)
         let search = try codec.firstFrame(in: bytes, scanned: 0)
-        guard let (payload, end) = note(search, of: bytes.count) else { return nil }
+        guard let (payload, end) = try note(search, of: bytes.count, codec) else { return nil }
         let begin = offset
         offset += end
         return .chunk(begin + payload.lowerBound..<begin + payload.upperBound)
@@ -105,7 +106,7 @@ struct FrameAssembler {
         var step = Self.firstStep
         while true {
             if count >= needed {
-                if let (payload, end) = note(try searchKept(codec), of: count) {
+                if let (payload, end) = try note(searchKept(codec), of: count, codec) {
                     let excess = min(count - end, added)
                     kept.removeLast(excess)
                     offset -= excess
@@ -119,7 +120,7 @@ struct FrameAssembler {
                 dropTaken()
                 return nil
             }
-            add(chunk.extracting(offset..<offset + size), limit: codec.maximumLength)
+            add(chunk.extracting(offset..<offset + size), limit: codec.longestFrame)
             offset += size
             added += size
             step *= 2
@@ -134,15 +135,23 @@ struct FrameAssembler {
     ///
     /// - Returns: The frame, if there was one.
     private mutating func note(
-        _ search: FrameSearch, of count: Int
-    ) -> (payload: Range<Int>, end: Int)? {
+        _ search: FrameSearch, of count: Int, _ codec: any FrameCodec
+    ) throws(FramingError) -> (payload: Range<Int>, end: Int)? {
         if case .incomplete(let scanned, let needed) = search {
-            self.scanned = scanned
-            self.needed = max(needed, count + 1)
+            self.scanned = min(max(0, scanned), count)
+            self.needed = max(needed, count == .max ? count : count + 1)
+            guard self.needed <= codec.longestFrame + 1 else {
+                throw .frameTooLong(limit: codec.maximumLength)
+            }
         } else {
             codecChanged()
         }
-        return search.frame(within: count)
+        return try search.frame(within: count, limit: codec.longestFrame, codec.maximumLength)
+    }
+
+    /// Throws where more is kept of a frame that is not whole than the longest has.
+    func checkLength(_ codec: any FrameCodec) throws(FramingError) {
+        guard count <= codec.longestFrame else { throw .frameTooLong(limit: codec.maximumLength) }
     }
 
     /// Doubles the memory where it must grow, but not beyond what a frame within the limit takes.
@@ -150,8 +159,7 @@ struct FrameAssembler {
         dropTaken()
         let size = kept.count + piece.count
         if size > kept.capacity {
-            let longest = min(limit, Int.max / 2) + 2 * FrameEnds.Bytes.capacity
-            kept.reserveCapacity(max(size, min(2 * size, longest)))
+            kept.reserveCapacity(max(size, min(2 * size, limit)))
         }
         kept.append(copying: piece)
     }

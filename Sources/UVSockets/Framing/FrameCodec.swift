@@ -9,7 +9,9 @@
 /// can send back every payload it has received. To receive bytes as they come, use no codec.
 public protocol FrameCodec: Sendable {
     /// The most bytes a frame's payload may have. Positive, and the bound of what a connection
-    /// keeps of a frame that has not come whole.
+    /// keeps of a frame that has not come whole: a frame, with what frames the payload, has at most 46
+    /// bytes more (twice ``FrameEnds/Bytes/capacity``). A longer one ends the connection, whatever the
+    /// codec says of it.
     var maximumLength: Int { get }
 
     /// Finds the first frame.
@@ -45,6 +47,11 @@ extension FrameCodec {
             maximumLength > 0 && maximumLength <= Int.max / 2,
             "the maximum length of a frame must be from 1 to Int.max / 2 bytes")
         return maximumLength
+    }
+
+    /// The most bytes a whole frame may have.
+    var longestFrame: Int {
+        min(max(0, maximumLength), Int.max / 2) + 2 * FrameEnds.Bytes.capacity
     }
 
     @inline(__always)

@@ -12,9 +12,17 @@ public enum FrameSearch: Equatable, Sendable {
 
 extension FrameSearch {
     /// Where the frame is, if one was found; it must lie within so many bytes, and have some.
+    ///
+    /// - Parameters:
+    ///   - count: How many bytes there are.
+    ///   - longest: The most bytes a whole frame may have.
+    ///   - limit: What is said where it has more.
     @inline(__always)
-    func frame(within count: Int) -> (payload: Range<Int>, end: Int)? {
+    func frame(
+        within count: Int, limit longest: Int, _ limit: @autoclosure () -> Int
+    ) throws(FramingError) -> (payload: Range<Int>, end: Int)? {
         guard case .frame(let payload, let end) = self else { return nil }
+        guard end <= longest else { throw .frameTooLong(limit: limit()) }
         precondition(
             1...count ~= end && payload.lowerBound >= 0 && payload.upperBound <= end,
             "a codec found a frame that is empty or not within the bytes")

@@ -7,7 +7,8 @@ final class AsyncHandle: Handle {
     /// Makes a wake-up that does not keep the loop running.
     init(on loop: UVLoop, onWake: @escaping () -> Void) throws(UVError) {
         self.onWake = onWake
-        try unsafe super.init(UV_ASYNC, on: loop, call: "make wake-up") { memory in
+        try unsafe super.init(UV_ASYNC, on: loop, isLoopsOwn: true, call: "make wake-up") {
+            memory in
             unsafe uv_async_init(loop.raw, memory.assumingMemoryBound(to: uv_async_t.self)) {
                 unsafe AsyncHandle.from($0).woken()
             }

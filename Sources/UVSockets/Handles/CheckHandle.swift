@@ -8,7 +8,7 @@ final class CheckHandle: Handle {
 
     /// Makes it; it does not keep the loop running.
     init(on loop: UVLoop) throws(UVError) {
-        try unsafe super.init(UV_CHECK, on: loop, call: "make check") { memory in
+        try unsafe super.init(UV_CHECK, on: loop, isLoopsOwn: true, call: "make check") { memory in
             unsafe uv_check_init(loop.raw, memory.assumingMemoryBound(to: uv_check_t.self))
         }
         keepsLoopRunning = false

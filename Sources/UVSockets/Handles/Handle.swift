@@ -2,30 +2,47 @@ internal import CLibuv
 
 /// One libuv handle and its memory.
 ///
-/// A handle lives from its init to its close callback and retains itself in between, whoever else
-/// lets go of it: libuv holds its address. ``close()`` is the only way out and may be called
-/// any number of times. A handle whose init failed was never registered and is not closed
-/// (libuv, `uv_tcp_init` and its kin).
+/// The memory lives as long as this object, not as long as libuv's handle: what is called on a
+/// closed handle reaches memory that says that it is closed.
+///
+/// A handle retains itself from its init to its close callback, because libuv holds its address.
+/// ``close()`` is the only way out and may be called any number of times. A handle whose init failed
+/// was never registered and is not closed (libuv, `uv_tcp_init` and its kin).
 @safe class Handle {
-    let loop: UVLoop
+    /// The loop. It is retained as long as this object lives, unless the handle is one of the
+    /// loop's own: the loop could then never end.
+    private unowned(unsafe) let unretainedLoop: UVLoop
+    private let isLoopsOwn: Bool
     private let memory: UnsafeMutableRawPointer
     private(set) var isClosing = false
 
     /// Makes a handle by libuv's init call for the type, whose error is thrown.
     init(
-        _ type: uv_handle_type, on loop: UVLoop, call: String,
+        _ type: uv_handle_type, on loop: UVLoop, isLoopsOwn: Bool = false, call: String,
         start: (UnsafeMutableRawPointer) -> Int32
     ) throws(UVError) {
-        self.loop = loop
-        unsafe memory = .allocate(byteCount: uv_handle_size(type), alignment: 16)
+        let memory = UnsafeMutableRawPointer.allocate(
+            byteCount: uv_handle_size(type), alignment: 16)
         let status = unsafe start(memory)
         guard status == 0 else {
             unsafe memory.deallocate()
             throw UVError(call: call, code: .init(rawValue: status))
         }
+        unsafe unretainedLoop = loop
+        self.isLoopsOwn = isLoopsOwn
+        unsafe self.memory = memory
+        if !isLoopsOwn { _ = unsafe Unmanaged.passUnretained(loop).retain() }
         unsafe base.pointee.data = Unmanaged.passRetained(self).toOpaque()
         loop.openHandles += 1
     }
+
+    deinit {
+        unsafe memory.deallocate()
+        if !isLoopsOwn { unsafe Unmanaged.passUnretained(loop).release() }
+    }
+
+    @inline(__always)
+    final var loop: UVLoop { unsafe unretainedLoop }
 
     /// What this handle is, for the sentence that names the handles a loop still has.
     var name: String { "handle" }
@@ -51,10 +68,14 @@ internal import CLibuv
         unsafe uv_close(base) { unsafe Handle.from($0).closeCompleted() }
     }
 
+    /// Closes the handle because its loop ends.
+    func abort() {
+        close()
+    }
+
     private func closeCompleted() {
         loop.openHandles -= 1
         loop.callback { didClose() }
-        unsafe memory.deallocate()
         unsafe Unmanaged.passUnretained(self).release()
     }
 

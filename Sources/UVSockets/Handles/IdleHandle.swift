@@ -4,9 +4,13 @@ internal import CLibuv
 final class IdleHandle: Handle {
     private let onTurn: () -> Void
 
-    init(on loop: UVLoop, onTurn: @escaping () -> Void) throws(UVError) {
+    init(
+        on loop: UVLoop, isLoopsOwn: Bool = false, onTurn: @escaping () -> Void
+    ) throws(UVError) {
         self.onTurn = onTurn
-        try unsafe super.init(UV_IDLE, on: loop, call: "make idle") { memory in
+        try unsafe super.init(
+            UV_IDLE, on: loop, isLoopsOwn: isLoopsOwn, call: "make idle"
+        ) { memory in
             unsafe uv_idle_init(loop.raw, memory.assumingMemoryBound(to: uv_idle_t.self))
         }
     }

@@ -1,96 +1,93 @@
-internal import CLibuv
-
-#if canImport(Glibc)
-    internal import Glibc
-#else
-    internal import Darwin
-#endif
-
-/// One name on its way to its addresses, on libuv's threads; the answer comes on the loop.
-///
-/// libuv looks up a few names at a time for the whole process, so a lookup can wait for others:
-/// whoever starts one needs a deadline of its own.
-@safe final class LookupRequest {
+/// One name on its way to its addresses; the answer comes on the loop, which runs until then.
+final class LookupRequest {
     typealias Completion = (Result<[SocketAddress], UVError>) -> Void
 
-    private let memory = UnsafeMutablePointer<uv_getaddrinfo_t>.allocate(capacity: 1)
     private let loop: UVLoop
     private let endpoint: UVEndpoint
     private var completion: Completion?
+    private var deadline: TimerHandle?
+    private var key = 0
+    private var ticket: (lookup: Int, reply: Int)?
 
     /// Starts a lookup, of addresses to listen on if it is passive, and to connect to if not.
+    ///
+    /// - Parameters:
+    ///   - endpoint: The name, and the port that the addresses get.
+    ///   - isPassive: What the addresses are for.
+    ///   - time: How long it may take; nil where whoever starts it has a deadline of its own.
+    ///   - loop: The loop.
+    ///   - completion: Called once, later, unless it is cancelled before.
+    /// - Throws: ``UVError`` where the host can be no name, or the system has no threads left.
     init(
-        _ endpoint: UVEndpoint, isPassive: Bool, on loop: UVLoop,
+        _ endpoint: UVEndpoint, isPassive: Bool, within time: Duration? = nil, on loop: UVLoop,
         completion: @escaping Completion
     ) throws(UVError) {
         self.loop = loop
         self.endpoint = endpoint
         self.completion = completion
-        guard endpoint.host.utf8.count <= UVEndpoint.maximumHostLength,
-            !endpoint.host.utf8.contains(0), !endpoint.host.isEmpty
-        else {
-            throw UVError(
-                call: "look up", subject: endpoint.host, code: .unknownHost,
-                reason: "a host name is 1 to \(UVEndpoint.maximumHostLength) bytes without NUL")
+        try Self.check(endpoint.host)
+        if let time {
+            deadline = try TimerHandle(on: loop) { [self] in
+                deliver(
+                    .failure(error(.timedOut, reason: "no answer within \(time)")))
+            }
+            deadline?.start(after: time)
         }
-        var hints = unsafe addrinfo()
-        unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-        unsafe hints.ai_flags = isPassive ? AI_PASSIVE : 0
-        unsafe memory.pointee.data = Unmanaged.passRetained(self).toOpaque()
-        let status = unsafe uv_getaddrinfo(
-            loop.raw, memory, { unsafe LookupRequest.ended($0, $1, $2) },
-            endpoint.host, String(endpoint.port), &hints)
-        guard status == 0 else {
-            unsafe Unmanaged.passUnretained(self).release()
-            throw UVError(call: "look up", subject: endpoint.host, code: .init(rawValue: status))
+        key = loop.register(self)
+        do throws(UVError) {
+            ticket = try Resolver.shared.look(
+                up: .init(host: endpoint.host, isPassive: isPassive)
+            ) { [loop, key] answer in
+                loop.submitAlways { (loop.addressees[key] as? LookupRequest)?.answered(answer) }
+            }
+        } catch {
+            loop.unregister(key)
+            deadline?.close()
+            throw error
         }
         loop.openLookups += 1
     }
 
-    deinit {
-        unsafe memory.deallocate()
+    private static func check(_ host: String) throws(UVError) {
+        func refuse(_ reason: String) -> UVError {
+            UVError(call: "look up", subject: host, code: .unknownHost, reason: reason)
+        }
+        guard host.utf8.count <= UVEndpoint.maximumHostLength, !host.utf8.contains(0), !host.isEmpty
+        else {
+            throw refuse("a host name is 1 to \(UVEndpoint.maximumHostLength) bytes without NUL")
+        }
+        // No name holds a colon: it is meant as an IPv6 address.
+        guard !host.utf8.contains(UInt8(ascii: ":")) else {
+            throw refuse("not an IPv6 address, or its zone is no interface of this machine")
+        }
     }
 
-    /// The answer is not wanted any more. A lookup that has begun still runs to its end.
+    /// The answer is not wanted any more.
     func cancel() {
+        guard let ticket = ticket.take() else { return }
+        Resolver.shared.cancel(ticket)
         completion = nil
-        _ = unsafe UnsafeMutableRawPointer(memory).withMemoryRebound(to: uv_req_t.self, capacity: 1)
-        {
-            unsafe uv_cancel($0)
-        }
-    }
-
-    private static func ended(
-        _ request: UnsafeMutablePointer<uv_getaddrinfo_t>?, _ status: Int32,
-        _ list: UnsafeMutablePointer<addrinfo>?
-    ) {
-        defer { unsafe uv_freeaddrinfo(list) }
-        guard let data = unsafe request?.pointee.data else { return }
-        let lookup = unsafe Unmanaged<LookupRequest>.fromOpaque(data).takeRetainedValue()
-        var addresses: [SocketAddress] = []
-        var entry = unsafe list
-        while let info = unsafe entry {
-            if let pointer = unsafe info.pointee.ai_addr,
-                let address = unsafe SocketAddress(pointer),
-                !addresses.contains(address)
-            {
-                addresses.append(address)
-            }
-            unsafe entry = info.pointee.ai_next
-        }
-        lookup.deliver(addresses, status)
-    }
-
-    private func deliver(_ addresses: [SocketAddress], _ status: Int32) {
+        deadline?.close()
+        loop.unregister(key)
         loop.openLookups -= 1
-        guard let completion else { return }
-        self.completion = nil
-        let code = status < 0 ? UVError.Code(rawValue: status) : .unknownHost
-        loop.callback {
-            completion(
-                addresses.isEmpty
-                    ? .failure(UVError(call: "look up", subject: endpoint.host, code: code))
-                    : .success(addresses))
+    }
+
+    private func answered(_ answer: Resolver.Answer) {
+        switch answer {
+        case .success(let addresses):
+            deliver(.success(addresses.map { $0.withPort(endpoint.port) }))
+        case .failure(let code):
+            deliver(.failure(error(code)))
         }
+    }
+
+    private func error(_ code: UVError.Code, reason: String? = nil) -> UVError {
+        UVError(call: "look up", subject: endpoint.host, code: code, reason: reason)
+    }
+
+    private func deliver(_ result: Result<[SocketAddress], UVError>) {
+        guard let completion else { return }
+        cancel()
+        completion(result)
     }
 }

@@ -1,5 +1,10 @@
 internal import CLibuv
-internal import Logging
+
+#if canImport(Glibc)
+    internal import Glibc
+#else
+    internal import Darwin
+#endif
 
 /// A thread that runs a loop until that is stopped, and closes it.
 @safe final class LoopThread: Sendable {
@@ -16,17 +21,6 @@ internal import Logging
     let loop: UVLoop
     private let thread: uv_thread_t
 
-    /// What a thread is given.
-    private final class Entrance {
-        let loop: UVLoop
-        let whenEnded: @Sendable () -> Void
-
-        init(_ loop: UVLoop, _ whenEnded: @escaping @Sendable () -> Void) {
-            self.loop = loop
-            self.whenEnded = whenEnded
-        }
-    }
-
     /// Starts a thread for the loop, which belongs to none yet.
     ///
     /// - Parameters:
@@ -37,34 +31,11 @@ internal import Logging
         running loop: UVLoop, whenEnded: @escaping @Sendable () -> Void = {}
     ) throws(UVError) {
         self.loop = loop
-        var thread = uv_thread_t()
-        let entrance = unsafe Unmanaged.passRetained(Entrance(loop, whenEnded))
-        let status = unsafe uv_thread_create(
-            &thread,
-            { argument in
-                guard let argument = unsafe argument else { return }
-                let entrance = unsafe Unmanaged<Entrance>.fromOpaque(argument).takeRetainedValue()
-                LoopThread.run(entrance.loop)
-                entrance.whenEnded()
-            }, entrance.toOpaque())
-        guard status == 0 else {
-            unsafe entrance.release()
-            throw UVError(call: "make thread", code: .init(rawValue: status))
+        thread = try makeThread(stackSize: nil) {
+            loop.run(.untilStopped)
+            loop.end()
+            whenEnded()
         }
-        self.thread = thread
-    }
-
-    private static func run(_ loop: UVLoop) {
-        loop.run(.untilStopped)
-        loop.endListeners()
-        loop.finishLookups()
-        do {
-            try loop.close()
-        } catch {
-            loop.logger.error("\(error)")
-            loop.abandon()
-        }
-        loop.leaveThread()
     }
 
     /// Waits for the thread of a loop that was stopped to end.
@@ -72,4 +43,48 @@ internal import Logging
         var thread = thread
         _ = unsafe uv_thread_join(&thread)
     }
+}
+
+/// Starts a thread that nobody waits for.
+///
+/// - Parameters:
+///   - stackSize: How large its stack is; nil for the system's default.
+///   - body: What it does.
+/// - Throws: ``UVError`` where the system has no memory or threads left.
+func startThread(
+    stackSize: Int? = nil, _ body: @escaping @Sendable () -> Void
+) throws(UVError) {
+    _ = pthread_detach(try makeThread(stackSize: stackSize, body))
+}
+
+private func makeThread(
+    stackSize: Int?, _ body: @escaping @Sendable () -> Void
+) throws(UVError) -> uv_thread_t {
+    /// What the thread is given.
+    final class Work {
+        let body: @Sendable () -> Void
+
+        init(_ body: @escaping @Sendable () -> Void) {
+            self.body = body
+        }
+    }
+
+    var thread = uv_thread_t()
+    var options = uv_thread_options_t()
+    if let stackSize {
+        options.flags = UInt32(UV_THREAD_HAS_STACK_SIZE.rawValue)
+        options.stack_size = stackSize
+    }
+    let work = unsafe Unmanaged.passRetained(Work(body))
+    let status = unsafe uv_thread_create_ex(
+        &thread, &options,
+        { argument in
+            guard let argument = unsafe argument else { return }
+            unsafe Unmanaged<Work>.fromOpaque(argument).takeRetainedValue().body()
+        }, work.toOpaque())
+    guard status == 0 else {
+        unsafe work.release()
+        throw UVError(call: "make thread", code: .init(rawValue: status))
+    }
+    return thread
 }

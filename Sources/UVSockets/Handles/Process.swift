@@ -33,9 +33,38 @@ func coarseMilliseconds() -> UInt64 {
     return UInt64(time.tv_sec) * 1000 + UInt64(time.tv_nsec) / 1_000_000
 }
 
-/// Lets a write to a socket whose peer is gone fail with EPIPE instead of ending the process.
+/// Lets a write to a socket whose peer is gone fail with EPIPE instead of ending the process, unless
+/// the program has decided itself what SIGPIPE does.
+///
+/// By a handler that does nothing, not by SIG_IGN: programs that this one starts would inherit that
+/// (POSIX, `execve`).
 func ignoreSIGPIPE() {
-    _ = signal(SIGPIPE, SIG_IGN)
+    var action = sigaction()
+    guard unsafe sigaction(SIGPIPE, nil, &action) == 0, action.isDefault else { return }
+    _ = signal(SIGPIPE) { _ in }
+}
+
+extension sigaction {
+    fileprivate var isDefault: Bool {
+        #if canImport(Glibc)
+            let handler = unsafe __sigaction_handler.sa_handler
+        #else
+            let handler = unsafe __sigaction_u.__sa_handler
+        #endif
+        // SIG_DFL is the null pointer.
+        return unsafe unsafeBitCast(handler, to: UInt.self) == 0
+    }
+}
+
+/// Opens `/dev/null` as each standard descriptor that is closed, as in a program that a service
+/// manager has started without them. Otherwise a socket would become one of them: what is printed
+/// would go to a client, and libuv traps where it closes one.
+func openStandardDescriptors() {
+    for descriptor in 0...2 as ClosedRange<Int32> where fcntl(descriptor, F_GETFD) < 0 {
+        let opened = unsafe open("/dev/null", O_RDWR)
+        // The lowest free number, unless another thread was faster.
+        if opened > 2 { close(opened) }
+    }
 }
 
 /// How many descriptors the process may have open.

@@ -19,6 +19,9 @@ struct SocketAddress: Hashable, Sendable {
     let isIPv6: Bool
 
     /// Reads a numeric address; nil when the host is a name.
+    ///
+    /// The zone of an IPv6 address is an interface's name or number (RFC 4007 §11.2); with one that
+    /// is neither, it is no address.
     init?(_ endpoint: UVEndpoint) {
         var v4 = sockaddr_in()
         var v6 = sockaddr_in6()
@@ -26,11 +29,25 @@ struct SocketAddress: Hashable, Sendable {
         guard !endpoint.host.utf8.contains(0) else { return nil }
         if unsafe uv_ip4_addr(endpoint.host, port, &v4) == 0 {
             self.init(v4)
-        } else if unsafe uv_ip6_addr(endpoint.host, port, &v6) == 0 {
-            self.init(v6)
-        } else {
-            return nil
+            return
         }
+        // Not left to libuv, which takes an unknown zone for none.
+        let parts = endpoint.host.split(
+            separator: "%", maxSplits: 1, omittingEmptySubsequences: false)
+        guard unsafe uv_ip6_addr(String(parts[0]), port, &v6) == 0 else { return nil }
+        if parts.count > 1 {
+            guard let zone = Self.zone(String(parts[1])) else { return nil }
+            v6.sin6_scope_id = zone
+        }
+        self.init(v6)
+    }
+
+    private static func zone(_ name: String) -> UInt32? {
+        let index = unsafe if_nametoindex(name)
+        if index > 0 { return index }
+        let isNumber = name.utf8.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }
+        guard isNumber, let number = UInt32(name), number > 0 else { return nil }
+        return number
     }
 
     /// Takes over what a system call wrote; nil when it is of neither family.
@@ -68,12 +85,19 @@ struct SocketAddress: Hashable, Sendable {
         isIPv6 = !isMapped
     }
 
-    private init(network high: UInt64, _ low: UInt64, isIPv6: Bool) {
+    private init(
+        network high: UInt64, _ low: UInt64, scope: UInt32 = 0, port: UInt16 = 0, isIPv6: Bool
+    ) {
         self.high = high
         self.low = low
-        scope = 0
-        port = 0
+        self.scope = scope
+        self.port = port
         self.isIPv6 = isIPv6
+    }
+
+    /// The same address with a port.
+    func withPort(_ port: UInt16) -> SocketAddress {
+        SocketAddress(network: high, low, scope: scope, port: port, isIPv6: isIPv6)
     }
 
     /// How many bits an address of this family has.
@@ -95,7 +119,9 @@ struct SocketAddress: Hashable, Sendable {
     }
 
     /// Hands the address to a system call.
-    func withSockaddr<Result>(_ body: (UnsafePointer<sockaddr>) -> Result) -> Result {
+    func withSockaddr<Result>(
+        _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
+    ) -> Result {
         if isIPv6 {
             var address = sockaddr_in6()
             address.sin6_family = sa_family_t(AF_INET6)
@@ -115,9 +141,11 @@ struct SocketAddress: Hashable, Sendable {
     }
 
     private static func cast<Address, Result>(
-        _ address: UnsafePointer<Address>, _ body: (UnsafePointer<sockaddr>) -> Result
+        _ address: UnsafePointer<Address>, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
     ) -> Result {
-        unsafe address.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe body($0) }
+        unsafe address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            unsafe body($0, socklen_t(MemoryLayout<Address>.size))
+        }
     }
 
     /// The address as text and port.
@@ -130,7 +158,7 @@ struct SocketAddress: Hashable, Sendable {
         let longest = 46 + 1 + 16
         return unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: longest) { text in
             guard let base = text.baseAddress else { return "" }
-            let status = unsafe withSockaddr { address in
+            let status = unsafe withSockaddr { address, _ in
                 unsafe isIPv6
                     ? UnsafeRawPointer(address).withMemoryRebound(
                         to: sockaddr_in6.self, capacity: 1
@@ -144,8 +172,10 @@ struct SocketAddress: Hashable, Sendable {
             }
             guard status == 0 else { return "unknown" }
             let address = unsafe String(cString: base)
-            guard scope != 0, unsafe if_indextoname(scope, base) != nil else { return address }
-            return unsafe "\(address)%\(String(cString: base))"
+            guard scope != 0 else { return address }
+            // An interface that is gone has only its number left.
+            let isNamed = unsafe if_indextoname(scope, base) != nil
+            return unsafe "\(address)%\(isNamed ? String(cString: base) : "\(scope)")"
         }
     }
 }

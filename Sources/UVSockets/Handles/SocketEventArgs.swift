@@ -6,8 +6,8 @@
 @safe final class SocketEventArgs {
     /// What ``completed`` needs to find its way: the object whose cycle this is.
     var userToken: AnyObject?
-    /// The connection that an `accept` brought.
-    var acceptedSocket: TCPHandle?
+    /// The client that an `accept` brought.
+    var acceptedSocket: AcceptedSocket?
     /// Where a `receive` puts its bytes; the loop's.
     let buffer: ReceiveBuffer
     /// How many bytes a `receive` brought.

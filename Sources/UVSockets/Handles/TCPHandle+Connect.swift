@@ -8,7 +8,7 @@ extension TCPHandle {
         args.error = nil
         let request = UnsafeMutablePointer<uv_connect_t>.allocate(capacity: 1)
         unsafe request.pointee.data = Unmanaged.passRetained(args).toOpaque()
-        let status = unsafe address.withSockaddr { address in
+        let status = unsafe address.withSockaddr { address, _ in
             unsafe uv_tcp_connect(request, tcp, address) { unsafe TCPHandle.connectEnded($0, $1) }
         }
         guard status == 0 else {

@@ -16,6 +16,10 @@ extension TCPHandle {
     }
 
     private func startReading(_ args: SocketEventArgs) -> Bool {
+        guard !isClosing else {
+            args.error = .canceled
+            return false
+        }
         let status = unsafe uv_read_start(
             stream,
             { unsafe ReceiveBuffer.lend(of: $0, to: $2) },
@@ -33,7 +37,7 @@ extension TCPHandle {
     /// Takes the demand back.
     func stopReceiving() {
         isReceiveDemanded = false
-        guard isReading, !isDelivering else { return }
+        guard isReading, !isDelivering, !isClosing else { return }
         isReading = false
         _ = unsafe uv_read_stop(stream)
     }

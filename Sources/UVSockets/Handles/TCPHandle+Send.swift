@@ -51,11 +51,12 @@ extension TCPHandle {
     /// - Returns: How many bytes it took, or an error, as `uv_try_write` does.
     private func offer(_ buffers: UnsafeMutablePointer<uv_buf_t>?, _ count: Int) -> Int32 {
         #if canImport(Glibc)
-            guard count == 1, let buffer = unsafe buffers?.pointee, let descriptor else {
+            guard count == 1, let buffer = unsafe buffers?.pointee, let socket else {
                 return unsafe uv_try_write(stream, buffers, UInt32(count))
             }
             while true {
-                let sent = unsafe send(descriptor, buffer.base, buffer.len, Int32(MSG_NOSIGNAL))
+                let sent = unsafe send(
+                    socket.number, buffer.base, buffer.len, Int32(MSG_NOSIGNAL))
                 if sent >= 0 { return Int32(sent) }
                 switch errno {
                 case EINTR: continue

@@ -4,9 +4,13 @@ internal import CLibuv
 final class TimerHandle: Handle {
     private let onTick: () -> Void
 
-    init(on loop: UVLoop, onTick: @escaping () -> Void) throws(UVError) {
+    init(
+        on loop: UVLoop, isLoopsOwn: Bool = false, onTick: @escaping () -> Void
+    ) throws(UVError) {
         self.onTick = onTick
-        try unsafe super.init(UV_TIMER, on: loop, call: "make timer") { memory in
+        try unsafe super.init(
+            UV_TIMER, on: loop, isLoopsOwn: isLoopsOwn, call: "make timer"
+        ) { memory in
             unsafe uv_timer_init(loop.raw, memory.assumingMemoryBound(to: uv_timer_t.self))
         }
     }
@@ -25,6 +29,7 @@ final class TimerHandle: Handle {
     }
 
     func stop() {
+        guard !isClosing else { return }
         _ = unsafe uv_timer_stop(raw())
     }
 

@@ -57,6 +57,8 @@ final class AdmissionDesk: Admission {
     init(_ policy: UVAdmission, limit: Int) {
         precondition(policy.perAddress ?? 1 > 0, "UVAdmission.perAddress is at least 1")
         precondition(
+            policy.acceptsPerSecond ?? 1 > 0, "UVAdmission.acceptsPerSecond is at least 1")
+        precondition(
             0...32 ~= policy.ipv4PrefixLength && 0...128 ~= policy.ipv6PrefixLength,
             "UVAdmission's prefix lengths are 0 to 32 for IPv4 and 0 to 128 for IPv6")
         self.policy = policy

@@ -24,6 +24,11 @@ public final class UVGroup {
         loop.confine("UVGroup.init")
     }
 
+    /// Whether its members are this listener's clients.
+    func isOf(_ listener: UVListener) -> Bool {
+        self.listener == ObjectIdentifier(listener)
+    }
+
     /// How many members there are.
     public var count: Int { all.count }
 
@@ -61,6 +66,8 @@ public final class UVGroup {
     public func leave(_ client: UVConnection) {
         loop.confine("UVGroup.leave")
         guard contains(client) else { return }
+        // Who waits for the slow one in this group need not any more.
+        if client.isSlow { client.callOnDrainedLater() }
         remove(client)
         table.groups[client.id]?.removeAll { $0 === self }
     }

@@ -7,38 +7,38 @@ extension UVListener {
         return refused
     }
 
-    /// Makes a connection a client, or sends it away.
-    func admit(_ socket: TCPHandle, _ peer: SocketAddress) {
-        switch desk.decide(peer, now: loop.now) {
-        case .admit: join(socket, peer)
-        case .pass(let part): handOver(socket, peer, toPart: part)
+    /// Makes an accepted connection a client, or sends it away.
+    func admit(_ accepted: AcceptedSocket) {
+        switch desk.decide(accepted.peer, now: loop.now) {
+        case .admit: join(accepted)
+        case .pass(let part): handOver(accepted, toPart: part)
         case .hold:
             guard case .listening(let door) = state else {
                 desk.close()
-                return socket.reset()
+                return accepted.reset()
             }
-            door.held = (socket, peer)
+            door.held = accepted
         case .refuse(let reason):
             refused.count(reason)
-            refuse(socket, peer, reason)
+            refuse(accepted, reason)
         }
     }
 
     /// Says goodbye, as far as the kernel takes it at once, and closes.
-    private func refuse(
-        _ socket: TCPHandle, _ peer: SocketAddress, _ reason: AdmissionDecision.Reason
-    ) {
-        loop.logger.debug("refused", metadata: ["peer": "\(peer.endpoint)", "reason": "\(reason)"])
-        if case .refuse(let goodbye) = desk.policy.whenFull, !goodbye.isEmpty {
-            // A client that has gone already needs no goodbye.
-            _ = try? socket.tryWrite(goodbye.span)
+    private func refuse(_ accepted: AcceptedSocket, _ reason: AdmissionDecision.Reason) {
+        loop.logger.debug(
+            "refused", metadata: ["peer": "\(accepted.peer.endpoint)", "reason": "\(reason)"])
+        if case .refuse(let goodbye) = desk.policy.whenFull {
+            accepted.close(saying: goodbye)
+        } else {
+            accepted.close()
         }
-        socket.close()
     }
 
     /// A pause, after a failure or for the rate, is over.
-    func pauseEnded(_ args: SocketEventArgs) {
-        if gate.isPaused { listenAgain() } else { accept(args) }
+    func pauseEnded() {
+        gate.resumed()
+        accept()
     }
 
     /// How many clients the descriptors allow, at most as many as were asked for.

@@ -12,6 +12,9 @@ extension UVListener {
         _ message: Span<UInt8>, to audience: UVAudience = .all, slow: UVSlowReceiver = .disconnect
     ) -> UVBroadcastReceipt {
         loop.confine("UVListener.broadcast")
+        precondition(
+            audience.group?.isOf(self) ?? true,
+            "UVListener.broadcast takes a group of its own clients")
         guard let ends = try? handlers.coder?.codec.ends(of: message) ?? FrameEnds(),
             ends.count + message.count > 0
         else { return UVBroadcastReceipt() }

@@ -21,8 +21,12 @@ extension UVListener {
             evicted += 1
         }
         handlers.guards.evictions += evicted
+        guard let times = budgetWarnings.times() else { return }
         loop.logger.warning(
             "ended the slowest clients: more bytes were queued than the outbound budget allows",
-            metadata: ["clients": "\(evicted)", "budget": "\(handlers.outboundBudget)"])
+            metadata: [
+                "clients": "\(evicted)", "budget": "\(handlers.outboundBudget)",
+                "times": "\(times)",
+            ])
     }
 }

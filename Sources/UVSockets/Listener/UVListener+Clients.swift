@@ -12,7 +12,9 @@ extension UVListener {
         set { handlers.onDisconnected = newValue }
     }
 
-    /// A client's queue has fallen below the low watermark after it was above the high one.
+    /// A client's queue has fallen below the low watermark after it was above the high one; or the
+    /// client is closed, or ends, or leaves a group meanwhile, so that nobody need wait for it. Called
+    /// when the call that has brought it about is over, before ``onDisconnected``.
     public var onDrained: ((UVConnection) -> Void)? {
         get { handlers.onDrained }
         set { handlers.onDrained = newValue }

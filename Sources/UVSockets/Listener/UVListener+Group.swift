@@ -51,42 +51,24 @@ extension UVListener {
 
     /// Goes on accepting: there may be room again.
     func acceptNext() {
-        if case .listening(let door) = state { accept(door.args) }
+        accept()
     }
 
     /// Gives a client to another loop.
-    func handOver(_ socket: TCPHandle, _ peer: SocketAddress, toPart part: Int) {
-        let descriptor = socket.release()
-        let isPosted = descriptor.map { descriptor in
-            remoteListener?.parts[part].post { $0.takeOver(descriptor, peer) } ?? false
-        }
-        guard isPosted != true else { return }
-        if let descriptor {
-            TCPHandle.closeDescriptor(descriptor)
-            // The loop has ended by itself: nobody is to be passed there again.
-            place?.desk.close(part)
-        }
-        desk.left(peer, part: part)
+    func handOver(_ accepted: AcceptedSocket, toPart part: Int) {
+        let isPosted = remoteListener?.parts[part].post { $0.takeOver(accepted) } ?? false
+        guard !isPosted else { return }
+        accepted.reset()
+        // The loop has ended by itself: nobody is to be passed there again.
+        place?.desk.close(part)
+        desk.left(accepted.peer, part: part)
     }
 
     /// Makes a client of a connection that another loop has accepted.
-    private func takeOver(_ descriptor: Int32, _ peer: SocketAddress) {
-        do throws(UVError) {
-            guard case .fed = state else {
-                throw UVError(call: "take over", subject: "\(peer.endpoint)", code: .canceled)
-            }
-            let socket = try TCPHandle(on: loop)
-            do throws(UVError) {
-                try socket.open(descriptor)
-            } catch {
-                socket.close()
-                throw error
-            }
-            join(socket, peer)
-        } catch {
-            loop.logger.debug("\(error)")
-            TCPHandle.closeDescriptor(descriptor)
-            desk.left(peer, part: place?.part ?? 0)
-        }
+    private func takeOver(_ accepted: AcceptedSocket) {
+        if case .fed = state { return join(accepted) }
+        loop.logger.debug("stopped", metadata: ["peer": "\(accepted.peer.endpoint)"])
+        accepted.reset()
+        desk.left(accepted.peer, part: place?.part ?? 0)
     }
 }

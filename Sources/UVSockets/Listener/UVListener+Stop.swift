@@ -3,13 +3,14 @@ internal import Logging
 /// How the clients of a stopped listener ended. Both counts together are the clients there were
 /// when it was stopped, those included whose connections were ending already.
 ///
-/// What the kernel has taken counts as sent. Only the peer could tell whether it has arrived.
+/// What the client's kernel has acknowledged counts as sent. Only the client could tell whether it has
+/// read it. On another system than Linux, what this kernel has taken counts.
 public struct UVDrainReport: Sendable, Hashable {
-    /// How many clients were sent all that had been given to `send` for them.
+    /// How many clients have got all that had been given to `send` for them.
     public internal(set) var drained = 0
-    /// How many were not: reset when the time was over, or gone by themselves before.
+    /// How many have not: reset when the time was over, or gone by themselves before.
     public internal(set) var cutOff = 0
-    /// How many bytes `send` had taken for the latter that the kernel never took, with what frames
+    /// How many bytes `send` had taken for the latter that were not acknowledged, with what frames
     /// them.
     public internal(set) var bytesLost = 0
 
@@ -30,11 +31,11 @@ struct DrainProgress {
     let completions: [(UVDrainReport) -> Void]
 
     mutating func ended(_ client: UVConnection) {
-        if client.queuedBytes == 0 {
+        if client.bytesLost == 0 {
             report.drained += 1
         } else {
             report.cutOff += 1
-            report.bytesLost += client.queuedBytes
+            report.bytesLost += client.bytesLost
         }
     }
 }
@@ -59,8 +60,7 @@ extension UVListener {
     ///   - time: How long clients may take to get what is queued for them, and to close in turn;
     ///     where it is longer than their options' `flushTimeout` or `lingerTimeout`, those hold.
     ///   - goodbye: The last message to every client. An empty one, the default, is not sent.
-    ///   - completion: Called once all are gone, with what became of them; within this call where
-    ///     there is no client.
+    ///   - completion: Called once all are gone, with what became of them; never within this call.
     public func stop(
         drainFor time: Duration = .seconds(5), goodbye: [UInt8] = [],
         completion: @escaping (UVDrainReport) -> Void = { _ in }
@@ -85,7 +85,7 @@ extension UVListener {
         }
         // Also where there is no memory for a timer.
         if deadline == nil { cutOff() }
-        finishDrain()
+        if clientTable.all.isEmpty { loop.runLater { self.finishDrain() } }
     }
 
     private func sendGoodbye(_ goodbye: [UInt8]) {
@@ -109,7 +109,7 @@ extension UVListener {
         for client in clientTable.all {
             client.flushCork()
             client.flush()
-            if client.queuedBytes == 0 {
+            if client.queuedBytes == 0, client.bytesUnacknowledged == 0 {
                 client.perform(client.state.failed(.listenerStopped))
             } else {
                 client.reset(.listenerStopped)
@@ -121,6 +121,8 @@ extension UVListener {
     func finishDrain() {
         guard let drain, clientTable.all.isEmpty else { return }
         self.drain = nil
+        peerWatch?.end()
+        peerWatch = nil
         drain.deadline?.close()
         for completion in drain.completions { completion(drain.report) }
         onStopped?()

@@ -26,7 +26,7 @@ public final class UVListener {
     /// Anything you want to find again at this listener. The listener retains it.
     public var userToken: AnyObject?
 
-    /// It listens now. Where ``startAccept()`` needs no lookup this comes before it returns.
+    /// It listens now. Called later than ``startAccept()``, never within it.
     public var onListening: ((UVListener) -> Void)?
     /// It could not listen, although ``startAccept()`` did not throw: the host was not found, or
     /// is not of this machine, or the port is taken.
@@ -47,6 +47,11 @@ public final class UVListener {
     /// How many clients it has had.
     private(set) var joined: UInt64 = 0
     var remoteListener: UVRemoteListener?
+    /// Finds clients that are gone; from the first client to the end.
+    var peerWatch: PeerWatch?
+    var budgetWarnings = LogThrottle()
+    var acceptTroubles = LogThrottle()
+    var acceptRecoveries = LogThrottle()
     private var isAccepting = false
     private var isAcceptWanted = false
 
@@ -70,24 +75,24 @@ public final class UVListener {
 
     /// What a listening listener holds.
     final class Door {
-        var socket: TCPHandle
-        let args: SocketEventArgs
+        let socket: ListeningSocket
         let nextTurn: IdleHandle
         let pause: TimerHandle
-        /// The listening socket's second descriptor.
-        let spare: Int32
         /// A client that was accepted, and has to wait for a place.
-        var held: (socket: TCPHandle, peer: SocketAddress)?
+        var held: AcceptedSocket?
 
-        init(
-            _ socket: TCPHandle, _ args: SocketEventArgs, nextTurn: IdleHandle, pause: TimerHandle,
-            spare: Int32
-        ) {
+        init(_ socket: ListeningSocket, nextTurn: IdleHandle, pause: TimerHandle) {
             self.socket = socket
-            self.args = args
             self.nextTurn = nextTurn
             self.pause = pause
-            self.spare = spare
+        }
+
+        /// Ends listening. A client that waits for a place is reset.
+        func close() {
+            socket.stop()
+            held?.reset()
+            nextTurn.close()
+            pause.close()
         }
     }
 
@@ -133,7 +138,7 @@ public final class UVListener {
         _ options: UVListenerOptions, place: ListenerPlace? = nil,
         _ onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
     ) {
-        loop.confine("UVListener.init")
+        loop.confineOpen("UVListener.init")
         self.loop = loop
         self.endpoint = endpoint
         self.backlog = Int32(clamping: max(1, backlog))
@@ -154,24 +159,33 @@ public final class UVListener {
 
     // MARK: - The accept cycle
 
+    private static let lookupTime = Duration.seconds(10)
+
     /// Starts to listen and to accept clients.
     ///
-    /// An address is listened on when this returns. A name is looked up first, on the loop;
-    /// ``onListening`` or ``onFailed`` then says how that ended.
+    /// An address is listened on when this returns. A name is looked up first;
+    /// ``onListening`` or ``onFailed`` then says how that ended. A name that is not answered within 10
+    /// seconds has failed.
     ///
     /// - Throws: ``UVError``, naming the call and the address, where the listener cannot listen.
-    ///   Then it has not started, and may be started again.
+    ///   Then it has not started, and may be started again. One that was stopped cannot be: the code is
+    ///   ``UVError/Code/canceled``.
     public func startAccept() throws(UVError) {
-        loop.confine("UVListener.startAccept")
+        loop.confineOpen("UVListener.startAccept")
+        if case .stopped = state {
+            throw UVError(
+                call: "listen", subject: "\(endpoint)", code: .canceled,
+                reason: "the listener was stopped, make another")
+        }
         guard case .idle = state else { return }
         if let address = SocketAddress(endpoint) {
             try listen(at: address)
         } else {
             state = .lookingUp
             do throws(UVError) {
-                lookup = try LookupRequest(endpoint, isPassive: true, on: loop) {
-                    self.lookedUp($0)
-                }
+                lookup = try LookupRequest(
+                    endpoint, isPassive: true, within: Self.lookupTime, on: loop
+                ) { self.lookedUp($0) }
             } catch {
                 state = .idle
                 throw error
@@ -180,31 +194,49 @@ public final class UVListener {
     }
 
     /// Takes the cycle's first turn: the shuttle is made, once, and given its request.
-    func startAccept(on socket: TCPHandle, at endpoint: UVEndpoint) throws(UVError) {
+    func startAccept(at address: SocketAddress) throws(UVError) {
         let args = SocketEventArgs(userToken: self, buffer: loop.receiveBuffer) { args in
             (args.userToken as? UVListener)?.onAcceptCompleted(args)
         }
-        try listen(on: socket, endpoint, args)
-        let nextTurn = try IdleHandle(on: loop) { self.accept(args) }
-        let pause = try TimerHandle(on: loop) { self.pauseEnded(args) }
-        guard let spare = socket.duplicateDescriptor() else {
-            nextTurn.close()
-            pause.close()
-            throw UVError(call: "listen", subject: "\(endpoint)", code: .tooManyOpenFiles)
+        let socket = try ListeningSocket(
+            on: loop, at: address, backlog: backlog, sharesPort: place?.desk.balance == .kernel,
+            args)
+        socket.setOptions(
+            noDelay: handlers.options.noDelay, keepAlive: handlers.options.keepAlive)
+        let door: Door
+        do throws(UVError) {
+            let nextTurn = try IdleHandle(on: loop) { self.accept() }
+            do throws(UVError) {
+                let pause = try TimerHandle(on: loop) { self.pauseEnded() }
+                door = Door(socket, nextTurn: nextTurn, pause: pause)
+            } catch {
+                nextTurn.close()
+                throw error
+            }
+        } catch {
+            socket.stop()
+            throw error
         }
-        state = .listening(Door(socket, args, nextTurn: nextTurn, pause: pause, spare: spare))
+        state = .listening(door)
         localEndpoint = socket.localAddress?.endpoint
         loop.logger.debug("listening", metadata: ["endpoint": "\(localEndpoint ?? endpoint)"])
-        onListening?(self)
+        tellListening()
         opened()
-        accept(args)
+        accept()
+    }
+
+    private func tellListening() {
+        guard onListening != nil else { return }
+        loop.runLater { [self] in
+            if localEndpoint != nil { onListening?(self) }
+        }
     }
 
     /// Asks for the next client. Not to ask is what holds clients back, in the backlog.
     ///
     /// When one has been waiting, the answer is there at once, and the next is asked for in this
     /// loop: a crowd at the door does not grow the stack.
-    func accept(_ args: SocketEventArgs) {
+    func accept() {
         isAcceptWanted = true
         guard !isAccepting else { return }
         isAccepting = true
@@ -219,12 +251,11 @@ public final class UVListener {
                 }
                 if let held = door.held.take() {
                     isAcceptWanted = true
-                    admit(held.socket, held.peer)
+                    admit(held)
                     break
                 }
-                args.acceptedSocket = nil
-                let pending = door.socket.accept(args)
-                if !pending { onAcceptCompleted(args) }
+                let pending = door.socket.accept()
+                if !pending { onAcceptCompleted(door.socket.args) }
             case .yield:
                 door.nextTurn.callInNextTurn()
             case .hold:
@@ -234,28 +265,34 @@ public final class UVListener {
     }
 
     private func onAcceptCompleted(_ args: SocketEventArgs) {
-        guard args.error == nil, let socket = args.acceptedSocket else {
+        guard let accepted = args.acceptedSocket else {
             return acceptFailed(args.error ?? .connectionAborted)
         }
         args.acceptedSocket = nil
-        accepted()
-        if let peer = socket.peerAddress {
-            admit(socket, peer)
-        } else {
-            // Reset before it was accepted: it never was a client.
-            socket.close()
-        }
-        accept(args)
+        noteAccepted()
+        admit(accepted)
+        accept()
     }
 
-    func join(_ socket: TCPHandle, _ peer: SocketAddress) {
-        let client = UVConnection(socket, peer: peer, id: nextID, of: self, handlers)
+    /// Makes a client of an accepted connection that was admitted.
+    func join(_ accepted: AcceptedSocket) {
+        let socket: TCPHandle
+        do throws(UVError) {
+            socket = try TCPHandle(on: loop, owning: accepted.socket)
+        } catch {
+            accepted.reset()
+            desk.left(accepted.peer, part: place?.part ?? 0)
+            return acceptFailed(error.code)
+        }
+        let client = UVConnection(socket, peer: accepted.peer, id: nextID, of: self, handlers)
         nextID += UVConnection.ID(place?.desk.parts ?? 1)
         joined += 1
         clientTable.join(client)
+        watchPeers()
         loop.logger.trace(
             "connected", metadata: ["client": "\(client.id)", "peer": "\(client.peer)"])
         handlers.onConnected?(client)
+        handlers.onBegun?(client)
         client.startReceive()
     }
 }
@@ -273,11 +310,27 @@ extension UVListener: ConnectionHost {
         // Another loop may have a client in its place from here on.
         desk.left(connection.peerAddress, part: place?.part ?? 0)
         finishDrain()
-        if case .listening(let door) = state { accept(door.args) }
+        accept()
     }
+
+    private func watchPeers() {
+        guard peerWatch == nil, let keepAlive = handlers.options.keepAlive else { return }
+        // Where there is no memory for a timer, the next client tries again.
+        peerWatch = try? PeerWatch(keepAlive, on: loop) { [clientTable] in clientTable.all }
+    }
+
+    var countsLosses: Bool { drain != nil }
+    /// Others may wait for a slow client.
+    var isToldOfSlowEnds: Bool { true }
 
     private func leaveGroups(_ client: UVConnection) {
         let groups = clientTable.groups.removeValue(forKey: client.id) ?? []
         for group in groups { group.remove(client) }
+    }
+}
+
+extension UVListener: LoopResident {
+    func endWithLoop() {
+        stop(drainFor: .zero)
     }
 }

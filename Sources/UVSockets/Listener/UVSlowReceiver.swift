@@ -11,7 +11,8 @@ public enum UVSlowReceiver: Sendable, Hashable {
     /// often, a position or a price, a slow receiver gets the latest. Otherwise as ``disconnect``.
     case keepLatest(key: String)
     /// Nobody gets the message while one of the receivers is slow; send it again from `onDrained`. So
-    /// the slowest sets the pace.
+    /// the slowest sets the pace. `onDrained` is also called for a slow client that is closed, ends or
+    /// leaves a group: nobody need wait for it any more.
     case wait
 }
 

@@ -10,7 +10,7 @@
 /// wakes it; no other thread touches a berth.
 actor Berth: SerialExecutor {
     // Unchecked because only the loop's thread touches it.
-    private nonisolated(unsafe) var sleeper: (any Sleeper)?
+    private nonisolated(unsafe) var sleepers: (next: (any Sleeper)?, latest: (any Sleeper)?)
     private var turns: UInt32 = 0
 
     nonisolated var unownedExecutor: UnownedSerialExecutor {
@@ -18,16 +18,22 @@ actor Berth: SerialExecutor {
     }
 
     nonisolated func enqueue(_ job: consuming ExecutorJob) {
-        guard let sleeper = unsafe sleeper.take() else {
+        guard let sleeper = unsafe sleepers.next.take() else {
             preconditionFailure("a task waits that has not said as whom")
         }
         sleeper.keep(UnownedJob(job))
     }
 
+    /// Whom a task has begun to wait as last.
+    nonisolated var latest: (any Sleeper)? {
+        get { unsafe sleepers.latest }
+        set { unsafe sleepers.latest = newValue }
+    }
+
     /// Says as whom the task waits that calls ``wait()`` next, without awaiting anything before.
     nonisolated func assign(_ sleeper: some Sleeper) {
-        precondition(unsafe self.sleeper == nil, "a task said as whom it waits, and did not wait")
-        unsafe self.sleeper = sleeper
+        precondition(unsafe sleepers.next == nil, "a task said as whom it waits, and did not wait")
+        unsafe sleepers.next = sleeper
     }
 
     /// Lets the task that calls wait until whom it waits as is woken.
@@ -51,6 +57,7 @@ extension Sleeper {
     @inline(__always)
     nonisolated(nonsending) func wait(on loop: UVLoop) async {
         loop.berth.assign(self)
+        if !loop.timedHandlers.isEmpty { loop.berth.latest = self }
         await loop.berth.wait()
     }
 

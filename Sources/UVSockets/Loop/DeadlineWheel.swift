@@ -73,7 +73,7 @@ final class DeadlineClock {
 
     init(on loop: UVLoop) throws(UVError) {
         self.loop = loop
-        let timer = try TimerHandle(on: loop) { [unowned self] in ticked() }
+        let timer = try TimerHandle(on: loop, isLoopsOwn: true) { [unowned self] in ticked() }
         timer.keepsLoopRunning = false
         self.timer = timer
     }
@@ -87,7 +87,8 @@ final class DeadlineClock {
         }
         // The ticks that the wheel has still to catch up with, and the one that has begun.
         let begun = (loop.now - tickBegan) / Self.tickMilliseconds + 1
-        let wait = UInt64(max(0, (delay / Self.tick).rounded(.up)))
+        let wait =
+            delay > .zero ? (delay.wholeMilliseconds - 1) / Self.tickMilliseconds + 1 : 0
         wheel.schedule(owner, ticks: begun + wait)
     }
 

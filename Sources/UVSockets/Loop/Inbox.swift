@@ -5,9 +5,16 @@ final class Inbox: Sendable {
         var jobs: [LoopJob] = []
         var wakeUp: AsyncHandle?
         var isStopRequested = false
-        var isClosed = false
+        var phase = Phase.open
 
         var isEmpty: Bool { submissions.isEmpty && jobs.isEmpty && !isStopRequested }
+    }
+
+    private enum Phase {
+        case open
+        /// Takes jobs, and nothing else.
+        case closing
+        case closed
     }
 
     private let limit: Int
@@ -19,7 +26,7 @@ final class Inbox: Sendable {
 
     func open(_ wakeUp: AsyncHandle) {
         state.withLock { state in
-            state.isClosed = false
+            state.phase = .open
             state.wakeUp = wakeUp
         }
     }
@@ -30,7 +37,7 @@ final class Inbox: Sendable {
     @discardableResult
     func post(_ body: @escaping @Sendable () -> Void, isLimited: Bool = true) -> Bool {
         state.withLock { state in
-            guard !state.isClosed, state.submissions.count < limit || !isLimited else {
+            guard state.phase == .open, state.submissions.count < limit || !isLimited else {
                 return false
             }
             state.submissions.append(body)
@@ -44,7 +51,7 @@ final class Inbox: Sendable {
     /// - Returns: False where the inbox is closed.
     func post(_ job: LoopJob) -> Bool {
         state.withLock { state in
-            guard !state.isClosed else { return false }
+            guard state.phase != .closed else { return false }
             state.jobs.append(job)
             if state.jobs.count == 1, state.submissions.isEmpty { state.wakeUp?.wake() }
             return true
@@ -82,14 +89,25 @@ final class Inbox: Sendable {
         }
     }
 
-    /// Takes no more. Under the lock, so that no thread wakes a handle that is being closed.
+    /// Takes no more but jobs. Under the lock, so that no thread wakes a handle that is being closed.
     ///
     /// - Returns: What came at the last moment.
-    func close() -> Batch {
+    func beginClosing() -> Batch {
         state.withLock { state in
-            state.isClosed = true
+            state.phase = .closing
             state.wakeUp = nil
         }
         return take()
+    }
+
+    /// Takes no jobs, either.
+    ///
+    /// - Returns: Those that came at the last moment.
+    func endClosing() -> [LoopJob] {
+        state.withLock { state in
+            state.phase = .closed
+            defer { state.jobs = [] }
+            return state.jobs
+        }
     }
 }

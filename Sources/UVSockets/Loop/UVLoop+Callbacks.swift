@@ -9,11 +9,39 @@ extension UVLoop {
         callbackDepth -= 1
     }
 
-    /// Lets tasks go on, and writes what they, and the callback before, have sent.
+    /// Lets tasks go on, writes what they, and the callback before, have sent, and tells what the user
+    /// was not to hear within a call of his own.
     private func finishCallback() {
         hasWork = false
         if !jobs.isEmpty { runJobs() }
         flushGathered()
+        guard !drained.isEmpty || !later.isEmpty else { return }
+        let (connections, bodies) = (drained, later)
+        (drained, later) = ([], [])
+        for connection in connections { connection.callOnDrained() }
+        for body in bodies { body() }
+        flushGathered()
+        // What these have brought about is told in the next turn, so that sockets are looked at, too.
+        if hasWork { nextTurn?.callInNextTurn() }
+    }
+
+    /// Calls the connection's `onDrained` when the present callback has ended, or in the next turn.
+    func callOnDrainedLater(of connection: UVConnection) {
+        drained.append(connection)
+        finishLater()
+    }
+
+    /// Runs a closure when the present callback has ended, or in the next turn: now, where there is
+    /// none any more.
+    func runLater(_ body: @escaping () -> Void) {
+        guard !isClosed else { return body() }
+        later.append(body)
+        finishLater()
+    }
+
+    private func finishLater() {
+        hasWork = true
+        if callbackDepth == 0 { nextTurn?.callInNextTurn() }
     }
 
     /// A read of the handle ended: a number of bytes, or a negative error.

@@ -1,28 +1,124 @@
 internal import CLibuv
+internal import Logging
 
-/// What a thread does for a loop of its own that was stopped.
+/// The end of a loop.
 extension UVLoop {
-    /// Stops the listeners that other threads may ask, at once. A loop that is ended with clients, by
-    /// its own `stop`, still answers those who wait for their ends.
-    func endListeners() {
+    /// Closes the loop and frees what it holds. Calling it again does nothing.
+    ///
+    /// - Throws: ``UVError`` with the code ``UVError/Code/busy``, naming what is still open. The
+    ///   loop can be used on: close those, run the loop, and close it again.
+    public func close() throws(UVError) {
+        confine("UVLoop.close")
+        precondition(!isRunning, "UVLoop.close was called within one of the loop's own callbacks")
+        guard !isClosed else { return }
+        isRunning = true
+        defer { isRunning = false }
+        callback { drainInbox() }
+        // Lets handles that are closing finish.
+        turn(UV_RUN_NOWAIT)
+        try checkNothingIsOpen()
+        // What was taken is done, also where it came just now.
+        let last = inbox.beginClosing()
+        callback { handle(last) }
+        finishJobs()
+        turn(UV_RUN_NOWAIT)
+        do throws(UVError) {
+            try checkNothingIsOpen()
+        } catch {
+            wakeUp.map(inbox.open)
+            throw error
+        }
+        shutDown()
+        // Jobs of tasks that came meanwhile.
+        for job in jobs[nextJob...] + inbox.endClosing() { lateJobs.add(job, on: self) }
+        (jobs, nextJob) = ([], 0)
+    }
+
+    /// Runs jobs of tasks until none waits. Those of a task that goes on for ever come later.
+    private func finishJobs() {
+        var rounds = 0
+        while nextJob < jobs.count, rounds < 16 {
+            callback { hasWork = true }
+            rounds += 1
+        }
+    }
+
+    /// Closes the loop, on which nothing of others is open.
+    func shutDown() {
+        addressees = [:]
+        let own = ownHandles
+        ownHandles = []
+        openHandles = own.count
+        own.forEach { $0.close() }
+        (wakeUp, turnCounter, clock, nextTurn) = (nil, nil, nil, nil)
+        turn(UV_RUN_DEFAULT)
+        let status = unsafe uv_loop_close(raw)
+        precondition(status == 0, "a loop on which nothing is open could not be closed")
+        didClose()
+    }
+
+    private func checkNothingIsOpen() throws(UVError) {
+        guard openHandles == 0 else {
+            throw UVError(call: "close loop", code: .busy, reason: "still open: \(openNames)")
+        }
+    }
+
+    /// What is open, for a person.
+    private var openNames: String {
+        let lookups = openLookups > 0 ? ["\(openLookups) lookups"] : []
+        return (openHandlesOfOthers().map(\.name) + lookups).joined(separator: ", ")
+    }
+
+    private func openHandlesOfOthers() -> [Handle] {
+        var handles: [Handle] = []
+        unsafe withUnsafeMutablePointer(to: &handles) { handles in
+            unsafe uv_walk(
+                raw,
+                { handle, handles in
+                    guard let handles = unsafe handles?.assumingMemoryBound(to: [Handle].self)
+                    else {
+                        return
+                    }
+                    unsafe handles.pointee.append(Handle.from(handle))
+                }, handles)
+        }
+        return handles.filter { handle in !ownHandles.contains { $0 === handle } }
+    }
+
+    // MARK: - A loop with a thread of its own
+
+    /// Ends what is left on a loop that was stopped, and closes it, on its thread, which ends then.
+    func end() {
         callback {
-            for addressee in addressees.values {
-                (addressee as? UVListener)?.stop(drainFor: .zero)
+            for addressee in addressees.values { (addressee as? any LoopResident)?.endWithLoop() }
+        }
+        turn(UV_RUN_NOWAIT)
+        do {
+            try close()
+        } catch {
+            logger.error("\(error)")
+            closeForcibly()
+        }
+        leaveThread()
+    }
+
+    /// Closes what nobody has closed. Callbacks hear of it, and may make more, but not for ever.
+    private func closeForcibly() {
+        for _ in 0..<16 {
+            callback { openHandlesOfOthers().forEach { $0.abort() } }
+            do {
+                return try close()
+            } catch {
+                logger.debug("\(error)")
             }
         }
-        _ = unsafe uv_run(raw, UV_RUN_NOWAIT)
+        logger.error("never closed, because callbacks make again what is closed: \(openNames)")
+        for job in inbox.beginClosing().jobs + inbox.endClosing() { lateJobs.add(job, on: self) }
     }
+}
 
-    /// Runs until no lookup is underway. One that has begun cannot be interrupted, although nobody
-    /// waits for its answer any more.
-    func finishLookups() {
-        while openLookups > 0 { _ = unsafe uv_run(raw, UV_RUN_ONCE) }
-    }
-
-    /// Takes nothing more: for a loop that could not be closed, and that nobody runs any more.
-    func abandon() {
-        let last = inbox.close()
-        callback { handle(last) }
-        addressees = [:]
-    }
+/// What other threads or tasks have on a loop, and what ends with it.
+protocol LoopResident: AnyObject {
+    /// The loop was stopped, and will be closed.
+    func endWithLoop()
 }

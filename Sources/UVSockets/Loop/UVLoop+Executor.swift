@@ -6,7 +6,8 @@ extension UVLoop: TaskExecutor, SerialExecutor {
     ///
     /// On the loop it is run before the callback returns that runs now, unless there are very many;
     /// from other threads it comes with the closures that were submitted. Jobs do not count for the
-    /// `submissionLimit`. A loop that is closed traps: the task could never go on.
+    /// `submissionLimit`. When the loop is closed, jobs run one at a time on a thread that is started
+    /// for them. Every connection of the loop has ended by then.
     public func enqueue(_ job: consuming ExecutorJob) {
         take(LoopJob(job: UnownedJob(job), isIsolated: false))
     }
@@ -23,7 +24,7 @@ extension UVLoop: TaskExecutor, SerialExecutor {
 
     func take(_ job: LoopJob) {
         guard isOnLoop else {
-            guard inbox.post(job) else { jobCameTooLate() }
+            if !inbox.post(job) { lateJobs.add(job, on: self) }
             return
         }
         jobs.append(job)
@@ -31,18 +32,33 @@ extension UVLoop: TaskExecutor, SerialExecutor {
         if callbackDepth == 0 { nextTurn?.callInNextTurn() }
     }
 
-    private func jobCameTooLate() -> Never {
-        fatalError("a task was to go on, on a loop that is closed: end its tasks before its loop")
+    /// Runs jobs of tasks, and those that they add, although the loop is closed.
+    func runLate(_ late: [LoopJob]) {
+        joinThread()
+        jobs += late
+        while nextJob < jobs.count { callback { hasWork = true } }
     }
 
-    /// Runs what is left of jobs when the loop is closed.
-    func finishJobs() {
-        var rounds = 0
-        while nextJob < jobs.count {
-            if rounds == 1024 { jobCameTooLate() }
-            callback { hasWork = true }
-            rounds += 1
+    /// Runs a job, and tells how long it took. Whose it is shows in whom it leaves its task to wait as.
+    private func time(_ job: LoopJob) {
+        let began = coarseMilliseconds()
+        berth.latest = nil
+        job.run(on: self)
+        let time = coarseMilliseconds() - began
+        let connection = (berth.latest as? UVAsyncConnection)?.connection
+        berth.latest = nil
+        for handlers in timedHandlers where connection.map({ $0.handlers === handlers }) ?? true {
+            handlers.handlerTook(time, for: connection, on: self)
         }
+    }
+
+    /// Times the jobs of tasks from now on, where the options of the agent's connections ask for it.
+    func beginTiming(_ handlers: ConnectionHandlers) {
+        if handlers.handlerTimeLimit > 0 { timedHandlers.append(handlers) }
+    }
+
+    func endTiming(_ handlers: ConnectionHandlers) {
+        timedHandlers.removeAll { $0 === handlers }
     }
 
     /// Runs the jobs that wait, and those that they add.
@@ -52,7 +68,7 @@ extension UVLoop: TaskExecutor, SerialExecutor {
             let job = jobs[nextJob]
             nextJob += 1
             count += 1
-            job.run(on: self)
+            if timedHandlers.isEmpty { job.run(on: self) } else { time(job) }
         }
         if nextJob == jobs.count {
             jobs.removeAll(keepingCapacity: true)

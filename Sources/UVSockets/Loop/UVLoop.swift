@@ -12,11 +12,13 @@ internal import Synchronization
 /// The loop itself is `Sendable`. From any thread, ``submit(_:)`` runs a closure on it, a
 /// ``UVMailbox`` brings it messages, and ``stop()`` ends its ``run(_:)``.
 ///
-/// A process that has made a loop ignores SIGPIPE: a write to a socket whose peer is gone fails
-/// instead of ending the process.
+/// A process that has made a loop survives SIGPIPE: a write to a socket whose peer is gone fails
+/// instead of ending the process. A handler for SIGPIPE that the program has set stays. Standard
+/// descriptors that are closed are opened on `/dev/null`, so that no socket becomes one of them.
 ///
-/// A loop holds one receive buffer of 64 KiB for all of its connections. It lives until
-/// ``close()``, which most programs need not call.
+/// A loop holds one receive buffer of 64 KiB for all of its connections. What is open on it keeps it:
+/// a listener, a connection, a timer, a signal watch. Where nothing is, and nobody keeps it, it is
+/// closed.
 @safe public final class UVLoop: @unchecked Sendable {
     // Sendable is unchecked because all that follows, but for the inbox and the owner, is used on
     // the loop's thread only, which `confine` checks.
@@ -39,26 +41,33 @@ internal import Synchronization
     let cork: Cork
     /// The messages that tasks take.
     let messageCopies = MessageCopies()
-    /// libuv's spare descriptor, kept here between inits of sockets; -1 before the first.
-    var spareDescriptor: Int32 = -1
     /// What keeps ``close()`` from closing.
     var openHandles = 0
-    var openLookups = 0
+    /// How many names are being looked up, for which the loop goes on running.
+    var openLookups = 0 {
+        didSet { updateWakeUp() }
+    }
     /// The present turn's number.
     var turn: UInt64 { turnCounter?.turn ?? 0 }
     /// Whom other threads reach, by keys that they can carry.
     var addressees: [Int: AnyObject] = [:]
     private var nextAddressee = 0
 
+    /// The thread that the loop belongs to: 0 before there is one, `nobody` when the loop is closed.
     private let owner = Atomic<UInt>(0)
+    private static let nobody = UInt.max
+    /// The thread that has closed the loop, where what has ended may still be asked.
+    private let formerOwner = Atomic<UInt>(UInt.max)
+    private let hasClosed = Atomic<Bool>(false)
     let inbox: Inbox
+    let lateJobs = LateJobs()
     /// The loop in its role as an actor's executor.
     let isolation = LoopExecutor()
     /// Where its tasks wait.
     let berth = Berth()
-    private var ownHandles: [Handle] = []
-    private var wakeUp: AsyncHandle?
-    private var turnCounter: CheckHandle?
+    var ownHandles: [Handle] = []
+    var wakeUp: AsyncHandle?
+    var turnCounter: CheckHandle?
     var clock: DeadlineClock?
     var callbackDepth = 0
     var gathered: [UVConnection] = []
@@ -67,58 +76,84 @@ internal import Synchronization
     /// The jobs of tasks that wait, from `nextJob` on.
     var jobs: [LoopJob] = []
     var nextJob = 0
+    /// Of the agents whose tasks' jobs are timed.
+    var timedHandlers: [ConnectionHandlers] = []
     var nextTurn: IdleHandle?
+    /// Whose `onDrained` is to be called, and what else is to be told, when the callback has ended.
+    var drained: [UVConnection] = []
+    var later: [() -> Void] = []
     var waitingForTurn: [UVConnection] = []
     var turnBudget = TurnBudget()
-    private var isRunning = false
+    var isRunning = false
     private var isStopping = false
-    private var isClosed = false
+    /// Whether libuv runs: the only time at which it may be told to stop.
+    private var isTurning = false
+    private var runsUntilStopped = false {
+        didSet { updateWakeUp() }
+    }
 
     /// Makes a loop. It belongs to no thread yet.
     ///
     /// - Parameters:
-    ///   - submissionLimit: How many closures and messages may wait for the loop; when so many
-    ///     do, ``submit(_:)`` and ``UVMailbox/post(_:)`` refuse more and return false.
+    ///   - submissionLimit: How many closures and messages may wait for the loop, at least 1; when
+    ///     so many do, ``submit(_:)`` and ``UVMailbox/post(_:)`` refuse more and return false.
     ///   - logger: Where the loop and what is made on it report.
     /// - Throws: ``UVError`` where the system has no descriptors or memory left for a loop.
     public init(
         submissionLimit: Int = 65_536, logger: Logger = Logger(label: "UVSockets")
     ) throws(UVError) {
         self.logger = logger
-        inbox = Inbox(limit: submissionLimit)
+        inbox = Inbox(limit: max(1, submissionLimit))
         receiveBuffer = ReceiveBuffer()
         receiveArgs = SocketEventArgs(userToken: nil, buffer: receiveBuffer) { _ in
             preconditionFailure("a receive is complete at the handle's owner")
         }
         cork = Cork(receiveBuffer)
-        unsafe raw = .allocate(capacity: 1)
-        let status = unsafe uv_loop_init(raw)
-        guard status == 0 else {
-            throw UVError(call: "make loop", code: .init(rawValue: status))
-        }
+        openStandardDescriptors()
+        unsafe raw = try Self.makeRaw()
         unsafe raw.pointee.data = receiveBuffer.base
         unsafe isolation.loop = self
         ignoreSIGPIPE()
-        let wakeUp: AsyncHandle
         do throws(UVError) {
-            wakeUp = try AsyncHandle(on: self) { [unowned self] in drainInbox() }
+            try makeOwnHandles()
         } catch {
-            _ = unsafe uv_loop_close(raw)
+            shutDown()
             throw error
         }
-        let turnCounter = try CheckHandle(on: self)
-        let clock = try DeadlineClock(on: self)
+    }
+
+    private static func makeRaw() throws(UVError) -> UnsafeMutablePointer<uv_loop_t> {
+        let raw = UnsafeMutablePointer<uv_loop_t>.allocate(capacity: 1)
+        let status = unsafe uv_loop_init(raw)
+        guard status == 0 else {
+            unsafe raw.deallocate()
+            throw UVError(call: "make loop", code: .init(rawValue: status))
+        }
+        return unsafe raw
+    }
+
+    private func makeOwnHandles() throws(UVError) {
+        let wakeUp = try AsyncHandle(on: self) { [unowned self] in drainInbox() }
         self.wakeUp = wakeUp
-        self.clock = clock
-        let nextTurn = try IdleHandle(on: self) { [unowned self] in continueReceiving() }
+        ownHandles.append(wakeUp)
+        let turnCounter = try CheckHandle(on: self)
         self.turnCounter = turnCounter
+        ownHandles.append(turnCounter)
+        let clock = try DeadlineClock(on: self)
+        self.clock = clock
+        if let timer = clock.timer { ownHandles.append(timer) }
+        let nextTurn = try IdleHandle(on: self, isLoopsOwn: true) { [unowned self] in
+            continueReceiving()
+        }
         self.nextTurn = nextTurn
-        ownHandles = [wakeUp, turnCounter, nextTurn] + [clock.timer].compactMap(\.self)
+        ownHandles.append(nextTurn)
         openHandles = 0
         inbox.open(wakeUp)
     }
 
     deinit {
+        // Nothing of others is open on it, or that would keep it.
+        if !isClosed { shutDown() }
         unsafe raw.deallocate()
     }
 
@@ -128,17 +163,28 @@ internal import Synchronization
     ///
     /// - Parameter mode: When to return by itself.
     public func run(_ mode: RunMode = .untilIdle) {
-        confine("UVLoop.run")
+        confineOpen("UVLoop.run")
         precondition(!isRunning, "UVLoop.run was called within one of the loop's own callbacks")
         isRunning = true
-        wakeUp?.keepsLoopRunning = mode == .untilStopped
+        runsUntilStopped = mode == .untilStopped
         repeat {
             callback { drainInbox() }
             if isStopping { break }
-            _ = unsafe uv_run(raw, UV_RUN_DEFAULT)
+            turn(UV_RUN_DEFAULT)
         } while !isStopping && !inbox.isEmpty
         isStopping = false
         isRunning = false
+    }
+
+    /// Lets libuv run.
+    func turn(_ mode: uv_run_mode) {
+        isTurning = true
+        _ = unsafe uv_run(raw, mode)
+        isTurning = false
+    }
+
+    private func updateWakeUp() {
+        wakeUp?.keepsLoopRunning = runsUntilStopped || openLookups > 0
     }
 
     /// Makes ``run(_:)`` return after the turn it is in, with everything left as it is. Where the
@@ -150,72 +196,7 @@ internal import Synchronization
             return
         }
         isStopping = true
-        if isRunning { unsafe uv_stop(raw) }
-    }
-
-    /// Closes the loop and frees what it holds. Calling it again does nothing.
-    ///
-    /// - Throws: ``UVError`` with the code ``UVError/Code/busy``, naming what is still open. The
-    ///   loop can be used on: close those, run the loop, and close it again.
-    public func close() throws(UVError) {
-        confine("UVLoop.close")
-        precondition(!isRunning, "UVLoop.close was called within one of the loop's own callbacks")
-        guard !isClosed else { return }
-        callback { drainInbox() }
-        // Lets handles that are closing finish.
-        _ = unsafe uv_run(raw, UV_RUN_NOWAIT)
-        try checkNothingIsOpen()
-        // What was taken is done, also where it came just now.
-        let last = inbox.close()
-        callback { handle(last) }
-        finishJobs()
-        _ = unsafe uv_run(raw, UV_RUN_NOWAIT)
-        do throws(UVError) {
-            try checkNothingIsOpen()
-        } catch {
-            wakeUp.map(inbox.open)
-            throw error
-        }
-        addressees = [:]
-        openHandles = ownHandles.count
-        ownHandles.forEach { $0.close() }
-        ownHandles = []
-        clock = nil
-        wakeUp = nil
-        turnCounter = nil
-        nextTurn = nil
-        _ = unsafe uv_run(raw, UV_RUN_DEFAULT)
-        unsafe raw.pointee.emfile_fd = spareDescriptor
-        let status = unsafe uv_loop_close(raw)
-        guard status == 0 else {
-            throw UVError(call: "close loop", code: .init(rawValue: status))
-        }
-        isClosed = true
-    }
-
-    private func checkNothingIsOpen() throws(UVError) {
-        guard openHandles == 0, openLookups == 0 else {
-            throw UVError(call: "close loop", code: .busy, reason: "still open: \(openNames)")
-        }
-    }
-
-    /// What is open, for a person.
-    private var openNames: String {
-        var names: [String] = []
-        unsafe withUnsafeMutablePointer(to: &names) { names in
-            unsafe uv_walk(
-                raw,
-                { handle, names in
-                    guard let names = unsafe names?.assumingMemoryBound(to: [String].self) else {
-                        return
-                    }
-                    let handle = unsafe Handle.from(handle)
-                    guard !handle.loop.ownHandles.contains(where: { $0 === handle }) else { return }
-                    unsafe names.pointee.append(handle.name)
-                }, names)
-        }
-        if openLookups > 0 { names.append("\(openLookups) lookups") }
-        return names.joined(separator: ", ")
+        if isTurning { unsafe uv_stop(raw) }
     }
 
     // MARK: One thread
@@ -227,21 +208,46 @@ internal import Synchronization
 
     /// Traps where the caller is on another thread than the loop's. The first caller's thread
     /// becomes the loop's.
+    ///
+    /// When the loop is closed, what has ended on it may still be asked, on the same thread.
     @inline(__always)
     func confine(_ call: StaticString) {
         if !isOnLoop { claim(call) }
     }
 
-    /// The loop's thread ends, and the system may give its number to another. The loop is no thread's
-    /// from here on.
+    /// Traps as ``confine(_:)`` does, and where the loop is closed: for what needs one that is not.
+    func confineOpen(_ call: StaticString) {
+        guard !isClosed else { fatalError("\(call) was called on a loop that is closed") }
+        confine(call)
+    }
+
+    /// Whether the loop is closed. From any thread.
+    var isClosed: Bool { hasClosed.load(ordering: .acquiring) }
+
+    /// The loop is closed: it is no thread's from here on.
+    func didClose() {
+        formerOwner.store(currentThread(), ordering: .relaxed)
+        owner.store(Self.nobody, ordering: .relaxed)
+        hasClosed.store(true, ordering: .releasing)
+    }
+
+    /// The closed loop's thread ends, and the system may give its number to another.
     func leaveThread() {
-        owner.store(.max, ordering: .relaxed)
+        formerOwner.store(Self.nobody, ordering: .relaxed)
+        owner.store(Self.nobody, ordering: .relaxed)
+    }
+
+    /// The closed loop belongs to this thread until that leaves.
+    func joinThread() {
+        owner.store(currentThread(), ordering: .relaxed)
     }
 
     private func claim(_ call: StaticString) {
-        let (isFirst, _) = owner.compareExchange(
-            expected: 0, desired: currentThread(), ordering: .relaxed)
-        guard isFirst else {
+        let thread = currentThread()
+        let (isFirst, present) = owner.compareExchange(
+            expected: 0, desired: thread, ordering: .relaxed)
+        let isFormer = present == Self.nobody && formerOwner.load(ordering: .relaxed) == thread
+        guard isFirst || isFormer else {
             fatalError(
                 "\(call) was called on another thread than its loop's; post to a UVMailbox made on the loop"
             )
@@ -282,7 +288,7 @@ internal import Synchronization
         return nextAddressee
     }
 
-    private func drainInbox() {
+    func drainInbox() {
         handle(inbox.take())
     }
 

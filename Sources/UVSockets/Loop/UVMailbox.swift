@@ -45,7 +45,7 @@ extension UVLoop {
     public func mailbox<Message: Sendable>(
         _ handler: @escaping (Message) -> Void
     ) -> UVMailbox<Message> {
-        confine("UVLoop.mailbox")
+        confineOpen("UVLoop.mailbox")
         return UVMailbox(self, register(UVMailbox<Message>.Handler(handler)))
     }
 }

@@ -42,7 +42,7 @@ extension UVLoop {
     public func on(
         _ signal: UVSignal, _ body: @escaping () -> Void
     ) throws(UVError) -> UVSignalWatch {
-        confine("UVLoop.on")
+        confineOpen("UVLoop.on")
         return UVSignalWatch(try SignalHandle(on: self, signal, onSignal: body))
     }
 }

@@ -37,7 +37,7 @@ extension UVLoop {
     public func after(
         _ delay: Duration, _ body: @escaping () -> Void
     ) throws(UVError) -> UVTimer {
-        confine("UVLoop.after")
+        confineOpen("UVLoop.after")
         return try UVTimer(self, after: delay, repeating: nil, body)
     }
 
@@ -53,7 +53,7 @@ extension UVLoop {
     public func every(
         _ interval: Duration, _ body: @escaping () -> Void
     ) throws(UVError) -> UVTimer {
-        confine("UVLoop.every")
+        confineOpen("UVLoop.every")
         return try UVTimer(self, after: interval, repeating: interval, body)
     }
 }

@@ -23,7 +23,7 @@ struct SocketAddressTests {
         let address = try #require(SocketAddress(UVEndpoint(parsing: text)))
         #expect("\(address.endpoint)" == printed)
         #expect(address.isIPv6 == isIPv6)
-        let back = unsafe address.withSockaddr { unsafe SocketAddress($0) }
+        let back = unsafe address.withSockaddr { address, _ in unsafe SocketAddress(address) }
         #expect(back == address)
         #expect(back?.port == address.port)
     }

@@ -131,7 +131,7 @@ struct AddressTests {
             listener.onFailed = { _, error in Issue.record("\(error)") }
             try listener.startAccept()
             listener.stop()
-            try listener.startAccept()
+            #expect(throws: UVError.self) { try listener.startAccept() }
         }
     }
 

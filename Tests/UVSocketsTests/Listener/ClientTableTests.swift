@@ -7,6 +7,8 @@ struct ClientTableTests {
     private final class NoHost: ConnectionHost {
         func connectionDidEnd(_ connection: UVConnection, _ reason: UVEndReason) {}
         func outboundBudgetPassed() {}
+        var countsLosses: Bool { false }
+        var isToldOfSlowEnds: Bool { false }
     }
 
     @Test("Whoever joins and leaves in whatever order, the table agrees with a plain dictionary")

@@ -110,15 +110,17 @@ struct DrainReportTests {
                 (unwritten, queued) = try progress()
             }
             try #require(queued > 1 << 20)
-            let lost = try server.onLoop { listener in
+            let unsent = try server.onLoop { listener in
                 defer { listener.stop(drainFor: .zero) { reports.append($0) } }
                 guard let client = listener.clients.first else { return 0 }
                 return client.queuedBytes - (1 << 20) + client.handle.bytesUnwritten
             }
-            #expect(try reports.first() == UVDrainReport(drained: 0, cutOff: 1, bytesLost: lost))
+            let report = try reports.first()
+            #expect(report.drained == 0 && report.cutOff == 1)
+            #expect(report.bytesLost >= unsent)
             let end = try server.ended.first()
-            #expect(Int(end.bytesSent) + lost == size)
-            #expect(end.bytesQueued == lost)
+            #expect(Int(end.bytesSent) + unsent == size)
+            #expect(end.bytesQueued == unsent)
         }
     }
 

@@ -22,9 +22,11 @@ struct GroupStopTests {
             let ends = try server.ended.wait(for: 9)
             #expect(report.drained == 6)
             #expect(report.cutOff == 3)
-            #expect(report.bytesLost == ends.reduce(0) { $0 + $1.bytesQueued })
-            let sent = ends.reduce(0) { $0 + Int($1.bytesSent) }
-            #expect(sent + report.bytesLost == 3 * much.count)
+            let queued = ends.reduce(0) { $0 + $1.bytesQueued }
+            #expect(report.bytesLost > queued && report.bytesLost <= 3 * much.count)
+            // What is not lost has arrived. Of what has, the kernel may not have heard.
+            let arrived = stuck.reduce(0) { $0 + $1.peer.receiveToReset().bytes.count }
+            #expect(arrived + report.bytesLost >= 3 * much.count)
             #expect(ends.allSatisfy { $0.reason == .listenerStopped })
             withExtendedLifetime(stuck) {}
         }

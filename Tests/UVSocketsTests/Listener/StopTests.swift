@@ -90,8 +90,9 @@ struct StopTests {
             #expect(report.drained == 0)
             #expect(report.cutOff == 1)
             let end = try server.ended.first()
-            #expect(report.bytesLost == end.bytesQueued)
-            #expect(Int(end.bytesSent) + report.bytesLost == payload.count)
+            // What the kernel had taken, and the client's had not acknowledged, is lost as well.
+            #expect(report.bytesLost > end.bytesQueued)
+            #expect(report.bytesLost <= payload.count)
             #expect(end.reason == .listenerStopped)
             #expect(throws: SocketError.self) { try peer.receiveToEnd() }
         }
@@ -117,16 +118,18 @@ struct StopTests {
         }
     }
 
-    @Test("With nobody there it is done at once, however often it is asked")
+    @Test(
+        "With nobody there it is done at once, however often it is asked, but not within the call")
     func nobody() throws {
         try withServer(at: "127.88.0.4:0") { server in
-            let counts = try server.onLoop { listener in
-                var reports: [UVDrainReport] = []
+            let reports = Journal<UVDrainReport>()
+            let within = try server.onLoop { listener in
                 listener.stop { reports.append($0) }
                 listener.stop { reports.append($0) }
-                return reports.map { $0.drained + $0.cutOff + $0.bytesLost }
+                return reports.entries.count
             }
-            #expect(counts == [0, 0])
+            #expect(within == 0)
+            #expect(try reports.wait(for: 2) == [UVDrainReport(), UVDrainReport()])
             #expect(throws: SocketError.self) { try server.connect() }
         }
     }
@@ -188,7 +191,8 @@ struct StopTests {
             let loop = try UVLoop()
             let listener = UVListener(on: loop, at: "127.0.0.1:0") { _, _ in }
             listener.stop()
-            try listener.startAccept()
+            let error = #expect(throws: UVError.self) { try listener.startAccept() }
+            #expect(error?.code == .canceled)
             #expect(listener.localEndpoint == nil)
             loop.run()
             try loop.close()

@@ -197,6 +197,22 @@ final class RawPeer: RawSocket, @unchecked Sendable {
         try receive(.max)
     }
 
+    /// Receives until the other end has finished, or has reset the connection.
+    ///
+    /// - Returns: What came, and the error's number; 0 where it has finished.
+    func receiveToReset() -> (bytes: [UInt8], error: Int32) {
+        var bytes: [UInt8] = []
+        while true {
+            do {
+                let some = try receiveSome(1 << 18)
+                if some.isEmpty { return (bytes, 0) }
+                bytes += some
+            } catch {
+                return (bytes, (error as? SocketError)?.number ?? -1)
+            }
+        }
+    }
+
     /// Sends and receives at the same time, until so many bytes came as were sent.
     func exchange(_ bytes: [UInt8]) throws -> [UInt8] {
         var sent = 0

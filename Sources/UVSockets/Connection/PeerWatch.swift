@@ -1,0 +1,103 @@
+/// Finds peers that are gone although bytes are underway to them, for as long as the options'
+/// keep-alive has patience. It looks at an agent's connections now and then, so that neither a
+/// connection nor a message costs anything for it.
+///
+/// The kernel's own TCP_USER_TIMEOUT would also end a peer that is there and does not read. The
+/// keep-alive of the kernel rests while bytes are underway (Linux `tcp_keepalive_timer`).
+final class PeerWatch {
+    /// How many connections are looked at in one turn of the loop, and how long after them the next.
+    private static let connectionsAtOnce = 1024
+    private static let pause = Duration.milliseconds(10)
+
+    private let loop: UVLoop
+    private let connections: () -> [UVConnection]
+    private var silence: PeerSilence
+    private var next = 0
+    private var timer: TimerHandle?
+
+    /// Starts to watch.
+    ///
+    /// - Parameters:
+    ///   - keepAlive: Whose patience counts.
+    ///   - loop: The loop.
+    ///   - connections: Gives the agent's connections.
+    init(
+        _ keepAlive: UVKeepAlive, on loop: UVLoop, _ connections: @escaping () -> [UVConnection]
+    ) throws(UVError) {
+        self.loop = loop
+        self.connections = connections
+        silence = PeerSilence(patience: keepAlive.patience)
+        let timer = try TimerHandle(on: loop) { [weak self] in self?.look() }
+        timer.keepsLoopRunning = false
+        timer.start(after: .milliseconds(silence.interval))
+        self.timer = timer
+    }
+
+    func end() {
+        timer?.close()
+        timer = nil
+    }
+
+    private func look() {
+        let all = connections()
+        let last = min(next + Self.connectionsAtOnce, all.count)
+        // Some may have left since the last turn.
+        for connection in all[min(next, last)..<last] {
+            if connection.isGone(&silence) { connection.sendingBroke("send", .timedOut) }
+        }
+        next = last < all.count ? last : 0
+        if next == 0 { silence.roundEnded() }
+        timer?.start(after: next > 0 ? Self.pause : .milliseconds(silence.interval))
+    }
+}
+
+/// Decides which peers are gone: nothing that was sent to them was acknowledged for long. A pure value,
+/// which remembers only those that have something to acknowledge.
+struct PeerSilence {
+    /// How long nothing may be acknowledged, in milliseconds.
+    let patience: UInt64
+    /// How often each is to be looked at: a tenth of that, but at least a second.
+    let interval: UInt64
+
+    /// Since when which peers have acknowledged nothing, as the last round found, and as this one does.
+    private var before: [UVConnection.ID: UInt64] = [:]
+    private var present: [UVConnection.ID: UInt64] = [:]
+
+    init(patience: UInt64) {
+        self.patience = patience
+        interval = max(1000, patience / 10)
+    }
+
+    /// A peer has something to acknowledge.
+    ///
+    /// - Parameters:
+    ///   - id: Whose peer it is.
+    ///   - quiet: How long ago it has acknowledged something last, in milliseconds.
+    ///   - now: The time.
+    /// - Returns: Whether it is gone.
+    mutating func isGone(_ id: UVConnection.ID, quiet: UInt64, now: UInt64) -> Bool {
+        guard let since = before[id], quiet >= now - since else {
+            present[id] = now
+            return false
+        }
+        present[id] = since
+        // When it was found to be quiet first, it had been so for up to an interval.
+        return now - since + interval >= patience
+    }
+
+    /// Each was looked at.
+    mutating func roundEnded() {
+        before = present
+        present = [:]
+    }
+}
+
+extension UVConnection {
+    /// Whether its peer acknowledges nothing for too long.
+    fileprivate func isGone(_ silence: inout PeerSilence) -> Bool {
+        guard !state.isClosed, bytesUnacknowledged > 0,
+            let quiet = handle.socket?.millisecondsSinceAcknowledged
+        else { return false }
+        return silence.isGone(id, quiet: quiet, now: loop.now)
+    }
+}

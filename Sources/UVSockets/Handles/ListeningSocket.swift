@@ -1,0 +1,256 @@
+internal import CLibuv
+
+#if canImport(Glibc)
+    internal import Glibc
+#else
+    internal import Darwin
+#endif
+
+/// A listening socket. libuv only tells when it is readable, which `uv_poll_t` does in all versions;
+/// the clients are accepted by a system call of our own.
+///
+/// Not by `uv_listen`: before libuv 1.45 that accepts until nobody is left and calls back with an
+/// error without end; since then it tells of no error, and turns the loop for as long as one lasts.
+@safe final class ListeningSocket: Handle {
+    /// The socket, which this owns.
+    private let socket: SocketDescriptor
+    /// What carries the answers.
+    let args: SocketEventArgs
+    /// Whether a request waits for a client.
+    private var isAcceptPending = false
+    private var isPolling = false
+
+    /// Listens.
+    ///
+    /// - Parameters:
+    ///   - loop: The loop.
+    ///   - address: Where.
+    ///   - backlog: How many clients the kernel accepts ahead.
+    ///   - sharesPort: Whether others that do so may listen there, too: the kernel then spreads the
+    ///     clients among them (SO_REUSEPORT).
+    ///   - args: What is given to ``accept()``, and told of its answers.
+    /// - Throws: ``UVError`` that names the call and the address.
+    convenience init(
+        on loop: UVLoop, at address: SocketAddress, backlog: Int32, sharesPort: Bool = false,
+        _ args: SocketEventArgs
+    ) throws(UVError) {
+        let socket = try Self.open(address, backlog: backlog, sharesPort: sharesPort)
+        do throws(UVError) {
+            try self.init(on: loop, owning: socket, args)
+        } catch {
+            socket.close()
+            throw error
+        }
+    }
+
+    private init(
+        on loop: UVLoop, owning socket: SocketDescriptor, _ args: SocketEventArgs
+    ) throws(UVError) {
+        self.socket = socket
+        self.args = args
+        try unsafe super.init(UV_POLL, on: loop, call: "listen") { memory in
+            unsafe uv_poll_init_socket(
+                loop.raw, memory.assumingMemoryBound(to: uv_poll_t.self), socket.number)
+        }
+    }
+
+    override var name: String {
+        "listening socket" + (localAddress.map { " \($0.endpoint)" } ?? "")
+    }
+
+    /// Where it listens; nil when it is closed.
+    var localAddress: SocketAddress? { isClosing ? nil : socket.localAddress }
+
+    override func abort() {
+        stop()
+    }
+
+    /// Stops listening. The kernel resets the clients that have not been accepted.
+    func stop() {
+        guard !isClosing else { return }
+        close()
+        // libuv does not use it any more (libuv guide, `uv_poll_t`).
+        socket.close()
+    }
+
+    /// Sets what the accepted sockets inherit, on Linux, from the listening one.
+    func setOptions(noDelay: Bool, keepAlive: UVKeepAlive?) {
+        socket.setNoDelay(noDelay)
+        socket.setKeepAlive(keepAlive)
+    }
+
+    // MARK: - Accepting
+
+    /// Asks for the next client, which comes as `args.acceptedSocket`, or why there is none, as
+    /// `args.error`.
+    ///
+    /// - Returns: Whether the answer is pending: true, and `args.completed` will be called; or
+    ///   false, and it is in `args` already.
+    func accept() -> Bool {
+        isAcceptPending = !acceptNow()
+        if isAcceptPending { startPolling() }
+        return isAcceptPending
+    }
+
+    /// The socket is readable, or cannot be polled.
+    ///
+    /// While nobody asks it is not polled: the clients wait in the kernel's backlog.
+    private func ready(_ status: Int32) {
+        if isAcceptPending, status < 0 {
+            args.error = .init(rawValue: status)
+            isPolling = false
+        } else if !isAcceptPending || !acceptNow() {
+            return stopUnlessPending()
+        }
+        isAcceptPending = false
+        loop.callback { args.completed(args) }
+        stopUnlessPending()
+    }
+
+    private func startPolling() {
+        guard !isPolling, !isClosing else { return }
+        let status = unsafe uv_poll_start(raw(), Int32(UV_READABLE.rawValue)) { handle, status, _ in
+            unsafe ListeningSocket.from(handle).ready(status)
+        }
+        isPolling = status == 0
+    }
+
+    private func stopUnlessPending() {
+        guard isPolling, !isAcceptPending, !isClosing else { return }
+        isPolling = false
+        _ = unsafe uv_poll_stop(raw())
+    }
+
+    /// Accepts a client, if there is one.
+    ///
+    /// - Returns: False where there is none and no error, either.
+    private func acceptNow() -> Bool {
+        args.acceptedSocket = nil
+        args.error = nil
+        guard !isClosing else { return false }
+        // One that is gone already is passed over, but not without end.
+        for _ in 0..<Self.attempts {
+            let accepted = SocketDescriptor(number: Self.accept(socket.number))
+            if accepted.number >= 0 {
+                if let peer = accepted.peerAddress {
+                    args.acceptedSocket = AcceptedSocket(socket: accepted, peer: peer)
+                    return true
+                }
+                // Reset before it was accepted: it never was a client.
+                accepted.close()
+            } else if errno == EAGAIN {
+                return false
+            } else if !Self.tellsOfClientOnly(errno) {
+                args.error = .init(rawValue: uv_translate_sys_error(errno))
+                return true
+            }
+        }
+        return false
+    }
+
+    private static var attempts: Int { 16 }
+
+    /// Whether the error is one of the client that was to be accepted, which is gone, rather than one
+    /// of accepting (accept(2), "Error handling").
+    private static func tellsOfClientOnly(_ error: Int32) -> Bool {
+        #if canImport(Glibc)
+            if error == ENONET { return true }
+        #endif
+        return [
+            EINTR, ECONNABORTED, EPROTO, EPERM, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, EHOSTUNREACH,
+            EOPNOTSUPP, ENETUNREACH,
+        ].contains(error)
+    }
+
+    private static func accept(_ descriptor: Int32) -> Int32 {
+        #if canImport(Glibc)
+            return accept4(
+                descriptor, nil, nil, Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue))
+        #else
+            let accepted = unsafe Darwin.accept(descriptor, nil, nil)
+            if accepted >= 0 { _ = fcntl(accepted, F_SETFD, FD_CLOEXEC) }
+            return accepted
+        #endif
+    }
+}
+
+// MARK: - Opening
+
+extension ListeningSocket {
+    /// Throws where another server has the address: a port that is shared is shared with whoever
+    /// shares it, and a second server on it would take half of the clients.
+    static func checkIsFree(_ address: SocketAddress) throws(UVError) {
+        try open(address, backlog: 1, sharesPort: false).close()
+    }
+
+    private static func open(
+        _ address: SocketAddress, backlog: Int32, sharesPort: Bool
+    ) throws(UVError) -> SocketDescriptor {
+        func failure(_ call: String) -> UVError {
+            UVError(
+                call: call, subject: "\(address.endpoint)",
+                code: .init(rawValue: uv_translate_sys_error(errno)))
+        }
+        let number = makeSocket(address.isIPv6 ? AF_INET6 : AF_INET)
+        guard number >= 0 else { throw failure("make socket") }
+        let made = SocketDescriptor(number: number)
+        var yes: Int32 = 1
+        var no: Int32 = 0
+        made.set(SOL_SOCKET, SO_REUSEADDR, &yes)
+        if sharesPort { made.set(SOL_SOCKET, SO_REUSEPORT, &yes) }
+        // IPv4 clients come to `::`, too, whatever the system's default is.
+        if address.isIPv6 { made.set(Int32(IPPROTO_IPV6), IPV6_V6ONLY, &no) }
+        do throws(UVError) {
+            guard unsafe address.withSockaddr({ unsafe bind(number, $0, $1) }) == 0 else {
+                throw failure("bind")
+            }
+            guard listen(number, backlog) == 0 else {
+                // Another socket listens there, and does not share.
+                throw failure(errno == EADDRINUSE ? "bind" : "listen")
+            }
+        } catch {
+            made.close()
+            throw error
+        }
+        return made
+    }
+
+    private static func makeSocket(_ family: Int32) -> Int32 {
+        #if canImport(Glibc)
+            return Glibc.socket(
+                family,
+                Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        #else
+            let number = Darwin.socket(family, SOCK_STREAM, 0)
+            if number >= 0 { _ = fcntl(number, F_SETFD, FD_CLOEXEC) }
+            return number
+        #endif
+    }
+}
+
+/// A client that was accepted, and is nobody's connection yet. It may be handed to another loop.
+/// Whoever has it closes it, or makes a ``TCPHandle`` of it.
+struct AcceptedSocket: Sendable {
+    let socket: SocketDescriptor
+    let peer: SocketAddress
+
+    /// Closes it so that the client gets a reset.
+    func reset() {
+        socket.resetWhenClosed()
+        socket.close()
+    }
+
+    /// Sends what the kernel takes at once, and closes it.
+    func close(saying goodbye: [UInt8] = []) {
+        if !goodbye.isEmpty {
+            #if canImport(Glibc)
+                let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
+            #else
+                let flags = MSG_DONTWAIT
+            #endif
+            // A client that has gone already needs no goodbye.
+            _ = unsafe send(socket.number, goodbye, goodbye.count, flags)
+        }
+        socket.close()
+    }
+}

@@ -1,0 +1,155 @@
+internal import CLibuv
+
+#if canImport(Glibc)
+    internal import Glibc
+#else
+    internal import Darwin
+#endif
+
+/// The number of a socket, with what is asked of it by system calls of our own. It owns nothing:
+/// whoever has opened the socket closes it.
+struct SocketDescriptor: Sendable {
+    let number: Int32
+
+    /// Closes the socket.
+    func close() {
+        #if canImport(Glibc)
+            _ = Glibc.close(number)
+        #else
+            _ = Darwin.close(number)
+        #endif
+    }
+
+    /// Sees to it that closing the socket resets its connection, and drops what is unsent.
+    func resetWhenClosed() {
+        var linger = linger(l_onoff: 1, l_linger: 0)
+        set(SOL_SOCKET, SO_LINGER, &linger)
+    }
+
+    // MARK: - Options
+
+    /// Whether small writes leave at once rather than wait for an acknowledgement (TCP_NODELAY).
+    func setNoDelay(_ enabled: Bool) {
+        var value: Int32 = enabled ? 1 : 0
+        set(Int32(IPPROTO_TCP), TCP_NODELAY, &value)
+    }
+
+    /// Probes a peer to which nothing is underway; nil does not. A peer that leaves sent bytes
+    /// unacknowledged is found by ``UVConnection/checkPeer(_:)``: TCP_USER_TIMEOUT would also end a
+    /// peer that is there and does not read, because the kernel counts its acknowledged window
+    /// probes as failures (Linux `tcp_probe_timer`).
+    ///
+    /// Not by `uv_tcp_keepalive`, whose interval and count are fixed.
+    func setKeepAlive(_ keepAlive: UVKeepAlive?) {
+        var enabled: Int32 = keepAlive == nil ? 0 : 1
+        set(SOL_SOCKET, SO_KEEPALIVE, &enabled)
+        guard let keepAlive else { return }
+        var (idle, interval, count) = keepAlive.kernelValues
+        #if canImport(Glibc)
+            set(Int32(IPPROTO_TCP), TCP_KEEPIDLE, &idle)
+        #else
+            set(Int32(IPPROTO_TCP), TCP_KEEPALIVE, &idle)
+        #endif
+        set(Int32(IPPROTO_TCP), TCP_KEEPINTVL, &interval)
+        set(Int32(IPPROTO_TCP), TCP_KEEPCNT, &count)
+    }
+
+    /// Options are hints: a socket that refuses one, because its peer is gone, still reports that.
+    func set<Value: BitwiseCopyable>(_ level: Int32, _ option: Int32, _ value: inout Value) {
+        _ = unsafe setsockopt(number, level, option, &value, socklen_t(MemoryLayout<Value>.size))
+    }
+
+    // MARK: - How it stands
+
+    /// The address that the socket is bound to.
+    var localAddress: SocketAddress? {
+        unsafe Self.address { unsafe getsockname(number, $0, $1) }
+    }
+
+    /// The other end's address; nil when the socket is not connected.
+    var peerAddress: SocketAddress? {
+        unsafe Self.address { unsafe getpeername(number, $0, $1) }
+    }
+
+    private static func address(
+        _ ask: (UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
+    ) -> SocketAddress? {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        return unsafe withUnsafeMutablePointer(to: &storage) { storage in
+            unsafe UnsafeMutableRawPointer(storage).withMemoryRebound(
+                to: sockaddr.self, capacity: 1
+            ) { pointer in
+                guard unsafe ask(pointer, &length) == 0 else { return nil }
+                return unsafe SocketAddress(pointer)
+            }
+        }
+    }
+
+    /// How many bytes the kernel has taken to send that the peer has not acknowledged, its FIN
+    /// included; 0 where the system does not tell.
+    var bytesUnacknowledged: Int {
+        #if canImport(Glibc)
+            // For a TCP socket TIOCOUTQ is SIOCOUTQ, tcp(7).
+            ask(UInt(TIOCOUTQ))
+        #else
+            0
+        #endif
+    }
+
+    /// How many bytes the kernel has received that nobody has read.
+    var bytesUnread: Int { ask(UInt(FIONREAD)) }
+
+    private func ask(_ request: UInt) -> Int {
+        var count: Int32 = 0
+        return unsafe ioctl(number, request, &count) == 0 ? Int(count) : 0
+    }
+
+    /// How long ago the peer's kernel has acknowledged something last, in milliseconds; nil where
+    /// the system does not tell.
+    var millisecondsSinceAcknowledged: UInt64? {
+        #if canImport(Glibc)
+            var info = tcp_info()
+            var length = socklen_t(MemoryLayout<tcp_info>.size)
+            let status = unsafe getsockopt(
+                number, Int32(IPPROTO_TCP), TCP_INFO, &info, &length)
+            return status == 0 ? UInt64(info.tcpi_last_ack_recv) : nil
+        #else
+            return nil
+        #endif
+    }
+
+    /// Why the connection is gone, although nothing is read from it: libuv does not notice a reset
+    /// while reading is stopped. Nil where it is not gone. Asked once, the kernel forgets the reason;
+    /// a reset is told from then on.
+    ///
+    /// Told by the socket's error. A hang-up proves nothing: both sides may have finished while bytes
+    /// still wait to be read.
+    func takeError() -> UVError.Code? {
+        var request = pollfd(fd: number, events: 0, revents: 0)
+        guard unsafe poll(&request, 1, 0) == 1, Int32(request.revents) & POLLERR != 0 else {
+            return nil
+        }
+        var error: Int32 = 0
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        _ = unsafe getsockopt(number, SOL_SOCKET, SO_ERROR, &error, &length)
+        return error > 0 ? .init(rawValue: uv_translate_sys_error(error)) : .connectionReset
+    }
+}
+
+extension UVKeepAlive {
+    /// What the kernel is told, in seconds: at least 1, and at most what it takes (Linux
+    /// `MAX_TCP_KEEPIDLE`, `MAX_TCP_KEEPINTVL`, `MAX_TCP_KEEPCNT`), because it ignores more.
+    fileprivate var kernelValues: (idle: Int32, interval: Int32, count: Int32) {
+        func seconds(_ duration: Duration) -> Int32 {
+            Int32(clamping: min(max(1, duration.components.seconds), 32_767))
+        }
+        return (seconds(idle), seconds(interval), Int32(clamping: min(max(1, count), 127)))
+    }
+
+    /// After how many milliseconds without a sign of it a peer counts as gone.
+    var patience: UInt64 {
+        let (idle, interval, count) = kernelValues
+        return (UInt64(idle) + UInt64(interval) * UInt64(count)) * 1000
+    }
+}
