@@ -97,7 +97,7 @@ final class Relay: Sleeper {
         }
         if let failure = failures.first { throw failure }
         guard let end = sources.lazy.compactMap(\.unexpectedEnd).first else { return }
-        for source in sources { source.cutOffAt = source.bytesGiven }
+        for source in sources { source.cutOffAt = source.progress }
         throw end
     }
 

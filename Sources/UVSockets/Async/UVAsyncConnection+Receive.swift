@@ -88,14 +88,16 @@ extension UVAsyncConnection {
         // It has ended because its peer has.
         let isAnswer = why == .closed && connection.state.hasPeerFinished
         // What a relay has not passed on whole is not to look so.
-        let isCutOff = cutOffAt == bytesGiven
+        let isCutOff = cutOffAt < .max && cutOffAt == progress
         connection.close(
             isFinished ? .listenerStopped : isCutOff ? .reset : isAnswer ? .peerClosed : why,
             byReset: isCutOff)
     }
 
-    /// How many bytes were given to be sent.
-    var bytesGiven: UInt64 { connection.bytesSent + UInt64(connection.bytesQueued) }
+    /// A number that grows with what is received, and with what is sent.
+    var progress: UInt64 {
+        connection.messagesReceived + connection.bytesSent + UInt64(connection.bytesQueued)
+    }
 
     private func sendGoodbye() {
         guard let goodbye = connection.listener?.drain?.goodbye, !goodbye.isEmpty,

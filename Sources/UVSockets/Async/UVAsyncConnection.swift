@@ -16,7 +16,9 @@ public final class UVAsyncConnection: Identifiable, Sleeper {
     // What each message touches stands first.
 
     /// What gets messages without a copy.
-    var borrower: ((Span<UInt8>) throws -> Void)?
+    var borrower: ((Span<UInt8>) throws -> Void)? {
+        didSet { updateReader() }
+    }
     /// The connection itself, with its counters, framing and options. Its messages come here alone.
     public let connection: UVConnection
     /// The task that waits for a message, or for the end of them.
@@ -30,17 +32,22 @@ public final class UVAsyncConnection: Identifiable, Sleeper {
     /// What passes the messages on to another connection.
     var relay: Relay? {
         didSet {
-            connection.isRelayed = relay != nil
+            updateReader()
             // Its stall deadline holds again, or does not any more.
             connection.watch()
         }
     }
 
-    /// How many bytes had been sent when a relay was cut off; the greatest number where none was.
+    /// How far it was when a relay was cut off, see ``progress``; the greatest number where none was.
     var cutOffAt = UInt64.max
 
     init(_ connection: UVConnection) {
         self.connection = connection
+        connection.reader = .task
+    }
+
+    private func updateReader() {
+        connection.reader = relay != nil ? .relay : borrower != nil ? .borrower : .task
     }
 
     /// Which of its agent's connections this is.
@@ -114,7 +121,6 @@ public final class UVAsyncConnection: Identifiable, Sleeper {
     @usableFromInline
     nonisolated(nonsending) func waitForMessage() async throws(UVEndReason) -> [UInt8]? {
         precondition(!isTaken, "two tasks wait for messages of one connection")
-        cutOffAt = .max
         if !isAtEnd {
             await wait(on: connection.loop)
             if let message = pending.take() { return message }
@@ -138,7 +144,6 @@ public final class UVAsyncConnection: Identifiable, Sleeper {
     ) async throws {
         connection.loop.confine("UVAsyncConnection.forEachMessage")
         precondition(!isTaken, "two tasks wait for messages of one connection")
-        cutOffAt = .max
         lendMessages(to: body)
         if isLending { await wait(on: connection.loop) }
         if let failure = takeBack() { throw failure }
@@ -154,7 +159,6 @@ public final class UVAsyncConnection: Identifiable, Sleeper {
 
     /// A message that has waited for the task; starts to receive again where there is none.
     func takeKept() -> [UInt8]? {
-        cutOffAt = .max
         if let message = pending.take() { return message }
         guard connection.holds.contains(.task), !isFinished else { return nil }
         return connection.takeKeptMessage()

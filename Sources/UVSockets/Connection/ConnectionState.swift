@@ -63,6 +63,8 @@ struct ConnectionState {
 
     /// Whether the socket is closed, or being closed.
     var isClosed: Bool { facts.contains(.closed) }
+    /// Whether bytes that were taken before can be written.
+    var isWritable: Bool { facts.isDisjoint(with: [.closed, .broken]) }
     /// Whether bytes can be sent.
     var acceptsBytes: Bool { facts.isDisjoint(with: [.finishing, .closed]) }
     /// Whether bytes that come are for the handler.

@@ -5,7 +5,7 @@ extension UVConnection: DeadlineOwner {
 
     /// A relayed connection has no stall deadline, see ``UVAsyncConnection/relay(with:)``.
     private var limits: DeadlineLimits {
-        isWriting && !isRelayed ? handlers.limits : handlers.quietLimits
+        isWriting && reader != .relay ? handlers.limits : handlers.quietLimits
     }
 
     /// Whether the connection may be gone without a read that tells so.

@@ -81,8 +81,9 @@ extension UVConnection {
     /// No more can be sent: who waits for room is told.
     func sendingEnded() {
         guard !state.acceptsBytes else { return }
-        if host.isToldOfSlowEnds { tellDrained() }
-        session?.sendingEnded()
+        if owesDrained, host.isToldOfSlowEnds { tellDrained() }
+        // Where no more messages come, either, the session is told of both.
+        if state.delivers, let session { session.sendingEnded() }
     }
 
     /// Takes the next step towards the end if nothing waits to be sent; bounds the wait otherwise.

@@ -35,7 +35,7 @@ extension UVConnection {
     /// It stops between two messages when the handler has paused or closed the connection, or the
     /// connection is held back because its peer does not read.
     func deliverFrames(_ chunk: Span<UInt8>) {
-        if let session, !session.isLending { return deliverFrames(chunk, to: session) }
+        if reader == .task, let session { return deliverFrames(chunk, to: session) }
         var offset = 0
         do throws(FramingError) {
             // The common case: nothing is kept, and the codec is the agent's.

@@ -150,10 +150,16 @@ extension UVConnection {
         guard !isWriting else { return updateWatermark() }
         if !loop.isInCallback || queuedBytes >= options.highWatermark {
             flush()
-        } else if !isGathered {
-            isGathered = true
-            loop.gather(self)
+        } else {
+            gather()
         }
+    }
+
+    /// Has ``flush()`` called at the end of the callback.
+    func gather() {
+        guard !isGathered else { return }
+        isGathered = true
+        loop.gather(self)
     }
 
     /// Writes what this connection has corked; the kernel's rest is queued.
@@ -164,7 +170,7 @@ extension UVConnection {
 
     private func writeCork() {
         defer { loop.cork.clear() }
-        guard !state.isClosed, !state.isBroken else { return queueCork() }
+        guard state.isWritable else { return queueCork() }
         do throws(UVError.Code) {
             let written = try loop.writeCork(to: handle)
             bytesOut += UInt64(written)
@@ -187,7 +193,8 @@ extension UVConnection {
     /// Writes what is queued, as far as the kernel takes it.
     func flush() {
         isGathered = false
-        guard !isWriting, queuedBytes > 0, !state.isClosed, !state.isBroken, let queue else {
+        if state.isHalfOpen { watch() }
+        guard !isWriting, queuedBytes > 0, state.isWritable, let queue else {
             return
         }
         do throws(UVError.Code) {

@@ -1,5 +1,19 @@
 /// What a task takes of a connection whose messages it awaits.
 extension UVConnection {
+    /// Wakes the task with the bytes as they came, where nothing divides them, or keeps them until it
+    /// asks, which may give the connection a framing first.
+    func deliverWhole(_ bytes: Span<UInt8>) {
+        guard let session else { return }
+        if session.isTaken {
+            session.pending = messageTaken(bytes)
+            session.wakeNow(on: loop)
+            return
+        }
+        hold(.task)
+        // Nothing limits the length of a message that nothing frames.
+        try? keep(bytes)
+    }
+
     /// Wakes the task with the first message that lies in the bytes just received, and keeps those
     /// that it does not take. No message is cut before the task asks for it, which may give the
     /// connection another framing first.
@@ -72,10 +86,7 @@ extension UVConnection {
         of bytes: Span<UInt8>, _ taken: inout Int
     ) throws(FramingError) -> [UInt8]? {
         if let frames { return try takeFrame(of: bytes, &taken, frames) }
-        if handlers.coder != nil { return try handlers.take(of: bytes, &taken, for: self) }
-        guard bytes.count > 0 else { return nil }
-        taken = bytes.count
-        return messageTaken(bytes)
+        return try handlers.take(of: bytes, &taken, for: self)
     }
 
     private func takeFrame(

@@ -32,8 +32,8 @@ public final class UVConnection: Identifiable {
     var watermark = Watermark()
     var isGathered = false
     var holds: ReceiveHolds = []
-    /// Whether what it receives leaves by another connection, to which the session's relay sends it.
-    var isRelayed = false
+    /// Who gets what it receives.
+    var reader = MessageReader.handler
     /// Whether it was said that the queue is full, and not yet that it is not any more.
     var owesDrained = false
     /// Whether `onDrained` is to be called when the present callback has ended.
@@ -149,8 +149,8 @@ public final class UVConnection: Identifiable {
                 receiving {
                     if frames != nil || handlers.coder != nil {
                         deliverFrames(bytes)
-                    } else if let session, !session.isLending {
-                        deliverFrames(bytes, to: session)
+                    } else if reader == .task {
+                        deliverWhole(bytes)
                     } else {
                         messageReceived(bytes)
                     }
@@ -191,7 +191,7 @@ public final class UVConnection: Identifiable {
         let began = handlers.handlerTimeLimit > 0 ? coarseMilliseconds() : 0
         loop.cork.begin(for: self)
         // A relay may begin within the callback.
-        let isPassed = isRelayed
+        let isPassed = reader == .relay
         if isPassed { passCork() }
         body()
         if isPassed { flushPassedCork() } else { flushCork() }
@@ -227,7 +227,8 @@ public final class UVConnection: Identifiable {
         perform(state.peerFinished(allowsHalfOpen: options.allowsHalfOpen))
         sendingEnded()
         if state.isHalfOpen {
-            watch()
+            // Most have ended when the present callback has.
+            gather()
             handlers.onPeerFinished?(self)
         }
         settle()
@@ -243,4 +244,16 @@ public final class UVConnection: Identifiable {
     var wantsToReceive: Bool {
         isDemanding ? frames == nil || frames?.hasBacklog == false : state.discards
     }
+}
+
+/// Who gets the messages of a connection.
+enum MessageReader {
+    /// The agent's handler.
+    case handler
+    /// A task, one at a time, when it asks for them.
+    case task
+    /// A closure to which a task lends them.
+    case borrower
+    /// Another connection, by which they leave; the session's relay knows which.
+    case relay
 }

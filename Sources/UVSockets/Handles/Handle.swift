@@ -11,7 +11,7 @@ internal import CLibuv
 @safe class Handle {
     /// The loop. It is retained as long as this object lives, unless the handle is one of the
     /// loop's own: the loop could then never end.
-    private unowned(unsafe) let unretainedLoop: UVLoop
+    private let unretainedLoop: Unmanaged<UVLoop>
     private let isLoopsOwn: Bool
     private let memory: UnsafeMutableRawPointer
     private(set) var isClosing = false
@@ -28,21 +28,27 @@ internal import CLibuv
             unsafe memory.deallocate()
             throw UVError(call: call, code: .init(rawValue: status))
         }
-        unsafe unretainedLoop = loop
+        unsafe unretainedLoop = Unmanaged.passUnretained(loop)
         self.isLoopsOwn = isLoopsOwn
         unsafe self.memory = memory
-        if !isLoopsOwn { _ = unsafe Unmanaged.passUnretained(loop).retain() }
+        if !isLoopsOwn { _ = unsafe unretainedLoop.retain() }
         unsafe base.pointee.data = Unmanaged.passRetained(self).toOpaque()
         loop.openHandles += 1
     }
 
     deinit {
         unsafe memory.deallocate()
-        if !isLoopsOwn { unsafe Unmanaged.passUnretained(loop).release() }
+        if !isLoopsOwn { unsafe unretainedLoop.release() }
     }
 
     @inline(__always)
-    final var loop: UVLoop { unsafe unretainedLoop }
+    final var loop: UVLoop { unsafe unretainedLoop.takeUnretainedValue() }
+
+    /// Calls with the loop, which this need not retain meanwhile: for the callbacks of every message.
+    @inline(__always)
+    final func withLoop(_ body: (UVLoop) -> Void) {
+        unsafe unretainedLoop._withUnsafeGuaranteedRef { body($0) }
+    }
 
     /// What this handle is, for the sentence that names the handles a loop still has.
     var name: String { "handle" }

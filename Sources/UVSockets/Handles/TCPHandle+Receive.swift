@@ -48,7 +48,7 @@ extension TCPHandle {
         guard count != 0 else { return }
         isReceiveDemanded = false
         isDelivering = true
-        loop.received(count, by: self)
+        withLoop { $0.received(count, by: self) }
         isDelivering = false
         if !isReceiveDemanded { stopReceiving() }
     }

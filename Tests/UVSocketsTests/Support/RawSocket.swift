@@ -270,6 +270,17 @@ final class RawPeer: RawSocket, @unchecked Sendable {
         guard shutdown(descriptor, Int32(SHUT_WR)) == 0 else { throw SocketError("shutdown") }
     }
 
+    /// From now on the kernel drops what comes for this socket before TCP sees it, as if its host were
+    /// gone.
+    func hearNothing() throws {
+        // A filter of one instruction: take no byte of the packet.
+        var instruction = sock_filter(code: UInt16(BPF_RET | BPF_K), jt: 0, jf: 0, k: 0)
+        try unsafe withUnsafeMutablePointer(to: &instruction) { filter in
+            let program = unsafe sock_fprog(len: 1, filter: filter)
+            try unsafe set(SOL_SOCKET, SO_ATTACH_FILTER, program)
+        }
+    }
+
     /// Closes by a reset.
     func reset() throws {
         try set(SOL_SOCKET, SO_LINGER, linger(l_onoff: 1, l_linger: 0))

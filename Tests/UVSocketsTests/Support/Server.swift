@@ -55,6 +55,18 @@ final class Server: Sendable {
         return try answer.first().get()
     }
 
+    /// Lets the test do something while the loop is busy, so that it finds all of it at once.
+    func whileBusy(_ body: () throws -> Void) throws {
+        let (isBusy, go) = (Journal<Void>(), Journal<Void>())
+        post { _ in
+            isBusy.append(())
+            _ = try? go.first()
+        }
+        try isBusy.wait(for: 1)
+        defer { go.append(()) }
+        try body()
+    }
+
     /// Makes a client.
     func connect(from source: String? = nil, receiveBuffer: Int32? = nil) throws -> RawPeer {
         try RawPeer(to: endpoint, from: source, receiveBuffer: receiveBuffer)

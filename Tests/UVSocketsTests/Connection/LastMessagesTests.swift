@@ -1,0 +1,164 @@
+import Foundation
+import Testing
+
+@testable import UVSockets
+
+/// What came before the end is delivered, and then the end is told.
+@Suite("The last messages", .timeLimit(.minutes(2)))
+struct LastMessagesTests {
+    @Test("Every line of one who has closed is heard, although no answer arrives")
+    func answersFail() throws {
+        let heard = Journal<Int>()
+        try withServer(
+            framing: .lines,
+            onMessage: { client, line in
+                heard.append(line.count)
+                client.send(pattern(2000).map { $0 | 128 })
+            },
+            body: { server in
+                let peer = try server.connect()
+                try server.connected.wait(for: 1)
+                let text = (0..<5000).map { _ in "line\n" }.joined()
+                try server.whileBusy {
+                    try peer.send(text)
+                    peer.close()
+                }
+                let end = try server.ended.first()
+                #expect(end.reason == .peerReset || end.reason == .peerClosed)
+                #expect(heard.entries.count == 5000)
+            })
+    }
+
+    @Test("A handler that pauses after each line hears them all")
+    func paused() throws {
+        let heard = Journal<Int>()
+        try withServer(
+            framing: .lines,
+            onMessage: { client, line in
+                heard.append(line.count)
+                client.send(pattern(20_000).map { $0 | 128 })
+                client.pauseReceiving()
+                _ = try? client.loop.after(.milliseconds(20)) { client.resumeReceiving() }
+            },
+            body: { server in
+                let peer = try server.connect()
+                try peer.send((0..<8).map { _ in "line\n" }.joined())
+                peer.close()
+                _ = try server.ended.first()
+                #expect(heard.entries.count == 8)
+            })
+    }
+
+    @Test("A task of slow jobs gets them all, and then the end", arguments: [false, true])
+    func slowJobs(isReset: Bool) async throws {
+        let (done, ends) = (Journal<Int>(), Journal<UVEndReason?>())
+        try await withTaskServer(
+            framing: .lines,
+            handler: { client in
+                do {
+                    for try await job in client.messages {
+                        _ = await onThreadOfItsOwn { usleep(150_000) }
+                        client.send([UInt8](repeating: 1, count: 100_000).span)
+                        done.append(job.count)
+                    }
+                    ends.append(nil)
+                } catch let end as UVEndReason {
+                    ends.append(end)
+                }
+            },
+            body: { server in
+                let peer = try server.connect(receiveBuffer: 4096)
+                try peer.send((0..<8).map { _ in "job\n" }.joined())
+                try done.wait(for: 1)
+                if isReset { try peer.reset() } else { peer.close() }
+                _ = try ends.first()
+                #expect(done.entries.count == 8)
+            })
+    }
+
+    @Test("A reset behind the FIN is noticed, where the connection is half-open")
+    func resetBehindFIN() async throws {
+        let ends = Journal<UVEndReason>()
+        var options = UVListenerOptions()
+        options.connection.allowsHalfOpen = true
+        try withServer(options: options) { server in
+            let peer = try server.connect()
+            try peer.finish()
+            let isHalfOpen = { try server.onLoop { $0.clients.first?.state.isHalfOpen == true } }
+            while try !isHalfOpen() {}
+            try peer.reset()
+            #expect(try server.ended.first(seconds: 5).reason == .peerReset)
+        }
+        try await withTaskServer(
+            setUp: { $0.onDisconnected = { _, reason in ends.append(reason) } },
+            handler: { client in
+                for try await _ in client.messages {}
+                try? await waitForCancellation()
+            },
+            body: { server in
+                let peer = try server.connect()
+                try peer.finish()
+                try peer.reset()
+                #expect(try ends.first(seconds: 5) == .peerReset)
+                server.cancel()
+            })
+    }
+
+    // MARK: - Peers that are there, and peers that are gone
+
+    @Test("One that reads nothing is there, however long its window is closed")
+    func deaf() throws {
+        var options = UVListenerOptions()
+        options.connection.writeStallTimeout = nil
+        options.connection.keepAlive = UVKeepAlive(
+            idle: .seconds(1), interval: .seconds(1), count: 1)
+        let payload = pattern(2_000_000)
+        try withServer(options: options) { server in
+            let peer = try server.connect(receiveBuffer: 4096)
+            try server.connected.wait(for: 1)
+            server.post { $0.broadcast(payload) }
+            // Three times as long as one that is gone would be waited for.
+            #expect(throws: TimedOut.self) { try server.ended.first(seconds: 7) }
+            try expect(peer.receive(payload.count), are: payload)
+        }
+    }
+
+    @Test("One that acknowledges nothing has vanished", arguments: [100, 8 << 20])
+    func gone(bytes: Int) throws {
+        var options = UVListenerOptions()
+        options.connection.writeStallTimeout = nil
+        options.connection.keepAlive = UVKeepAlive(
+            idle: .seconds(1), interval: .seconds(1), count: 1)
+        try withServer(options: options) { server in
+            let peer = try server.connect(receiveBuffer: 4096)
+            #expect(try peer.exchange([1]) == [1])
+            try peer.hearNothing()
+            server.post { $0.broadcast(pattern(bytes)) }
+            #expect(try server.ended.first(seconds: 8).reason == .peerVanished)
+        }
+    }
+
+    @Test("A peer is gone when it was silent for as long as it may be, and not before")
+    func silence() {
+        var silence = PeerSilence(patience: 120_000)
+        #expect(silence.interval == 12_000)
+        var now: UInt64 = 1_000_000
+        // It was quiet for long before it was sent anything.
+        var isGone = silence.isGone(7, quiet: 900_000, now: now)
+        var rounds = 0
+        while !isGone, rounds < 20 {
+            silence.roundEnded()
+            now += silence.interval
+            rounds += 1
+            isGone = silence.isGone(7, quiet: 900_000 + UInt64(rounds) * 12_000, now: now)
+        }
+        #expect(rounds == 9)
+        // One that acknowledges now and then is not.
+        for _ in 0..<50 {
+            silence.roundEnded()
+            now += silence.interval
+            #expect(!silence.isGone(8, quiet: 5000, now: now))
+        }
+        #expect(PeerSilence(patience: 2000).interval == 1000)
+    }
+}
