@@ -21,6 +21,7 @@ final class PeerWatch {
     ///   - keepAlive: Whose patience counts.
     ///   - loop: The loop.
     ///   - connections: Gives the agent's connections.
+    /// - Throws: ``UVError`` where there is no memory for a timer.
     init(
         _ keepAlive: UVKeepAlive, on loop: UVLoop, _ connections: @escaping () -> [UVConnection]
     ) throws(UVError) {
@@ -51,15 +52,15 @@ final class PeerWatch {
     }
 }
 
-/// Decides which peers are gone: nothing that was sent to them was acknowledged for long. A pure value,
-/// which remembers only those that have something to acknowledge.
+/// Decides which peers are gone: they have not answered for long what the kernel has repeated. A pure
+/// value, which remembers only those that have something to answer.
 struct PeerSilence {
     /// How long nothing may be acknowledged, in milliseconds.
     let patience: UInt64
     /// How often each is to be looked at: a tenth of that, but at least a second.
     let interval: UInt64
 
-    /// Since when which peers have acknowledged nothing, as the last round found, and as this one does.
+    /// Since when which peers have answered nothing, as the last round found, and as this one does.
     private var before: [UVConnection.ID: UInt64] = [:]
     private var present: [UVConnection.ID: UInt64] = [:]
 
@@ -68,21 +69,23 @@ struct PeerSilence {
         interval = max(1000, patience / 10)
     }
 
-    /// A peer has something to acknowledge.
+    /// A peer has something to answer. One look proves nothing: the answer may be on its way.
     ///
     /// - Parameters:
     ///   - id: Whose peer it is.
-    ///   - quiet: How long ago it has acknowledged something last, in milliseconds.
+    ///   - unanswered: What it has not answered.
     ///   - now: The time.
     /// - Returns: Whether it is gone.
-    mutating func isGone(_ id: UVConnection.ID, quiet: UInt64, now: UInt64) -> Bool {
-        guard let since = before[id], quiet >= now - since else {
+    mutating func isGone(_ id: UVConnection.ID, _ unanswered: Unanswered, now: UInt64) -> Bool {
+        guard let since = before[id], unanswered.quiet >= now - since else {
             present[id] = now
             return false
         }
         present[id] = since
-        // When it was found to be quiet first, it had been so for up to an interval.
-        return now - since + interval >= patience
+        // One that was sent nothing for long was not asked for as long. When it was found first not to
+        // answer, it had not done so for up to an interval.
+        let silence = unanswered.isProbing ? unanswered.quiet : now - since
+        return silence + interval >= patience
     }
 
     /// Each was looked at.
@@ -96,8 +99,8 @@ extension UVConnection {
     /// Whether its peer acknowledges nothing for too long.
     fileprivate func isGone(_ silence: inout PeerSilence) -> Bool {
         guard !state.isClosed, bytesUnacknowledged > 0,
-            let quiet = handle.socket?.millisecondsSinceAcknowledged
+            let unanswered = handle.socket?.unanswered
         else { return false }
-        return silence.isGone(id, quiet: quiet, now: loop.now)
+        return silence.isGone(id, unanswered, now: loop.now)
     }
 }

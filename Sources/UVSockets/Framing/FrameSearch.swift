@@ -17,6 +17,8 @@ extension FrameSearch {
     ///   - count: How many bytes there are.
     ///   - longest: The most bytes a whole frame may have.
     ///   - limit: What is said where it has more.
+    /// - Returns: Where its payload lies, and where the next frame begins; nil where none was found.
+    /// - Throws: ``FramingError/frameTooLong(limit:)`` where it has more.
     @inline(__always)
     func frame(
         within count: Int, limit longest: Int, _ limit: @autoclosure () -> Int

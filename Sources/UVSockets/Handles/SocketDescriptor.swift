@@ -52,6 +52,12 @@ struct SocketDescriptor: Sendable {
         #endif
         set(Int32(IPPROTO_TCP), TCP_KEEPINTVL, &interval)
         set(Int32(IPPROTO_TCP), TCP_KEEPCNT, &count)
+        #if canImport(Glibc)
+            // TCP_RTO_MAX_MS, since Linux 6.15: the kernel repeats what is not acknowledged, and asks
+            // a closed window, often enough to tell within the time whether the peer is there.
+            var longestRepeat = Int32(clamping: min(max(1000, keepAlive.patience / 4), 120_000))
+            set(Int32(IPPROTO_TCP), 44, &longestRepeat)
+        #endif
     }
 
     /// Options are hints: a socket that refuses one, because its peer is gone, still reports that.
@@ -105,15 +111,17 @@ struct SocketDescriptor: Sendable {
         return unsafe ioctl(number, request, &count) == 0 ? Int(count) : 0
     }
 
-    /// How long ago the peer's kernel has acknowledged something last, in milliseconds; nil where
-    /// the system does not tell.
-    var millisecondsSinceAcknowledged: UInt64? {
+    /// How long the peer has not answered what the kernel has repeated; nil where it has, or the
+    /// system does not tell.
+    var unanswered: Unanswered? {
         #if canImport(Glibc)
             var info = tcp_info()
             var length = socklen_t(MemoryLayout<tcp_info>.size)
             let status = unsafe getsockopt(
                 number, Int32(IPPROTO_TCP), TCP_INFO, &info, &length)
-            return status == 0 ? UInt64(info.tcpi_last_ack_recv) : nil
+            guard status == 0, info.tcpi_retransmits > 0 || info.tcpi_probes > 0 else { return nil }
+            return Unanswered(
+                quiet: UInt64(info.tcpi_last_ack_recv), isProbing: info.tcpi_probes > 0)
         #else
             return nil
         #endif
@@ -135,6 +143,14 @@ struct SocketDescriptor: Sendable {
         _ = unsafe getsockopt(number, SOL_SOCKET, SO_ERROR, &error, &length)
         return error > 0 ? .init(rawValue: uv_translate_sys_error(error)) : .connectionReset
     }
+}
+
+/// What a peer has not answered.
+struct Unanswered: Equatable {
+    /// How long ago it has acknowledged something last, in milliseconds.
+    var quiet: UInt64
+    /// Whether its window is closed, so that the kernel has asked all the time whether it is there.
+    var isProbing: Bool
 }
 
 extension UVKeepAlive {

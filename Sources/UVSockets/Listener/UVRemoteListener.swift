@@ -72,11 +72,12 @@ public final class UVRemoteListener: Sendable {
     /// Stops the server, as ``UVListener/stop(drainFor:goodbye:completion:)`` does, and waits until
     /// the last client is gone.
     ///
+    /// Do not await this in a client's handler: it would wait for its own client, until the drain time
+    /// is over.
+    ///
     /// - Parameters:
     ///   - time: How long clients may take to get what is queued for them, and to close in turn.
     ///   - goodbye: The last message to every client. An empty one, the default, is not sent.
-    /// A handler that waits for this waits for its own client, too, until the drain time is over.
-    ///
     /// - Returns: What became of the clients. Where it has been stopped already, none are left.
     @discardableResult
     nonisolated(nonsending) public func stop(
@@ -88,8 +89,8 @@ public final class UVRemoteListener: Sendable {
         }.reduce(into: UVDrainReport()) { $0.add($1) }
     }
 
-    /// Stops every listener, when none lets anybody in any more; where one hands clients over, that first, so that none is underway when the
-    /// others stop.
+    /// First closes admission on every loop, then stops the listeners. The one that hands clients over
+    /// stops first, so that no client is in transit.
     ///
     /// - Parameters:
     ///   - time: How long clients may take.

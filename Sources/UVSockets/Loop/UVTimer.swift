@@ -44,8 +44,9 @@ extension UVLoop {
     /// Calls again and again.
     ///
     /// - Parameters:
-    ///   - interval: The time between calls, in whole milliseconds rounded up, at least 1. Calls
-    ///     that a busy loop misses are not made up for.
+    ///   - interval: The time between calls, in whole milliseconds rounded up, at least 1. It counts
+    ///     from the last call: one that comes late puts off all that follow, and calls that a busy loop
+    ///     misses are not made up for. Ask a clock where you need the time.
     ///   - body: What to call, on the loop.
     /// - Returns: The timer, to cancel it.
     /// - Throws: ``UVError`` where there is no memory for a timer.

@@ -307,6 +307,51 @@ struct RelayTests {
         }
     }
 
+    @Test("A server that resets resets the client, too, behind what it has sent")
+    func serverReset() async throws {
+        let upstream = try RawListener()
+        try await withProxy(to: upstream.local) { server in
+            let peer = try server.connect()
+            let other = try upstream.accept()
+            try other.send(pattern(100_000))
+            try other.send("half an answ")
+            // What a reset overtakes in the kernel nobody can pass on.
+            #expect(try peer.receive(100_012).count == 100_012)
+            try other.reset()
+            let (rest, error) = peer.receiveToReset()
+            #expect(rest == [])
+            #expect(error == ECONNRESET)
+        }
+    }
+
+    @Test("A client that reads nothing for longer than the stall time is not ended")
+    func paused() async throws {
+        let upstream = try RawListener()
+        let payload = pattern(12 << 20)
+        var options = UVListenerOptions()
+        options.connection.writeStallTimeout = .milliseconds(300)
+        try await withTaskServer(
+            options: options,
+            handler: { client in
+                try await client.connect(to: upstream.local) { server in
+                    try await client.relay(with: server)
+                }
+            },
+            body: { server in
+                let peer = try server.connect(receiveBuffer: 4096)
+                let other = try upstream.accept()
+                let sent = Journal<Void>()
+                Thread.detachNewThread {
+                    try? other.send(payload)
+                    try? other.finish()
+                    sent.append(())
+                }
+                // Several times the stall time, with the proxy's queue full.
+                #expect(throws: TimedOut.self) { try sent.first(seconds: 1.5) }
+                try expect(peer.receiveToEnd(), are: payload)
+            })
+    }
+
     @Test("Messages that came before the relay began go first")
     func kept() async throws {
         let upstream = try RawListener()

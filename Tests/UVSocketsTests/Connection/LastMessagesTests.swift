@@ -78,7 +78,7 @@ struct LastMessagesTests {
 
     @Test("A reset behind the FIN is noticed, where the connection is half-open")
     func resetBehindFIN() async throws {
-        let ends = Journal<UVEndReason>()
+        let (finished, ends) = (Journal<Void>(), Journal<UVEndReason>())
         var options = UVListenerOptions()
         options.connection.allowsHalfOpen = true
         try withServer(options: options) { server in
@@ -93,11 +93,13 @@ struct LastMessagesTests {
             setUp: { $0.onDisconnected = { _, reason in ends.append(reason) } },
             handler: { client in
                 for try await _ in client.messages {}
+                finished.append(())
                 try? await waitForCancellation()
             },
             body: { server in
                 let peer = try server.connect()
                 try peer.finish()
+                try finished.wait(for: 1)
                 try peer.reset()
                 #expect(try ends.first(seconds: 5) == .peerReset)
                 server.cancel()
@@ -144,21 +146,34 @@ struct LastMessagesTests {
         #expect(silence.interval == 12_000)
         var now: UInt64 = 1_000_000
         // It was quiet for long before it was sent anything.
-        var isGone = silence.isGone(7, quiet: 900_000, now: now)
+        var peer = Unanswered(quiet: 900_000, isProbing: false)
+        var isGone = silence.isGone(7, peer, now: now)
         var rounds = 0
         while !isGone, rounds < 20 {
             silence.roundEnded()
             now += silence.interval
+            peer.quiet += silence.interval
             rounds += 1
-            isGone = silence.isGone(7, quiet: 900_000 + UInt64(rounds) * 12_000, now: now)
+            isGone = silence.isGone(7, peer, now: now)
         }
         #expect(rounds == 9)
-        // One that acknowledges now and then is not.
+        // One that answers now and then is not.
         for _ in 0..<50 {
             silence.roundEnded()
             now += silence.interval
-            #expect(!silence.isGone(8, quiet: 5000, now: now))
+            let isGone = silence.isGone(8, Unanswered(quiet: 5000, isProbing: true), now: now)
+            #expect(!isGone)
         }
+        // One whose window was closed was asked all the time.
+        silence.roundEnded()
+        now += silence.interval
+        var answers: [Bool] = []
+        for quiet in [30_000, 114_000] as [UInt64] {
+            answers.append(silence.isGone(9, Unanswered(quiet: quiet, isProbing: true), now: now))
+            silence.roundEnded()
+            now += silence.interval
+        }
+        #expect(answers == [false, true])
         #expect(PeerSilence(patience: 2000).interval == 1000)
     }
 }

@@ -74,6 +74,9 @@ struct ClosedLoopTests {
     @Test("Loops that nobody keeps leave no descriptor")
     func dropped() async {
         await #expect(processExitsWith: .success) {
+            // What the runtime opens for the first is not the loop's.
+            try UVLoop().close()
+            let before = RawSocket.descriptors.count
             for round in 0..<50 {
                 let loop = try UVLoop()
                 if round % 2 == 0 {
@@ -81,7 +84,7 @@ struct ClosedLoopTests {
                     loop.run()
                 }
             }
-            if RawSocket.descriptors.count > 12 { exit(1) }
+            if RawSocket.descriptors.count > before { exit(1) }
         }
     }
 

@@ -30,9 +30,29 @@ class RawSocket: @unchecked Sendable {
     }
 
     // Not for the processes of exit tests, which would keep it open.
-    fileprivate convenience init(family: Int32) throws {
+    fileprivate convenience init(family: Int32, type: __socket_type = SOCK_STREAM) throws {
         try self.init(
-            descriptor: socket(family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0))
+            descriptor: socket(family, Int32(type.rawValue | SOCK_CLOEXEC.rawValue), 0))
+    }
+
+    /// A socket that takes datagrams there, and says nothing.
+    static func deaf(at endpoint: UVEndpoint) throws -> RawSocket {
+        let socket = try RawSocket(family: AF_INET, type: SOCK_DGRAM)
+        try socket.bind(to: endpoint)
+        return socket
+    }
+
+    /// Brings the loopback interface of this thread's network up.
+    static func raiseLoopback() throws {
+        let socket = try RawSocket(family: AF_INET)
+        // `ifreq` (netdevice(7)): the name, and at 16 the flags, of which 1 is IFF_UP.
+        var request = [UInt8](repeating: 0, count: 40)
+        request.replaceSubrange(0..<2, with: "lo".utf8)
+        request[16] = 1
+        // SIOCSIFFLAGS
+        guard unsafe ioctl(socket.descriptor, 0x8914, &request) == 0 else {
+            throw SocketError("ioctl")
+        }
     }
 
     deinit {
@@ -273,12 +293,17 @@ final class RawPeer: RawSocket, @unchecked Sendable {
     /// From now on the kernel drops what comes for this socket before TCP sees it, as if its host were
     /// gone.
     func hearNothing() throws {
-        // A filter of one instruction: take no byte of the packet.
-        var instruction = sock_filter(code: UInt16(BPF_RET | BPF_K), jt: 0, jf: 0, k: 0)
+        // A filter of one instruction, BPF_RET: it takes no byte of any packet.
+        var instruction: UInt64 = 0x06
         try unsafe withUnsafeMutablePointer(to: &instruction) { filter in
-            let program = unsafe sock_fprog(len: 1, filter: filter)
-            try unsafe set(SOL_SOCKET, SO_ATTACH_FILTER, program)
+            try set(SOL_SOCKET, 26, SocketFilter(filter: UInt(bitPattern: filter)))
         }
+    }
+
+    /// `sock_fprog` (linux/filter.h), for SO_ATTACH_FILTER.
+    private struct SocketFilter: BitwiseCopyable {
+        var length: UInt16 = 1
+        let filter: UInt
     }
 
     /// Closes by a reset.

@@ -1,0 +1,67 @@
+import Foundation
+import Testing
+
+@testable import UVSockets
+
+/// What the library does to its process, and what it leaves alone.
+@Suite("The process", .timeLimit(.minutes(1)))
+struct ProcessTests {
+    @Test("A program that is started by a handler has SIGPIPE as it ordinarily is")
+    func children() async {
+        await #expect(processExitsWith: .success) {
+            _ = signal(SIGPIPE, SIG_DFL)
+            let loop = try UVLoop()
+            let output = Pipe()
+            let child = Process()
+            child.executableURL = URL(fileURLWithPath: "/bin/sh")
+            child.arguments = ["-c", "grep SigIgn /proc/self/status"]
+            child.standardOutput = output
+            try child.run()
+            let text = String(
+                decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            let mask = text.split(separator: "\t").last.flatMap {
+                UInt64($0.trimmingCharacters(in: .whitespacesAndNewlines), radix: 16)
+            }
+            try loop.close()
+            guard let mask, mask & (1 << (SIGPIPE - 1)) == 0 else { exit(1) }
+        }
+    }
+
+    @Test("A handler for SIGPIPE that the program has set stays")
+    func ownHandler() async {
+        await #expect(processExitsWith: .success) {
+            _ = signal(SIGPIPE) { _ in _exit(0) }
+            let loop = try UVLoop()
+            raiseUnblocked(SIGPIPE)
+            try loop.close()
+            exit(1)
+        }
+    }
+
+    @Test(
+        "Where standard descriptors are closed, none becomes a socket",
+        arguments: [[0], [1], [0, 1, 2]])
+    func standardDescriptors(closed: [Int32]) async {
+        await #expect(processExitsWith: .success) { [closed] in
+            for descriptor in closed { close(descriptor) }
+            let loop = try UVLoop()
+            let listener = UVListener(on: loop, at: "127.0.0.1:0", onMessageReceived: echo)
+            listener.onDisconnected = { client, _ in client.listener?.stop() }
+            try listener.startAccept()
+            try onThread { [endpoint = listener.localEndpoint ?? listener.endpoint] in
+                Thread.detachNewThread {
+                    let peer = try? RawPeer(to: endpoint)
+                    _ = try? peer?.exchange([1])
+                    peer?.close()
+                }
+            }
+            loop.run()
+            try loop.close()
+            for descriptor in closed {
+                var status = stat()
+                guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFCHR
+                else { exit(1) }
+            }
+        }
+    }
+}
