@@ -149,7 +149,8 @@ struct ExtremesTests {
         options.connection.keepAlive = UVKeepAlive(
             idle: .seconds(Int64.max), interval: .seconds(Int64.max), count: .max)
         try withServer(options: options) { server in
-            _ = try server.connect()
+            let peer = try server.connect()
+            defer { peer.close() }
             try server.connected.wait(for: 1)
             let values = try server.onLoop { listener -> [Int32] in
                 let socket = try #require(listener.clients.first?.handle.socket)
