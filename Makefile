@@ -8,7 +8,7 @@ BIN     := .build/release
 INPUTS  := Package.swift $(shell find Sources Vendor-modulemaps -type f -not -name '.*')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run-server run-client test sanitize fuzz proof bench bench-check lint format docs clean
+.PHONY: help setup build run-server run-client test stress sanitize fuzz proof bench bench-check lint format docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,20 @@ $(BIN)/echo-server: $(INPUTS) | setup
 test: setup ## Build what is needed and run every test
 	$(SWIFT) build --build-tests $(TRAITS)
 	.ci/test $(TRAITS)
+
+# Whatever is read or written after it was freed, or left behind, is an error, which ends with 99.
+VALGRIND := valgrind --error-exitcode=99 --track-fds=yes --leak-check=full \
+            --errors-for-leak-kinds=definite,indirect --fair-sched=try
+
+stress: SEED    ?= 1 2 3 4 5
+stress: SECONDS ?= 60
+stress: setup ## Call every public member at random, under valgrind (SEED="1 2" and SECONDS=N for less)
+	Benchmarks/setup valgrind
+	$(SWIFT) build --product stress
+	@for seed in $(SEED); do \
+	    SWIFT_BACKTRACE=enable=no $(VALGRIND) .build/debug/stress \
+	        --seed $$seed --seconds $(SECONDS) --patience 60 $(ARGS) || exit; \
+	done
 
 sanitize: setup ## Run every test under Thread and Address Sanitizer (SANITIZERS="thread" for one)
 	.ci/sanitize $(TRAITS)

@@ -93,8 +93,18 @@ let package = Package(
                     condition: .when(traits: ["ServiceLifecycle"])),
             ],
             swiftSettings: strict),
+        // Calls every public member at random; the tests start it as a program.
+        .executableTarget(
+            name: "stress",
+            dependencies: [
+                "UVSockets",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/Stress",
+            swiftSettings: strict),
         .testTarget(
             name: "ProgramTests",
-            dependencies: ["Console", "echo-server", "echo-client"],
+            dependencies: ["Console", "echo-server", "echo-client", "stress"],
             swiftSettings: strict),
     ])

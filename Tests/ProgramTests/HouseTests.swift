@@ -23,7 +23,8 @@ struct HouseTests {
         #expect(outcome.errors == "")
         let lines = outcome.output.split(separator: "\n")
         for target in [
-            "help", "build", "run-server", "run-client", "test", "sanitize", "lint", "format",
+            "help", "build", "run-server", "run-client", "test", "stress", "sanitize", "lint",
+            "format",
             "docs", "clean",
         ] {
             let line = lines.first { $0.hasPrefix("  make \(target) ") }

@@ -147,7 +147,7 @@ enum Built {
 
     /// The path of a program that was built with the tests; any other name as it is.
     fileprivate static func path(of name: String) -> String {
-        name == "echo-server" || name == "echo-client" ? "\(folder)/\(name)" : name
+        ["echo-server", "echo-client", "stress"].contains(name) ? "\(folder)/\(name)" : name
     }
 }
 

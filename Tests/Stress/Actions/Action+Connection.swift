@@ -1,0 +1,95 @@
+import UVSockets
+
+extension Action {
+    /// A call on a connection. Where it would harm a well-behaved client that is left alone.
+    static func connection(
+        _ name: String, harms: Bool = false,
+        _ body: @escaping @Sendable (World, Record) -> Void
+    ) -> Action {
+        Action("UVConnection.\(name)") { world in
+            guard let record = world.anyRecord(), !harms || !record.isSteady else { return }
+            body(world, record)
+        }
+    }
+
+    static let connections: [Action] = [
+        connection("finish()", harms: true) { $1.connection.finish() },
+        connection("close()", harms: true) { $1.connection.close() },
+        connection("reset()", harms: true) { $1.connection.reset() },
+        connection("pauseReceiving()") { world, record in
+            record.connection.pauseReceiving()
+            guard !record.isSteady else { return world.resumeLater(record) }
+            // An end while it is paused, and what was to resume it comes after that.
+            if world.random.once(in: 3) { record.connection.close() }
+            if world.random.once(in: 3), world.kind != .bare { world.resumeLater(record) }
+        },
+        connection("resumeReceiving()") { $1.connection.resumeReceiving() },
+        connection("framing") { world, record in
+            let connection = record.connection
+            guard record.isSteady else { return connection.framing = world.random.codec() }
+            // What a task waits for is known to be lost with a change of framing.
+            guard world.scene.doesAll || !world.bringsTasks(connection.listener) else { return }
+            connection.framing = connection.framing
+        },
+        connection("userToken") { world, record in
+            _ = record.connection.userToken
+            record.connection.userToken = world.random.once(in: 2) ? nil : Token()
+        },
+    ]
+
+    static let sends: [Action] = [
+        connection("send(_:)-(Span<UInt8>)") { $1.connection.send($0.message(for: $1).span) },
+        connection("send(_:)-([UInt8])") { $1.connection.send($0.message(for: $1)) },
+        connection("send(_:)-(String)") { world, record in
+            let result = record.connection.send(record.isSteady ? "noise" : "text\n")
+            world.expect(!record.hasEnded || result == .closed, "what has ended takes no message")
+        },
+    ]
+
+    static let counters: [Action] = [
+        connection("id") { $0.expect($1.connection.id > 0, "an id counts from 1") },
+        connection("loop") { $0.expect($1.connection.loop === $0.loop, "it is of its loop") },
+        connection("bytesReceived") { _ = ($0, $1.connection.bytesReceived) },
+        connection("bytesSent") { _ = ($0, $1.connection.bytesSent) },
+        connection("messagesReceived") { _ = ($0, $1.connection.messagesReceived) },
+        connection("options") { _ = ($0, $1.connection.options.lowWatermark) },
+        connection("listener") { _ = ($0, $1.connection.listener?.endpoint) },
+        connection("peer") { $0.expect($1.connection.peer.port > 0, "a peer has a port") },
+        connection("localEndpoint") { world, record in
+            let endpoint = record.connection.localEndpoint
+            world.expect(!record.hasEnded || endpoint == nil, "what has ended has no endpoint")
+        },
+        connection("age") { $0.expect($1.connection.age >= .zero, "an age is not negative") },
+        connection("bytesQueued") { $0.expect($1.connection.bytesQueued >= 0, "it counts") },
+        connection("isOpen") { world, record in
+            world.expect(
+                !record.connection.isOpen || !record.hasEnded, "what has ended is not open")
+        },
+        connection("stats") { _ = ($0, $1.connection.stats) },
+    ]
+}
+
+/// An object to be found again at a connection or a listener.
+final class Token {}
+
+extension World {
+    /// Does something in a moment, also where nothing new may begin, but not on a closed loop.
+    func later(_ body: @escaping () -> Void) {
+        guard !isQuiet.value else { return }
+        openWaits += 1
+        let timer = try? loop.after(random.milliseconds(1...300)) { [self] in
+            openWaits -= 1
+            body()
+        }
+        if timer == nil { openWaits -= 1 }
+    }
+
+    fileprivate func resumeLater(_ record: Record) {
+        later { record.connection.resumeReceiving() }
+    }
+
+    /// Whether a listener's clients are in the hands of tasks.
+    func bringsTasks(_ listener: UVListener?) -> Bool {
+        listeners.all.contains { $0.listener === listener && $0.owner == .tasks }
+    }
+}

@@ -1,0 +1,62 @@
+import Logging
+import UVSockets
+
+extension Action {
+    static let loops: [Action] = [
+        Action("UVLoop.submit(_:)") { world in
+            let other = world.random.pick(world.scene.allWorlds)
+            other.loop.submit { other.act() }
+        },
+        Action("UVLoop.stop()") { world in
+            // A group's loop would end, and nobody would run it again.
+            guard world.kind == .callbacks, world.random.once(in: 10) else { return }
+            world.loop.stop()
+        },
+        Action("UVLoop.isOnLoop") { $0.expect($0.loop.isOnLoop, "a callback is on its loop") },
+        Action("UVLoop.checkIsolated()") { $0.loop.checkIsolated() },
+        Action("UVLoop.logger") { _ = $0.loop.logger.label },
+        Action("UVLoop.raiseDescriptorLimit()") { world in
+            if world.random.once(in: 20) { UVLoop.raiseDescriptorLimit() }
+        },
+        Action("UVLoop.mailbox(_:)") { world in
+            // The loop keeps each until it is closed.
+            guard world.mailboxesMade < 20 else { return }
+            world.mailboxesMade += 1
+            let scene = world.scene
+            world.mailboxes.add(
+                world.loop.mailbox { [weak world] number in
+                    if number < 0 { scene.fault("a mailbox has brought \(number)") }
+                    world?.act()
+                })
+        },
+        Action("UVMailbox.post(_:)") { world in
+            (world.mailboxes.pick(&world.random) ?? world.mailbox).post(world.random.number(0...9))
+            world.random.pick(world.scene.allWorlds).mailbox.post(1)
+        },
+        Action("UVLoop.on(_:_:)") { world in
+            guard world.kind != .bare else { return }
+            let watch = try? world.loop.on(.user1) { world.callback("UVSignalWatch") {} }
+            guard let watch else { return }
+            world.watches.add(watch)?.cancel()
+        },
+        Action("UVSignalWatch.cancel()") { world in world.watches.pick(&world.random)?.cancel() },
+    ]
+
+    static let timers: [Action] = [
+        Action("UVLoop.after(_:_:)") { world in
+            guard world.kind != .bare else { return }
+            let timer = try? world.loop.after(world.random.milliseconds(0...50)) {
+                world.callback("UVTimer") {}
+            }
+            if let timer { world.timers.add(timer)?.cancel() }
+        },
+        Action("UVLoop.every(_:_:)") { world in
+            guard world.kind != .bare else { return }
+            let timer = try? world.loop.every(world.random.milliseconds(5...50)) {
+                world.callback("UVTimer") {}
+            }
+            if let timer { world.timers.add(timer)?.cancel() }
+        },
+        Action("UVTimer.cancel()") { world in world.timers.pick(&world.random)?.cancel() },
+    ]
+}

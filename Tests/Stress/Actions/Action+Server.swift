@@ -1,0 +1,51 @@
+import UVSockets
+
+extension Action {
+    /// A call on a server, which may be of other loops.
+    private static func server(
+        _ name: String, _ body: @escaping @Sendable (World, Scene.Server) -> Void
+    ) -> Action {
+        Action("UVRemoteListener.\(name)") { world in
+            let server = world.scene.servers.withLock { $0.pick(&world.random) }
+            if let server { body(world, server) }
+        }
+    }
+
+    static let servers: [Action] = [
+        server("localEndpoint") { world, server in
+            guard let endpoint = server.remote.localEndpoint else { return }
+            world.expect(endpoint.port > 0, "a server has a port")
+        },
+        server("post(_:but:slow:)-(Span<UInt8>)") { world, server in
+            let message = server.isSteady ? world.random.line() : world.random.message()
+            server.remote.post(
+                message.span, but: world.anyRecord()?.connection.id,
+                slow: world.random.slowReceiver(mayWait: false))
+        },
+        server("post(_:but:slow:)-([UInt8])") { world, server in
+            server.remote.post(
+                server.isSteady ? world.random.line() : world.random.message(),
+                slow: world.random.slowReceiver(mayWait: false))
+        },
+        server("post(_:but:slow:)-(String)") { world, server in
+            server.remote.post("posted", slow: world.random.slowReceiver(mayWait: false))
+        },
+        server("forEachListener(_:)") { world, server in
+            let scene = world.scene
+            server.remote.forEachListener { listener in
+                if !listener.loop.isOnLoop { scene.fault("a listener was lent on another thread") }
+                _ = (listener.stats, listener.clients.count)
+            }
+        },
+    ]
+}
+
+extension Scene {
+    /// Adds a server to those that any thread may ask.
+    func add(_ remote: UVRemoteListener, isSteady: Bool = false) {
+        servers.withLock { servers in
+            let isKnown = servers.all.contains { $0.remote === remote }
+            if !isKnown { servers.add(Server(remote: remote, isSteady: isSteady)) }
+        }
+    }
+}

@@ -1,0 +1,31 @@
+import UVSockets
+
+/// A call of one public member on something at random, live or ended.
+struct Action: Sendable {
+    /// The member, as ``Members`` names it.
+    let member: String
+    /// Whether it is not done unless `--all` says so, because of a fault that is known.
+    let isWithheld: Bool
+    let body: @Sendable (World) -> Void
+
+    init(
+        _ member: String, isWithheld: Bool = false, _ body: @escaping @Sendable (World) -> Void
+    ) {
+        self.member = member
+        self.isWithheld = isWithheld
+        self.body = body
+    }
+
+    /// What every callback picks from.
+    static let all =
+        connections + connections + sends + counters + listeners + listenerFacts + broadcasts
+        + groups
+        + connectors + connectorFacts + loops + timers + servers + tasks
+}
+
+extension World {
+    /// Checks a fact that holds at any time.
+    func expect(_ isTrue: Bool, _ what: @autoclosure () -> String) {
+        if !isTrue { fault("not true: \(what())") }
+    }
+}

@@ -1,0 +1,96 @@
+import UVSockets
+
+extension TaskAction {
+    static let connecting: [TaskAction] = [
+        TaskAction("UVAsyncConnection.connect(to:deadline:options:body:)") { world, entry in
+            try await entry.connection.connect(
+                to: world.target(), deadline: world.random.milliseconds(1...500),
+                options: world.random.wild(.connector)
+            ) { server in
+                try await world.use(server, for: entry)
+            }
+        },
+        TaskAction("UVAsyncConnection.connect(to:deadline:framing:options:body:)") {
+            world, entry in
+            try await entry.connection.connect(
+                to: world.target(), deadline: world.random.milliseconds(1...500),
+                framing: .lines, options: world.random.wild(.connector)
+            ) { server in
+                try await world.use(server, for: entry)
+            }
+        },
+        TaskAction("UVConnector.connect(to:deadline:options:on:body:)") { world, _ in
+            try await UVConnector.connect(
+                to: world.target(), deadline: world.random.milliseconds(1...500),
+                options: world.random.wild(.connector), on: world.loop
+            ) { server in
+                try await world.use(server, for: nil)
+            }
+        },
+        TaskAction("UVConnector.connect(to:deadline:framing:options:on:body:)") { world, _ in
+            try await UVConnector.connect(
+                to: world.target(), deadline: world.random.milliseconds(1...500),
+                framing: .lines, options: world.random.wild(.connector), on: world.loop
+            ) { server in
+                try await world.use(server, for: nil)
+            }
+        },
+    ]
+
+    /// A call on a server, awaited on this loop, which may be one of the server's.
+    private static func server(
+        _ name: String,
+        _ body:
+            nonisolated(nonsending) @escaping @Sendable (World, Scene.Server) async -> Void
+    ) -> TaskAction {
+        TaskAction("UVRemoteListener.\(name)") { world, _ in
+            let server = world.scene.servers.withLock { $0.pick(&world.random) }
+            if let server { await body(world, server) }
+        }
+    }
+
+    static let serving: [TaskAction] = [
+        server("stats()") { world, server in
+            let stats = await server.remote.stats()
+            world.expect(stats.clients >= 0 && stats.bytesQueued >= 0, "it counts: \(stats)")
+        },
+        server("snapshot()") { world, server in
+            let snapshot = await server.remote.snapshot()
+            world.expect(snapshot.clients.count == snapshot.stats.clients, "a snapshot adds up")
+        },
+        server("kick(_:)") { world, server in
+            guard !server.isSteady, let record = world.anyRecord() else { return }
+            await server.remote.kick(record.connection.id)
+        },
+        server("broadcast(_:but:slow:)-([UInt8])") { world, server in
+            let message = server.isSteady ? world.random.line() : world.random.message()
+            await server.remote.broadcast(message, slow: world.random.slowReceiver())
+        },
+        server("broadcast(_:but:slow:)-(String)") { world, server in
+            await server.remote.broadcast(
+                "news", but: world.anyRecord()?.connection.id, slow: world.random.slowReceiver())
+        },
+        server("stop(drainFor:goodbye:)") { world, server in
+            guard !server.isSteady, world.random.once(in: 3) else { return }
+            await server.remote.stop(
+                drainFor: world.random.milliseconds(0...100), goodbye: world.random.line())
+        },
+    ]
+}
+
+extension World {
+    /// Uses the connection that a task has made, which nobody's callbacks tell of.
+    nonisolated(nonsending) func use(_ server: UVAsyncConnection, for client: TaskEntry?)
+        async throws
+    {
+        let entry = TaskEntry(server, isSteady: false)
+        clients.add(entry)
+        if let client, random.once(in: 2) { try await relay(client, entry) }
+        for _ in 0..<random.number(0...4) {
+            try Task.checkCancellation()
+            act()
+            await roam(with: entry)
+        }
+        if random.once(in: 6) { throw Enough() }
+    }
+}

@@ -1,0 +1,101 @@
+import UVSockets
+
+extension TaskAction {
+    /// A call that waits for messages, which one task at a time may do.
+    private static func taking(_ name: String, _ body: @escaping Body) -> TaskAction {
+        TaskAction("UVAsyncConnection.\(name)") { world, entry in
+            guard !entry.isReceiving else { return }
+            entry.isReceiving = true
+            defer { entry.isReceiving = false }
+            try await body(world, entry)
+        }
+    }
+
+    static let receiving: [TaskAction] = [
+        taking("nextMessage()") { _ = try await ($0, $1.connection.nextMessage()) },
+        taking("messages") { world, entry in
+            var count = world.random.number(1...5)
+            for try await message in entry.connection.messages {
+                if world.random.once(in: 2) { entry.connection.send(message.span) }
+                count -= 1
+                if count == 0 { break }
+            }
+        },
+        taking("Messages.makeAsyncIterator()") { world, entry in
+            let messages = entry.connection.messages.makeAsyncIterator()
+            while try await messages.next(isolation: nil) != nil, !world.random.once(in: 3) {}
+        },
+        taking("Messages.next(isolation:)") { _, entry in
+            let messages = entry.connection.messages
+            _ = try await messages.next(isolation: nil)
+        },
+        taking("forEachMessage(_:)") { world, entry in
+            var count = world.random.number(1...5)
+            try await entry.connection.forEachMessage { message in
+                world.act()
+                if world.random.once(in: 2) { entry.connection.send(message) }
+                count -= 1
+                if count == 0 { throw Enough() }
+            }
+        },
+        TaskAction("UVAsyncConnection.relay(with:)") { world, entry in
+            guard let other = world.clients.pick(&world.random) else { return }
+            try await world.relay(entry, other)
+        },
+    ]
+
+    /// A call that waits for room. Of two tasks that wait to send on one connection one is known to wait
+    /// for ever, so that one at a time does, unless `--all` says otherwise.
+    private static func waiting(_ name: String, _ body: @escaping Body) -> TaskAction {
+        TaskAction("UVAsyncConnection.\(name)") { world, entry in
+            if world.scene.doesAll, let other = world.clients.all.last(where: \.mayBeCrowded) {
+                return try await body(world, other)
+            }
+            guard !entry.isSending else { return }
+            entry.isSending = true
+            defer { entry.isSending = false }
+            try await body(world, entry)
+        }
+    }
+
+    static let sending: [TaskAction] = [
+        waiting("send(_:)-([UInt8])") { try await $1.connection.send($0.random.message()) },
+        waiting("send(_:)-(String)") { world, entry in
+            for _ in 0..<world.random.number(1...20) { try await entry.connection.send("text") }
+        },
+        TaskAction("UVAsyncConnection.send(_:)-(Span<UInt8>)") { world, entry in
+            let message = entry.isSteady ? world.random.line() : world.random.message()
+            entry.connection.send(message.span)
+        },
+    ]
+
+    static let facts: [TaskAction] = [
+        TaskAction("UVAsyncConnection.id") { world, entry in
+            world.expect(entry.connection.id > 0, "an id counts from 1")
+        },
+        TaskAction("UVAsyncConnection.peer") { world, entry in
+            world.expect(entry.connection.peer.port > 0, "a peer has a port")
+        },
+        TaskAction("UVAsyncConnection.connection") { world, entry in
+            _ = (world, entry.connection.connection.stats)
+        },
+        TaskAction("UVAsyncConnection.server") { world, entry in
+            // It keeps its listener until the loop is closed.
+            if let server = entry.connection.server, !entry.isSteady { world.scene.add(server) }
+        },
+        TaskAction("UVAsyncConnection.reset()") { world, entry in
+            if !entry.isSteady, world.random.once(in: 3) { entry.connection.reset() }
+        },
+    ]
+}
+
+extension World {
+    /// Lets two connections exchange their messages, where no other task waits for either's.
+    nonisolated(nonsending) func relay(_ one: TaskEntry, _ other: TaskEntry) async throws {
+        let isFree = !one.isReceiving && !other.isReceiving
+        guard isFree, one.connection !== other.connection else { return }
+        (one.isReceiving, other.isReceiving) = (true, true)
+        defer { (one.isReceiving, other.isReceiving) = (false, false) }
+        try await one.connection.relay(with: other.connection)
+    }
+}

@@ -1,0 +1,80 @@
+import Foundation
+import UVSockets
+
+/// A loop whose listeners and connectors have callbacks, on a thread that runs it again whenever one of
+/// them has stopped it.
+final class CallbackLoop: Sendable {
+    private let scene: Scene
+    private let loop = Guarded<UVLoop?>(nil)
+    private let hasEnded = Guarded(false)
+
+    init(_ scene: Scene) {
+        self.scene = scene
+        Thread.detachNewThread { [self] in
+            do {
+                try run()
+            } catch {
+                scene.fault("the loop of callbacks: \(error)")
+            }
+            hasEnded.value = true
+        }
+    }
+
+    /// Stops it, when the scene is over.
+    func end() {
+        loop.value?.stop()
+        scene.wait(for: "the loop of callbacks") { hasEnded.value }
+    }
+
+    private func run() throws(UVError) {
+        let loop = try UVLoop()
+        self.loop.value = loop
+        let world = scene.world(of: loop, "callbacks", .callbacks)
+        try world.begin()
+        try listenSteadily(world)
+        while !scene.isOver {
+            loop.run(.untilStopped)
+            // What belongs to the loop may be used between its runs, too.
+            world.act()
+            closeInVain(loop)
+        }
+        try world.runOut()
+    }
+
+    private func listenSteadily(_ world: World) throws(UVError) {
+        let listener = UVListener(
+            on: world.loop, at: "127.0.0.1:0", framing: .lines, options: .steady,
+            onMessageReceived: world.messageHandler(echo: 1))
+        world.adopt(listener, .world, isSteady: true)
+        try listener.startAccept()
+    }
+
+    /// A loop that has something open refuses to be closed, and goes on as before.
+    private func closeInVain(_ loop: UVLoop) {
+        do throws(UVError) {
+            try loop.close()
+            scene.fault("a loop that has a listener could be closed")
+        } catch {
+            if error.code != .busy { scene.fault("a loop that is busy says \(error)") }
+        }
+    }
+}
+
+extension World {
+    /// Ends all that is here, runs the loop until nothing is left, and closes it.
+    func runOut() throws(UVError) {
+        retire()
+        loop.run(.untilIdle)
+        guard isQuiet.value else { fault("it has nothing to run for, but \(debts)") }
+        try loop.close()
+        try loop.close()
+        callWhatHasEnded()
+        clear()
+    }
+
+    /// Calls the members of connections that have ended, on a loop that is closed.
+    private func callWhatHasEnded() {
+        let actions = Action.connections + Action.sends + Action.counters
+        for _ in 0..<1000 { perform(random.pick(actions)) }
+    }
+}

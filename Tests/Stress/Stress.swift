@@ -1,0 +1,98 @@
+import ArgumentParser
+import Foundation
+import Logging
+import UVSockets
+
+/// Calls every public member of the library at random, from every callback, on what is live and on what
+/// has ended, and tells the first thing that is wrong.
+@main
+struct Stress: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "stress",
+        abstract: "Calls every public member at random, and tells the first fault.")
+
+    @Option(help: "What all randomness comes from.")
+    var seed: UInt64 = 1
+
+    @Option(help: "For how long it goes on, in seconds.")
+    var seconds = 3.0
+
+    @Option(help: "How many seconds an answer, or an end, may take.")
+    var patience = 10.0
+
+    @Flag(help: "Also do what is withheld because of faults that are known.")
+    var all = false
+
+    @Flag(help: "Let the process run out of descriptors now and then.")
+    var scarce = false
+
+    @Flag(help: "List the public members that it calls, and how.")
+    var members = false
+
+    func run() throws {
+        if members { return print(Members.list) }
+        let scene = Scene(seed: seed, patience: .seconds(patience), doesAll: all, isScarce: scarce)
+        scene.setAlarm(after: .seconds(seconds + 1.5 * patience))
+        LoggingSystem.bootstrap { _ in FaultLog(scene: scene) }
+        try warmUp(scene)
+        let before = Descriptors.open
+        let answers = try play(scene)
+        scene.enter("descriptors are counted")
+        let left = Descriptors.left(since: before)
+        if !left.isEmpty {
+            scene.fault("descriptors are left open: \(left.joined(separator: ", "))")
+        }
+        report(scene, answers)
+    }
+
+    /// Opens what the runtime, libuv and the library open once for the process.
+    private func warmUp(_ scene: Scene) throws {
+        let loop = try UVLoop()
+        let watch = try loop.on(.user1) {}
+        watch.cancel()
+        loop.run()
+        try loop.close()
+        scene.wait(for: "the first attempt to connect") {
+            _ = try? await UVConnector.connect(to: "127.0.0.1:1") { _ in }
+            try? await Task.sleep(for: .milliseconds(1))
+        }
+    }
+
+    private func play(_ scene: Scene) throws -> Int {
+        let (callbacks, tasks) = (CallbackLoop(scene), TaskLoop(scene))
+        let (group, servers) = (try GroupServers(scene), OwnServers(scene))
+        scene.enter("the steady servers begin")
+        scene.wait(for: "the start") { scene.steadyEndpoints.value.count == 3 }
+        let rude = RudePeers(scene)
+        let steady = SteadyClients(scene, of: scene.steadyEndpoints.value.flatMap { [$0, $0] })
+        let outsider = Outsider(scene)
+        let hoarder = Hoarder(scene)
+        scene.enter("all call at random")
+        Thread.sleep(forTimeInterval: seconds)
+        scene.enter("the steady clients leave")
+        scene.release()
+        steady.end()
+        scene.end()
+        scene.enter("everything ends")
+        outsider.end()
+        hoarder.end()
+        rude.end()
+        servers.end()
+        tasks.end()
+        group.end()
+        callbacks.end()
+        // They would be kept until the process ends, and look like leaks.
+        scene.servers.value = Roster(limit: 0)
+        return steady.answers.value
+    }
+
+    private func report(_ scene: Scene, _ answers: Int) {
+        let calls = scene.calls.value
+        let total = calls.values.reduce(0, +)
+        let missing = Members.atRandom.subtracting(calls.keys).sorted()
+        print(
+            "seed \(seed): \(total) calls of \(calls.count) members,",
+            "\(scene.connections.value) connections, \(answers) answers to steady clients")
+        if !missing.isEmpty { print("not called: \(missing.joined(separator: ", "))") }
+    }
+}
