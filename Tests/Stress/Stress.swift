@@ -20,9 +20,6 @@ struct Stress: ParsableCommand {
     @Option(help: "How many seconds an answer, or an end, may take.")
     var patience = 10.0
 
-    @Flag(help: "Also do what is withheld because of faults that are known.")
-    var all = false
-
     @Flag(help: "Let the process run out of descriptors now and then.")
     var scarce = false
 
@@ -31,7 +28,7 @@ struct Stress: ParsableCommand {
 
     func run() throws {
         if members { return print(Members.list) }
-        let scene = Scene(seed: seed, patience: .seconds(patience), doesAll: all, isScarce: scarce)
+        let scene = Scene(seed: seed, patience: .seconds(patience), isScarce: scarce)
         scene.setAlarm(after: .seconds(seconds + 1.5 * patience))
         LoggingSystem.bootstrap { _ in FaultLog(scene: scene) }
         try warmUp(scene)
@@ -66,7 +63,7 @@ struct Stress: ParsableCommand {
         let rude = RudePeers(scene)
         let steady = SteadyClients(scene, of: scene.steadyEndpoints.value.flatMap { [$0, $0] })
         let outsider = Outsider(scene)
-        let hoarder = Hoarder(scene)
+        let (hoarder, squeezer) = (Hoarder(scene), Squeezer(scene))
         scene.enter("all call at random")
         Thread.sleep(forTimeInterval: seconds)
         scene.enter("the steady clients leave")
@@ -76,6 +73,7 @@ struct Stress: ParsableCommand {
         scene.enter("everything ends")
         outsider.end()
         hoarder.end()
+        squeezer.end()
         rude.end()
         servers.end()
         tasks.end()

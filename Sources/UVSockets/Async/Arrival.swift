@@ -17,6 +17,8 @@ extension UVLoop {
         let arrival = Arrival()
         let isOpen = submitAlways { arrival.end(.arrived) }
         guard isOpen else { throw failure(call, subject, .canceled, "the loop is closed") }
+        // The longest that a task can sleep is not as long as a duration can be.
+        let deadline = deadline.map { min($0, .seconds(365 * 24 * 60 * 60)) }
         let warning = Task.detached { [logger] in
             let first = min(.seconds(1), deadline ?? .seconds(1))
             guard (try? await Task.sleep(for: first)) != nil else { return }

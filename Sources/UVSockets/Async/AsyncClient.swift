@@ -18,6 +18,11 @@ final class AsyncClient {
         _ body: nonisolated(nonsending) (UVAsyncConnection) async throws -> Result,
         isolation: isolated (any Actor)? = #isolation
     ) async throws -> Result {
+        guard !loop.isClosed else {
+            throw UVError(
+                call: "connect", subject: "\(settings.endpoint)", code: .canceled,
+                reason: "the loop is closed")
+        }
         let connector = makeConnector(settings)
         self.connector = connector
         let key = loop.register(self)
@@ -83,17 +88,16 @@ final class AsyncClient {
         _ body: nonisolated(nonsending) (UVAsyncConnection) async throws -> Result
     ) async throws -> Result {
         try Task.checkCancellation()
-        guard !loop.isClosed else {
-            throw UVError(
-                call: "connect", subject: "\(connector.endpoint)", code: .canceled,
-                reason: "the loop is closed")
-        }
         try connector.startConnect()
         while server == nil, failure == nil, !Task.isCancelled {
             await turn.wait(on: loop)
         }
         if let failure { throw failure }
-        guard let server else { throw CancellationError() }
+        guard let server else {
+            // What was told to the loop comes too late: this is not registered any more.
+            connector.cancel()
+            throw CancellationError()
+        }
         do {
             let result = try await body(server)
             await end(server, .closed)

@@ -43,6 +43,7 @@ final class LookupRequest {
         } catch {
             loop.unregister(key)
             deadline?.close()
+            deadline = nil
             throw error
         }
         loop.openLookups += 1
@@ -68,6 +69,8 @@ final class LookupRequest {
         Resolver.shared.cancel(ticket)
         completion = nil
         deadline?.close()
+        // The two refer to each other.
+        deadline = nil
         loop.unregister(key)
         loop.openLookups -= 1
     }

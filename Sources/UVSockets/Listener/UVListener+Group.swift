@@ -56,19 +56,41 @@ extension UVListener {
 
     /// Gives a client to another loop.
     func handOver(_ accepted: AcceptedSocket, toPart part: Int) {
-        let isPosted = remoteListener?.parts[part].post { $0.takeOver(accepted) } ?? false
-        guard !isPosted else { return }
-        accepted.reset()
+        guard let place else { return accepted.reset() }
+        let transit = SocketInTransit(accepted, to: part, by: place.desk)
+        let isPosted = remoteListener?.parts[part].post { $0.takeOver(transit) } ?? false
         // The loop has ended by itself: nobody is to be passed there again.
-        place?.desk.close(part)
-        desk.left(accepted.peer, part: part)
+        if !isPosted { place.desk.close(part) }
     }
 
     /// Makes a client of a connection that another loop has accepted.
-    private func takeOver(_ accepted: AcceptedSocket) {
-        if case .fed = state { return join(accepted) }
-        loop.logger.debug("stopped", metadata: ["peer": "\(accepted.peer.endpoint)"])
+    private func takeOver(_ transit: SocketInTransit) {
+        guard case .fed = state, let accepted = transit.take() else { return }
+        join(accepted)
+    }
+}
+
+/// A client on its way to another loop. Where it does not get there, because that loop has ended or its
+/// listener has stopped, it is reset, and its place is free again.
+private final class SocketInTransit: Sendable {
+    private let accepted: Locked<AcceptedSocket?>
+    private let part: Int
+    private let desk: SharedDesk
+
+    init(_ accepted: AcceptedSocket, to part: Int, by desk: SharedDesk) {
+        self.accepted = Locked(accepted)
+        self.part = part
+        self.desk = desk
+    }
+
+    deinit {
+        guard let accepted = take() else { return }
         accepted.reset()
-        desk.left(accepted.peer, part: place?.part ?? 0)
+        _ = desk.left(accepted.peer, part: part)
+    }
+
+    /// Whoever gets the socket owns it.
+    func take() -> AcceptedSocket? {
+        accepted.withLock { $0.take() }
     }
 }

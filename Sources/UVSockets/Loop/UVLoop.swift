@@ -126,6 +126,9 @@ internal import Synchronization
         let raw = UnsafeMutablePointer<uv_loop_t>.allocate(capacity: 1)
         let status = unsafe uv_loop_init(raw)
         guard status == 0 else {
+            // Before 1.52, libuv forgets this one where it has no descriptor left for the next.
+            let descriptor = unsafe uv_backend_fd(raw)
+            if descriptor > 2 { SocketDescriptor(number: descriptor).close() }
             unsafe raw.deallocate()
             throw UVError(call: "make loop", code: .init(rawValue: status))
         }

@@ -61,6 +61,8 @@ extension Action {
         group("members") { world, entry in
             let members = entry.group.members
             world.expect(members.count == entry.group.count, "as many as are counted")
+            let isLive = members.allSatisfy { world.isLive($0) }
+            world.expect(isLive, "the ended are no members")
         },
     ]
 }

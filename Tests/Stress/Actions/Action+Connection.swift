@@ -27,8 +27,6 @@ extension Action {
         connection("framing") { world, record in
             let connection = record.connection
             guard record.isSteady else { return connection.framing = world.random.codec() }
-            // What a task waits for is known to be lost with a change of framing.
-            guard world.scene.doesAll || !world.bringsTasks(connection.listener) else { return }
             connection.framing = connection.framing
         },
         connection("userToken") { world, record in
@@ -86,10 +84,5 @@ extension World {
 
     fileprivate func resumeLater(_ record: Record) {
         later { record.connection.resumeReceiving() }
-    }
-
-    /// Whether a listener's clients are in the hands of tasks.
-    func bringsTasks(_ listener: UVListener?) -> Bool {
-        listeners.all.contains { $0.listener === listener && $0.owner == .tasks }
     }
 }

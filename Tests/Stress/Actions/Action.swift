@@ -4,15 +4,12 @@ import UVSockets
 struct Action: Sendable {
     /// The member, as ``Members`` names it.
     let member: String
-    /// Whether it is not done unless `--all` says so, because of a fault that is known.
-    let isWithheld: Bool
     let body: @Sendable (World) -> Void
 
     init(
-        _ member: String, isWithheld: Bool = false, _ body: @escaping @Sendable (World) -> Void
+        _ member: String, _ body: @escaping @Sendable (World) -> Void
     ) {
         self.member = member
-        self.isWithheld = isWithheld
         self.body = body
     }
 

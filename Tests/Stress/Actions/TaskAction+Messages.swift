@@ -44,11 +44,10 @@ extension TaskAction {
         },
     ]
 
-    /// A call that waits for room. Of two tasks that wait to send on one connection one is known to wait
-    /// for ever, so that one at a time does, unless `--all` says otherwise.
+    /// A call that waits for room, on this connection or on one on which others wait already.
     private static func waiting(_ name: String, _ body: @escaping Body) -> TaskAction {
         TaskAction("UVAsyncConnection.\(name)") { world, entry in
-            if world.scene.doesAll, let other = world.clients.all.last(where: \.mayBeCrowded) {
+            if let other = world.clients.all.last(where: \.mayBeCrowded) {
                 return try await body(world, other)
             }
             guard !entry.isSending else { return }

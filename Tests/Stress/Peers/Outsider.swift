@@ -55,8 +55,8 @@ final class Outsider: Sendable {
 
     /// Connects on the loop that is nobody's, and cancels that now and then.
     private func connect(to endpoint: UVEndpoint, _ random: inout SplitMix64) {
-        // A cancellation that comes as the attempt begins is known to be lost, and the connection with it.
-        let isShort = scene.doesAll && random.once(in: 3)
+        // Some come as the attempt begins.
+        let isShort = random.once(in: 3)
         spawn {
             let task = Task {
                 try await UVConnector.connect(to: endpoint, deadline: .milliseconds(300)) {

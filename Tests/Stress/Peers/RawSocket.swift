@@ -6,9 +6,14 @@ struct RawSocket {
     let descriptor: Int32
 
     /// Begins to connect; nil where the system refuses.
-    init?(connectingTo port: UInt16) {
+    ///
+    /// - Parameters:
+    ///   - port: Where to.
+    ///   - room: How many bytes the kernel keeps until they are read; 0 for as many as it likes.
+    init?(connectingTo port: UInt16, room: Int32 = 0) {
         guard let made = RawSocket() else { return nil }
         self = made
+        if room > 0 { set(SO_RCVBUF, room) }
         guard
             unsafe withAddress(port, { unsafe Glibc.connect(descriptor, $0, $1) })
                 || errno == EINPROGRESS
@@ -91,10 +96,14 @@ struct RawSocket {
 
     /// Closes so that the other end gets a reset.
     func reset() {
-        var linger = linger(l_onoff: 1, l_linger: 0)
-        _ = unsafe setsockopt(
-            descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<linger>.size))
+        set(SO_LINGER, linger(l_onoff: 1, l_linger: 0))
         close()
+    }
+
+    private func set<Value: BitwiseCopyable>(_ option: Int32, _ value: Value) {
+        var value = value
+        _ = unsafe setsockopt(
+            descriptor, SOL_SOCKET, option, &value, socklen_t(MemoryLayout<Value>.size))
     }
 
     func close() {

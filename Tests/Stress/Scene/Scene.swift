@@ -13,8 +13,6 @@ final class Scene: Sendable {
     let seed: UInt64
     /// How long anything may take that must come: an answer, an end.
     let patience: Duration
-    /// Whether what is withheld because of a known fault is done, too.
-    let doesAll: Bool
     /// Whether the process runs out of descriptors now and then.
     let isScarce: Bool
     /// Where wild connectors and rude peers connect to.
@@ -31,10 +29,9 @@ final class Scene: Sendable {
     private let phase = Guarded("it starts")
     private let start = ContinuousClock.now
 
-    init(seed: UInt64, patience: Duration, doesAll: Bool, isScarce: Bool) {
+    init(seed: UInt64, patience: Duration, isScarce: Bool) {
         self.seed = seed
         self.patience = patience
-        self.doesAll = doesAll
         self.isScarce = isScarce
     }
 

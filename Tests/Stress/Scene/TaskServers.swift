@@ -26,17 +26,14 @@ extension Scene {
             _ = random.next()
             let task = Task { try await serve(run, generator) }
             try? await Task.sleep(for: random.milliseconds(1...700))
-            await end(task, run)
+            await end(task, run, byStop: random.once(in: 2))
             for world in run.worlds.value where world.kind == .bare { world.endBare() }
         }
     }
 
-    /// Ends a server by a stop, or by its task's cancellation.
-    ///
-    /// A cancellation that comes as a handler begins to connect is known to be lost, and that connection
-    /// with it. So, unless `--all` says otherwise, only a server that has no clients yet is cancelled.
-    private func end(_ task: Task<Void, any Error>, _ run: Run) async {
-        if !doesAll, let remote = run.remote.value {
+    /// Ends a server by its task's cancellation, or by a stop.
+    private func end(_ task: Task<Void, any Error>, _ run: Run, byStop: Bool) async {
+        if byStop, let remote = run.remote.value {
             await remote.stop(drainFor: .milliseconds(100))
         } else {
             task.cancel()

@@ -98,8 +98,8 @@ extension UVListenerOptions {
         options.connection.highWatermark = 200
         options.connection.lowWatermark = 20
         options.connection.receiveBudget = 1
-        options.connection.bytesPerSecond = 1 << 20
-        options.connection.messagesPerSecond = 10_000
+        options.connection.bytesPerSecond = 1 << 19
+        options.connection.messagesPerSecond = 4
         options.connection.lingerTimeout = .milliseconds(100)
         options.connection.allowsHalfOpen = true
         return options

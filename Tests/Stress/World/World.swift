@@ -78,7 +78,6 @@ final class World: @unchecked Sendable {
     }
 
     func perform(_ action: Action) {
-        guard scene.doesAll || !action.isWithheld else { return }
         count(action.member)
         callee = action.member
         action.body(self)
@@ -130,6 +129,11 @@ final class World: @unchecked Sendable {
         live.removeAll { $0 === record }
         if let oldest = ended.add(record) { records[ObjectIdentifier(oldest.connection)] = nil }
         scene.connections.withLock { $0 += 1 }
+    }
+
+    /// Whether a connection has begun and not ended.
+    func isLive(_ connection: UVConnection) -> Bool {
+        records[ObjectIdentifier(connection)]?.hasEnded == false
     }
 
     /// A connection, live or ended.

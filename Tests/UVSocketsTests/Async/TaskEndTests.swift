@@ -160,6 +160,54 @@ struct TaskEndTests {
             })
     }
 
+    @Test(
+        "A handler that stops its own loop ends the server, and comes back from what it awaits",
+        arguments: [1, 2])
+    func stopsItsLoop(loops: Int) async throws {
+        let (came, gate) = (Journal<Bool>(), Journal<Void>())
+        let hasReturned = Journal<Void>()
+        let listening = Journal<UVEndpoint>()
+        let task = beginTask {
+            try? await UVListener.serve(
+                at: "127.0.0.1:0", loops: loops,
+                onListening: { listening.append($0.localEndpoint ?? "127.0.0.1:0") },
+                handler: { client in
+                    _ = try await client.nextMessage()
+                    client.connection.loop.stop()
+                    _ = await onThreadOfItsOwn { try gate.first() }
+                    came.append(client.send([1].span) == .closed)
+                    await #expect(throws: UVError.self) {
+                        try await client.connect(to: "127.0.0.1:1") { _ in }
+                    }
+                })
+            hasReturned.append(())
+        }
+        try await listening.arrival(of: 1)
+        let peers = try (0..<loops).map { _ in try RawPeer(to: listening.entries[0]) }
+        for peer in peers { try peer.send("x") }
+        for peer in peers { _ = peer.receiveToReset() }
+        gate.append(())
+        try await came.arrival(of: loops)
+        #expect(came.entries == Array(repeating: true, count: loops))
+        task.cancel()
+        try await hasReturned.arrival(of: 1)
+        await task.value
+    }
+
+    @Test("On a loop that is closed nobody connects or serves")
+    func closedLoop() async throws {
+        let loop = try UVLoop()
+        try await onThreadOfItsOwn { try loop.close() }.get()
+        await #expect(throws: UVError.self) {
+            try await UVConnector.connect(
+                to: "127.0.0.1:1", deadline: .seconds(Int64.max), on: loop
+            ) { _ in }
+        }
+        await #expect(throws: UVError.self) {
+            try await UVListener.serve(at: "127.0.0.1:0", on: loop) { _ in }
+        }
+    }
+
     @Test("On a loop that nobody runs a connect ends with its deadline, and a serve when cancelled")
     func loopNobodyRuns() async throws {
         let log = Journal<String>()
