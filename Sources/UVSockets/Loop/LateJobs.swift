@@ -32,7 +32,7 @@ final class LateJobs: Sendable {
                 defer { state.jobs = [] }
                 if state.jobs.isEmpty {
                     // Under the lock: the next to come has a thread of its own.
-                    loop.leaveThread()
+                    loop.lend(toThisThread: false)
                     state.isRunning = false
                 }
                 return state.jobs

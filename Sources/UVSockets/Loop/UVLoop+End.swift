@@ -11,6 +11,13 @@ extension UVLoop {
         confine("UVLoop.close")
         precondition(!isRunning, "UVLoop.close was called within one of the loop's own callbacks")
         guard !isClosed else { return }
+        try finishOpenWork()
+        shutDown()
+        runLate()
+    }
+
+    /// Does what is left to do on a loop that is to be closed.
+    private func finishOpenWork() throws(UVError) {
         isRunning = true
         defer { isRunning = false }
         callback { drainInbox() }
@@ -28,10 +35,14 @@ extension UVLoop {
             wakeUp.map(inbox.open)
             throw error
         }
-        shutDown()
-        // Jobs of tasks that came meanwhile.
-        for job in jobs[nextJob...] + inbox.endClosing() { lateJobs.add(job, on: self) }
+    }
+
+    /// Leaves the jobs of tasks that came meanwhile, and those that will, to a thread of their own. The
+    /// last thing that the loop's thread does: the other may begin at once.
+    private func runLate() {
+        let left = jobs[nextJob...]
         (jobs, nextJob) = ([], 0)
+        for job in left + inbox.endClosing() { lateJobs.add(job, on: self) }
     }
 
     /// Runs jobs of tasks until none waits. Those of a task that goes on for ever come later.
@@ -94,12 +105,15 @@ extension UVLoop {
         }
         turn(UV_RUN_NOWAIT)
         do {
-            try close()
+            try finishOpenWork()
+            shutDown()
         } catch {
             logger.error("\(error)")
             closeForcibly()
         }
+        // The system may give this thread's number to another.
         leaveThread()
+        runLate()
     }
 
     /// Closes what nobody has closed. Callbacks hear of it, and may make more, but not for ever.
@@ -107,13 +121,14 @@ extension UVLoop {
         for _ in 0..<16 {
             callback { openHandlesOfOthers().forEach { $0.abort() } }
             do {
-                return try close()
+                try finishOpenWork()
+                return shutDown()
             } catch {
                 logger.debug("\(error)")
             }
         }
         logger.error("never closed, because callbacks make again what is closed: \(openNames)")
-        for job in inbox.beginClosing().jobs + inbox.endClosing() { lateJobs.add(job, on: self) }
+        jobs += inbox.beginClosing().jobs
     }
 }
 

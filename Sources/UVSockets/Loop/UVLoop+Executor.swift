@@ -34,7 +34,7 @@ extension UVLoop: TaskExecutor, SerialExecutor {
 
     /// Runs jobs of tasks, and those that they add, although the loop is closed.
     func runLate(_ late: [LoopJob]) {
-        joinThread()
+        lend(toThisThread: true)
         jobs += late
         while nextJob < jobs.count { callback { hasWork = true } }
     }

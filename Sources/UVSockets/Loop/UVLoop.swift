@@ -234,15 +234,15 @@ internal import Synchronization
         hasClosed.store(true, ordering: .releasing)
     }
 
-    /// The closed loop's thread ends, and the system may give its number to another.
+    /// The closed loop's thread ends.
     func leaveThread() {
         formerOwner.store(Self.nobody, ordering: .relaxed)
         owner.store(Self.nobody, ordering: .relaxed)
     }
 
-    /// The closed loop belongs to this thread until that leaves.
-    func joinThread() {
-        owner.store(currentThread(), ordering: .relaxed)
+    /// The closed loop belongs to this thread for a while, or to none again.
+    func lend(toThisThread isLent: Bool) {
+        owner.store(isLent ? currentThread() : Self.nobody, ordering: .relaxed)
     }
 
     private func claim(_ call: StaticString) {
