@@ -1,28 +1,40 @@
-/// Bytes as lines, of which none may become too long.
+/// Divides bytes into lines. A line that is too long is told as such, and no part of it is returned.
 public struct LineBuffer {
-    private let maximumLength: Int
+    /// A line of the input.
+    public enum Line: Equatable, Sendable {
+        /// A whole line, without its end.
+        case whole([UInt8])
+        /// A line that has more bytes than the buffer's limit. It is told once, as soon as that is
+        /// known, and the buffer passes over the rest of the line.
+        case tooLong
+    }
+
+    /// The most bytes that a line may have, its end not counted.
+    public let maximumLength: Int
+
+    /// The bytes of the line that has not ended: at most the limit, and a carriage return.
     private var partial: [UInt8] = []
+    private var isPassingOver = false
 
     /// Makes an empty buffer.
     ///
-    /// - Parameter maximumLength: The longest line in bytes; the rest of a longer one is left out.
-    public init(maximumLength: Int = 4096) {
+    /// - Parameter maximumLength: The most bytes that a line may have, its end not counted.
+    public init(maximumLength: Int) {
         self.maximumLength = maximumLength
     }
 
     /// Takes bytes in.
     ///
     /// - Parameter bytes: The bytes.
-    /// - Returns: The lines that are whole now, without their ends.
-    public mutating func append(_ bytes: [UInt8]) -> [[UInt8]] {
-        var lines: [[UInt8]] = []
+    /// - Returns: The lines that are known now. A line ends with LF or CR LF.
+    public mutating func append(_ bytes: [UInt8]) -> [Line] {
+        var lines: [Line] = []
         for byte in bytes {
             if byte == UInt8(ascii: "\n") {
-                if partial.last == UInt8(ascii: "\r") { partial.removeLast() }
-                lines.append(partial)
-                partial.removeAll(keepingCapacity: true)
-            } else if partial.count < maximumLength {
-                partial.append(byte)
+                if !isPassingOver { lines.append(.whole(takeLine())) }
+                isPassingOver = false
+            } else if !isPassingOver {
+                add(byte, &lines)
             }
         }
         return lines
@@ -31,8 +43,29 @@ public struct LineBuffer {
     /// There are no more bytes.
     ///
     /// - Returns: The last line, if it has no end; nil where there is none.
-    public mutating func finish() -> [UInt8]? {
-        defer { partial = [] }
-        return partial.isEmpty ? nil : partial
+    public mutating func finish() -> Line? {
+        defer {
+            partial = []
+            isPassingOver = false
+        }
+        if partial.isEmpty { return nil }
+        return partial.count > maximumLength ? .tooLong : .whole(partial)
+    }
+
+    private mutating func add(_ byte: UInt8, _ lines: inout [Line]) {
+        // One byte beyond the limit may be the carriage return of the line's end.
+        let hasRoom =
+            partial.count < maximumLength
+            || (partial.count == maximumLength && byte == UInt8(ascii: "\r"))
+        if hasRoom { return partial.append(byte) }
+        partial = []
+        isPassingOver = true
+        lines.append(.tooLong)
+    }
+
+    private mutating func takeLine() -> [UInt8] {
+        if partial.last == UInt8(ascii: "\r") { partial.removeLast() }
+        defer { partial.removeAll(keepingCapacity: true) }
+        return partial
     }
 }

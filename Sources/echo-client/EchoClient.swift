@@ -28,7 +28,9 @@ final class EchoClient {
     private var isLost = false
     /// Finishes sending in a callback of its own, when what was kept has been sent.
     private var finishLater: () -> Void = {}
-    private var lines = LineBuffer(maximumLength: 1 << 20)
+    /// The input as lines, none longer than a message can be.
+    private var lines: LineBuffer
+    /// Whether no more input is taken.
     private var isFinished = false
     private var isStopping = false
     private var failure: Failure?
@@ -37,6 +39,7 @@ final class EchoClient {
 
     init(_ options: Options) throws(UVError) {
         self.options = options
+        lines = LineBuffer(maximumLength: options.framing?.codec?.maximumLength ?? 0)
         loop = try UVLoop()
     }
 
@@ -62,6 +65,7 @@ final class EchoClient {
         try connector.startConnect()
         if options.reconnect { input?.request() }
         loop.run(.untilStopped)
+        errors.flush(within: .milliseconds(200))
         if let failure { throw failure }
     }
 
@@ -122,16 +126,15 @@ final class EchoClient {
     private var isFramed: Bool { options.framing?.codec != nil }
 
     private func handle(_ event: Input.Event) {
-        guard let connector else { return }
+        guard let connector, !isFinished else { return }
         switch event {
         case .bytes(let bytes):
-            if send(bytes, to: connector) == .taken { input?.request() }
+            if send(bytes, to: connector) == .taken, !isFinished { input?.request() }
         case .end:
-            isFinished = true
-            if isFramed, let line = lines.finish() { send(line: line, to: connector) }
-            server?.finish()
+            if isFramed, let line = lines.finish() { send(line, to: connector) }
+            finish()
         case .failed(let code):
-            fail("cannot read the input: \(unsafe String(cString: strerror(code)))")
+            finish(failing: "cannot read the input: \(unsafe String(cString: strerror(code)))")
         }
     }
 
@@ -139,15 +142,33 @@ final class EchoClient {
     private func send(_ bytes: [UInt8], to connector: UVConnector) -> UVSendResult {
         guard isFramed else { return connector.send(bytes) }
         var result = UVSendResult.taken
-        for line in lines.append(bytes) { result = send(line: line, to: connector) }
+        for line in lines.append(bytes) where !isFinished { result = send(line, to: connector) }
         return result
     }
 
+    /// Sends a line. One that cannot be a message is an error: neither it nor what follows is sent.
     @discardableResult
-    private func send(line: [UInt8], to connector: UVConnector) -> UVSendResult {
-        let result = connector.send(line)
-        if case .refused(let error) = result { fail("a line of the input \(error)") }
+    private func send(_ line: LineBuffer.Line, to connector: UVConnector) -> UVSendResult {
+        guard case .whole(let bytes) = line else {
+            finish(failing: "a line of the input is longer than \(longest)")
+            return .closed
+        }
+        let result = connector.send(bytes)
+        if case .refused(let error) = result { finish(failing: "a line of the input \(error)") }
         return result
+    }
+
+    private var longest: String {
+        "\(lines.maximumLength) bytes, the most that a message can have"
+    }
+
+    /// Takes no more input. What was sent before is still answered, and the answers are written; then
+    /// the program ends, and fails where there is a reason.
+    private func finish(failing reason: String? = nil) {
+        guard !isFinished else { return }
+        isFinished = true
+        if let reason { note(reason) }
+        server?.finish()
     }
 
     private func serverFinished(_ server: UVConnection) {
@@ -170,8 +191,13 @@ final class EchoClient {
     }
 
     private func fail(_ reason: String) {
-        if failure == nil, !isStopping { failure = Failure(description: reason) }
+        note(reason)
         endAfterOutput()
+    }
+
+    /// The first failure is the one that is told.
+    private func note(_ reason: String) {
+        if failure == nil, !isStopping { failure = Failure(description: reason) }
     }
 
     private func stop(signal: Int32) {

@@ -22,7 +22,15 @@ enum Command: Equatable {
     }
 
     /// Reads a line; nil where it is blank.
-    init?(_ line: String) throws(Unknown) {
+    init?(_ line: [UInt8]) throws(Unknown) {
+        guard let text = String(validating: line, as: UTF8.self) else {
+            throw Unknown(
+                description: "'\(Printable(line))' is not UTF-8, and is no command; see help")
+        }
+        try self.init(text)
+    }
+
+    private init?(_ line: String) throws(Unknown) {
         let words = line.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: true)
         guard let verb = words.first else { return nil }
         let rest = words.count > 1 ? String(words[1]) : nil

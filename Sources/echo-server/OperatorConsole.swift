@@ -1,22 +1,26 @@
 import Console
+import Glibc
 import UVSockets
 
 /// Commands from an operator, a line each.
 struct OperatorConsole: Sendable {
+    /// The most bytes that a line may have.
+    private static let longestLine = 4096
+
     private let server: UVRemoteListener
     private let output: Output
     private let waits: WaitCount
     private let quit: @Sendable () -> Void
 
-    /// Whether the framing ends a broadcast line.
-    private let isFramed: Bool
+    /// How a broadcast line becomes a message; nil where it is sent as a line.
+    private let codec: (any FrameCodec)?
 
     init(
-        _ server: UVRemoteListener, isFramed: Bool, _ output: Output, waits: WaitCount,
+        _ server: UVRemoteListener, codec: (any FrameCodec)?, _ output: Output, waits: WaitCount,
         quit: @escaping @Sendable () -> Void
     ) {
         self.server = server
-        self.isFramed = isFramed
+        self.codec = codec
         self.output = output
         self.waits = waits
         self.quit = quit
@@ -26,18 +30,30 @@ struct OperatorConsole: Sendable {
     func run() async {
         let (events, came) = AsyncStream.makeStream(of: Input.Event.self)
         let input = Input { came.yield($0) }
-        var lines = LineBuffer()
+        var lines = LineBuffer(maximumLength: Self.longestLine)
         input.request()
         for await event in events {
-            guard case .bytes(let bytes) = event else { return }
-            for line in lines.append(bytes) { await take(line) }
-            input.request()
+            switch event {
+            case .bytes(let bytes):
+                for line in lines.append(bytes) { await take(line) }
+                input.request()
+            case .end:
+                if let line = lines.finish() { await take(line) }
+                return
+            case .failed(let code):
+                let reason = unsafe String(cString: strerror(code))
+                return output.write(line: "no more commands: cannot read the input: \(reason)")
+            }
         }
     }
 
-    private func take(_ line: [UInt8]) async {
+    private func take(_ line: LineBuffer.Line) async {
+        guard case .whole(let bytes) = line else {
+            return output.write(
+                line: "line too long: a command has at most \(Self.longestLine) bytes")
+        }
         do throws(Command.Unknown) {
-            guard let command = try Command(String(decoding: line, as: UTF8.self)) else { return }
+            guard let command = try Command(bytes) else { return }
             await perform(command)
         } catch {
             output.write(line: "\(error)")
@@ -54,8 +70,7 @@ struct OperatorConsole: Sendable {
             let isKicked = await server.kick(id)
             output.write(line: isKicked ? "kicked \(id)" : "there is no client \(id)")
         case .broadcast(let text):
-            let receipt = await server.broadcast(isFramed ? text : text + "\n")
-            output.write(line: "sent to \(receipt.receivers) clients")
+            await broadcast(text)
         case .stats:
             output.write(line: "\(Statistics(await server.stats(), waits: waits.value))")
         case .help:
@@ -63,6 +78,16 @@ struct OperatorConsole: Sendable {
         case .quit:
             quit()
         }
+    }
+
+    private func broadcast(_ text: String) async {
+        do throws(FramingError) {
+            _ = try codec?.ends(of: Array(text.utf8).span)
+        } catch {
+            return output.write(line: "the text \(error)")
+        }
+        let receipt = await server.broadcast(codec == nil ? text + "\n" : text)
+        output.write(line: "sent to \(receipt.receivers) clients")
     }
 
     private func describe(_ client: UVClientSnapshot) -> String {
