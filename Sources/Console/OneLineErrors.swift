@@ -12,7 +12,7 @@ extension ParsableArguments {
             return try parse()
         } catch {
             let exitCode = exitCode(for: error)
-            if exitCode.isSuccess { exit(withError: error) }
+            if exitCode.isSuccess { printAndExit(fullMessage(for: error), program) }
             (reason, code) = (message(for: error), exitCode.rawValue)
         }
         // The error is gone by now: as long as it lives Leak Sanitizer misses what it holds, which
@@ -30,6 +30,20 @@ extension ParsableArguments {
 public func fail(_ program: String, _ reason: String, code: Int32 = 1) -> Never {
     let line = reason.split(separator: "\n", maxSplits: 1).first ?? "failed"
     let text = "\(program): \(line)\n"
-    _ = unsafe write(2, text, text.utf8.count)
+    // A reader that does not read, or is gone, must not change how the program ends.
+    var request = pollfd(fd: 2, events: Int16(POLLOUT), revents: 0)
+    if unsafe poll(&request, 1, 200) == 1, request.revents == Int16(POLLOUT) {
+        _ = unsafe write(2, text, text.utf8.count)
+    }
     exit(code)
+}
+
+/// Prints what the command line asks for, such as the help, and ends the program. It ends with 0 only
+/// where all of it was written.
+private func printAndExit(_ text: String, _ program: String) -> Never {
+    let bytes = Array((text + "\n").utf8)
+    if let failure = writeAll(bytes, to: 1) {
+        fail(program, "cannot write the output: \(unsafe String(cString: strerror(failure)))")
+    }
+    exit(0)
 }

@@ -130,7 +130,7 @@ public final class Output: Sendable {
     private func run() {
         repeat {
             while let batch = nextBatch() {
-                if let failure = writeAll(batch) { failed(failure) }
+                if let failure = writeAll(batch, to: descriptor) { failed(failure) }
             }
         } while more.wait(timeout: .now() + Self.patience) == .success || !hasEnded()
     }
@@ -168,32 +168,6 @@ public final class Output: Sendable {
         guard batch.isEmpty else { return batch }
         if case .wait(let onRoom) = excess { onRoom() }
         for body in onWritten { body() }
-        return nil
-    }
-
-    /// Writes all of it, waiting where the descriptor does not block.
-    ///
-    /// - Returns: The `errno` of a write that failed; nil when all is written.
-    private func writeAll(_ bytes: [UInt8]) -> Int32? {
-        var written = 0
-        while written < bytes.count {
-            let count = unsafe bytes.withUnsafeBytes { buffer in
-                unsafe Glibc.write(
-                    descriptor, buffer.baseAddress.map { unsafe $0 + written },
-                    buffer.count - written)
-            }
-            if count >= 0 {
-                written += count
-                continue
-            }
-            switch errno {
-            case EINTR: continue
-            case EAGAIN:
-                var request = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                _ = unsafe poll(&request, 1, -1)
-            default: return errno
-            }
-        }
         return nil
     }
 }

@@ -1,6 +1,8 @@
 import Console
 import UVSockets
 
+openStandardDescriptors("echo-client")
+
 let options = Options.parseOrExit("echo-client")
 
 do {

@@ -16,10 +16,16 @@ final class EchoServer {
     private var failure: UVError?
     private var isStopping = false
 
-    init(_ options: Options) throws(UVError) {
+    init(_ options: Options, _ log: Output) throws(UVError) {
         self.options = options
         loop = try UVLoop()
-        output = Output(1, excess: .drop(beyond: 1 << 20))
+        output = Output(1, excess: .drop(beyond: 1 << 20)) { code in
+            // That nobody reads any more, or that there is no output, is what somebody wanted.
+            if code == EPIPE || code == EBADF { return }
+            let reason = unsafe String(cString: strerror(code))
+            log.write(
+                line: "echo-server: nothing more is printed: cannot write the output: \(reason)")
+        }
         service = EchoService(options, output)
     }
 

@@ -3,6 +3,8 @@ import Glibc
 import Logging
 import UVSockets
 
+openStandardDescriptors("echo-server")
+
 let options = Options.parseOrExit("echo-server")
 
 UVLoop.raiseDescriptorLimit()
@@ -12,7 +14,7 @@ LoggingSystem.bootstrap { _ in
 }
 
 do {
-    let server = try EchoServer(options)
+    let server = try EchoServer(options, log)
     try server.run()
     log.flush(within: .milliseconds(200))
 } catch {

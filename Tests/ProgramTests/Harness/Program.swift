@@ -146,7 +146,7 @@ enum Built {
     static let root: String = #filePath.split(separator: "/").dropLast(4).map { "/\($0)" }.joined()
 
     /// The path of a program that was built with the tests; any other name as it is.
-    fileprivate static func path(of name: String) -> String {
+    static func path(of name: String) -> String {
         ["echo-server", "echo-client", "stress"].contains(name) ? "\(folder)/\(name)" : name
     }
 }
