@@ -22,7 +22,8 @@ public final class Input: Sendable {
     /// Starts to read at the first request.
     ///
     /// A process that reads from its terminal in the background gets an error, EIO, rather than
-    /// being stopped.
+    /// being stopped. The signal that would stop it is blocked while the thread reads. The process
+    /// does not ignore the signal: its children would inherit that.
     ///
     /// - Parameters:
     ///   - descriptor: What to read: 0 for standard input.
@@ -30,7 +31,6 @@ public final class Input: Sendable {
     ///     requests bring nothing.
     public init(_ descriptor: Int32 = 0, deliver: @escaping @Sendable (Event) -> Void) {
         self.descriptor = descriptor
-        _ = signal(SIGTTIN, SIG_IGN)
         DispatchQueue(label: "input \(descriptor)").async { [self] in
             var isOver = false
             while !isOver {
@@ -48,6 +48,17 @@ public final class Input: Sendable {
     }
 
     private func read() -> Event {
+        var stop = sigset_t()
+        var before = sigset_t()
+        unsafe sigemptyset(&stop)
+        unsafe sigaddset(&stop, SIGTTIN)
+        unsafe pthread_sigmask(SIG_BLOCK, &stop, &before)
+        // Threads that are made while the event is delivered inherit the mask as it was.
+        defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
+        return readChunk()
+    }
+
+    private func readChunk() -> Event {
         while true {
             var count = 0
             let chunk = unsafe [UInt8](unsafeUninitializedCapacity: Self.chunkSize) {

@@ -78,6 +78,16 @@ final class Program {
         try signals("SigCgt:") & (1 << UInt64(signal - 1)) != 0
     }
 
+    /// Whether it ignores the signal.
+    func ignores(_ signal: Int32) throws -> Bool {
+        try signals("SigIgn:") & (1 << UInt64(signal - 1)) != 0
+    }
+
+    /// Whether its first thread blocks the signal.
+    func blocks(_ signal: Int32) throws -> Bool {
+        try signals("SigBlk:") & (1 << UInt64(signal - 1)) != 0
+    }
+
     /// Whether the signal was sent to it and has not reached it yet.
     func isPending(_ signal: Int32) throws -> Bool {
         try signals("ShdPnd:") & (1 << UInt64(signal - 1)) != 0
