@@ -25,8 +25,7 @@ public struct ByteSize: CustomStringConvertible, Sendable {
     public static func parse(_ argument: String) throws -> Int {
         let unit = units.first { argument.lowercased().hasSuffix(String($0.0)) }
         let digits = unit == nil ? argument[...] : argument.dropLast()
-        guard digits.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }),
-            let number = Int(digits), case let factor = unit?.1 ?? 1,
+        guard let number = Int(digits: digits), case let factor = unit?.1 ?? 1,
             1...(greatest / factor) ~= number
         else {
             throw ValidationError(

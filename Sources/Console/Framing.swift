@@ -48,7 +48,7 @@ public struct Framing: Sendable {
         case "length8": codec = LengthPrefixCodec(.bytes8, maximumLength: limit)
         default:
             let parts = name.split(separator: ":", omittingEmptySubsequences: false)
-            guard parts.count == 2, parts[0] == "fixed", let length = Int(parts[1]),
+            guard parts.count == 2, parts[0] == "fixed", let length = Int(digits: parts[1]),
                 1...(1 << 20) ~= length
             else { return nil }
             codec = FixedLengthCodec(length)

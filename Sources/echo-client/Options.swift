@@ -52,9 +52,9 @@ struct Options: ParsableCommand {
     }
 
     private static func seconds(_ text: String) throws -> Duration {
-        guard let seconds = Double(text), seconds > 0, seconds <= 86_400 else {
+        guard let time = try? Seconds.parse(text), time > .zero, time <= .seconds(86_400) else {
             throw ValidationError("it takes a number of seconds, above 0 and at most 86400")
         }
-        return .seconds(seconds)
+        return time
     }
 }

@@ -261,7 +261,7 @@ struct Limits: ParsableArguments {
 
 /// Reads a number for an option.
 func positive(_ text: String) throws -> Int {
-    guard let number = Int(text), number > 0 else {
+    guard let number = Int(digits: text), number > 0 else {
         throw ValidationError("it takes a number of at least 1")
     }
     return number

@@ -51,9 +51,11 @@ struct Options: ParsableCommand {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "On how many loops, each on a thread of its own, clients are served. (default: 1)",
-            valueName: "n"),
-        transform: positive)
+            """
+            On how many loops, each on a thread of its own, clients are served, 1 to \(mostLoops). \
+            (default: 1)
+            """, valueName: "n"),
+        transform: Self.loops)
     var loops = 1
 
     @Option(
@@ -112,6 +114,8 @@ struct Options: ParsableCommand {
     @OptionGroup(title: "Limits")
     var limits: Limits
 
+    /// Far more than any machine has processors. Each takes descriptors of the process.
+    private static let mostLoops = 1024
     private static let defaultDrainTime = Duration.seconds(5)
 
     func validate() throws {
@@ -158,10 +162,17 @@ struct Options: ParsableCommand {
     }
 
     private static func port(_ text: String) throws -> UInt16 {
-        guard let port = UInt16(text) else {
+        guard let number = Int(digits: text), let port = UInt16(exactly: number) else {
             throw ValidationError("a port is a number from 0 to 65535")
         }
         return port
+    }
+
+    private static func loops(_ text: String) throws -> Int {
+        guard let loops = Int(digits: text), 1...mostLoops ~= loops else {
+            throw ValidationError("it takes a number from 1 to \(mostLoops)")
+        }
+        return loops
     }
 
     private static func level(_ text: String) throws -> Logger.Level {
