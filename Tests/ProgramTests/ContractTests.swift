@@ -19,7 +19,7 @@ struct Snippet: CustomTestStringConvertible, Sendable {
 }
 
 @Suite(
-    "What the compiler refuses", .serialized, .timeLimit(.minutes(5)),
+    "What the compiler refuses", .ownThreads, .serialized, .timeLimit(.minutes(5)),
     .enabled(if: !isSanitized, "only the compiler runs, which no sanitizer watches"))
 struct ContractTests {
     static let race = "risks causing data races"

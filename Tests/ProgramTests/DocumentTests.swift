@@ -47,7 +47,7 @@ struct Block: CustomTestStringConvertible, Sendable {
 }
 
 @Suite(
-    "The documents' Swift", .serialized, .timeLimit(.minutes(5)),
+    "The documents' Swift", .ownThreads, .serialized, .timeLimit(.minutes(5)),
     .enabled(if: !isSanitized, "only the compiler runs, which no sanitizer watches"))
 struct DocumentTests {
     @Test("Each block compiles by itself, as a main.swift, without a warning", arguments: Block.all)

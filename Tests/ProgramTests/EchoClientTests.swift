@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("echo-client", .timeLimit(.minutes(3)))
+@Suite("echo-client", .ownThreads, .timeLimit(.minutes(3)))
 struct EchoClientTests {
     @Test(
         "From a pipe every byte comes back as it is, and the end of the input ends it with 0",

@@ -11,7 +11,7 @@ struct TimedEnd: CustomTestStringConvertible, Sendable {
     var testDescription: String { options.joined(separator: " ") }
 }
 
-@Suite("echo-server's limits", .timeLimit(.minutes(3)))
+@Suite("echo-server's limits", .ownThreads, .timeLimit(.minutes(3)))
 struct EchoServerLimitTests {
     // MARK: How long
 

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("echo-server's output", .timeLimit(.minutes(3)))
+@Suite("echo-server's output", .ownThreads, .timeLimit(.minutes(3)))
 struct EchoServerOutputTests {
     /// As text it is far more than the server keeps for a reader that does not read, 1 MiB.
     private static let messages = 3000

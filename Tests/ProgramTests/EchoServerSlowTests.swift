@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// What a broadcast does with a receiver that does not read, while a sender goes on.
-@Suite("echo-server's slow receivers", .timeLimit(.minutes(3)))
+@Suite("echo-server's slow receivers", .ownThreads, .timeLimit(.minutes(3)))
 struct EchoServerSlowTests {
     /// Together more than any kernel takes for a reader that does not read.
     private static let count = 128

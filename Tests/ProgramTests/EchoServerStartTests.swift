@@ -35,7 +35,7 @@ struct Refusal: CustomTestStringConvertible, Sendable {
     }
 }
 
-@Suite("Starting echo-server", .timeLimit(.minutes(3)))
+@Suite("Starting echo-server", .ownThreads, .timeLimit(.minutes(3)))
 struct EchoServerStartTests {
     @Test(
         "Bad input gets one clear line, and nothing is half-started",

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("Stopping echo-server", .timeLimit(.minutes(3)))
+@Suite("Stopping echo-server", .ownThreads, .timeLimit(.minutes(3)))
 struct EchoServerStopTests {
     private static let signals = [SIGINT, SIGTERM]
 

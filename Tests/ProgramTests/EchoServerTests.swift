@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("echo-server", .timeLimit(.minutes(3)))
+@Suite("echo-server", .ownThreads, .timeLimit(.minutes(3)))
 struct EchoServerTests {
     @Test("Each message is printed with its sender and sent back")
     func echo() throws {

@@ -12,7 +12,7 @@ struct Breach: CustomTestStringConvertible, Sendable {
     var testDescription: String { "\(line) in \(file)" }
 }
 
-@Suite("The house", .timeLimit(.minutes(3)))
+@Suite("The house", .ownThreads, .timeLimit(.minutes(3)))
 struct HouseTests {
     @Test(
         "make lists its targets, also where none is named",
@@ -67,6 +67,10 @@ struct HouseTests {
                 file: "Sources/UVSockets/Loop/UVLoop.swift",
                 line: "final class C: @unchecked Sendable {}",
                 sentence: "escapes from Sendable checking"),
+            Breach(
+                file: "Tests/UVSocketsTests/EndpointTests.swift",
+                line: "@Su" + "ite(\"Lone\") struct Lone {}",
+                sentence: "neither .ownThreads nor .onPool"),
             Breach(
                 file: "Sources/Console/Output.swift", line: "nonisolated(un" + "safe) var x = 0",
                 sentence: "escapes from Sendable checking"),

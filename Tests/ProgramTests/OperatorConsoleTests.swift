@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("The operator's console", .timeLimit(.minutes(3)))
+@Suite("The operator's console", .ownThreads, .timeLimit(.minutes(3)))
 struct OperatorConsoleTests {
     @Test("list: a client a line with its id, address, age and bytes")
     func list() throws {

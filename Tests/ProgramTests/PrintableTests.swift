@@ -1,7 +1,7 @@
 import Console
 import Testing
 
-@Suite("Printable")
+@Suite("Printable", .ownThreads)
 struct PrintableTests {
     @Test(
         "Nothing that a stranger sends can garble a terminal or fake a line",

@@ -1,7 +1,7 @@
 import Console
 import Testing
 
-@Suite("Sizes and times as options")
+@Suite("Sizes and times as options", .ownThreads)
 struct QuantityTests {
     @Test(
         "A size is read, and shown in its greatest unit",

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// `make stress` runs the same program for longer, with more seeds, and under valgrind.
-@Suite("The stress", .serialized, .timeLimit(.minutes(2)))
+@Suite("The stress", .ownThreads, .serialized, .timeLimit(.minutes(2)))
 struct StressTests {
     /// What poisons memory that is freed.
     ///

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("echo-client < big > copy", .timeLimit(.minutes(10)), .serialized)
+@Suite("echo-client < big > copy", .ownThreads, .timeLimit(.minutes(10)), .serialized)
 struct TransferTests {
     /// A sanitizer keeps freed memory for a while, and notes about all of it.
     private static let bound = (isSanitized ? 1024 : 64) << 20

@@ -1,7 +1,7 @@
 import Testing
 import UVSockets
 
-@Suite("UVEndpoint")
+@Suite("UVEndpoint", .ownThreads)
 struct EndpointTests {
     @Test(
         "Text and endpoint turn into each other",

@@ -1,7 +1,7 @@
 import Testing
 import UVSockets
 
-@Suite("UVError")
+@Suite("UVError", .ownThreads)
 struct ErrorTests {
     @Test("It is one line: the call, its subject, the reason and the code's name")
     func description() {

@@ -5,7 +5,7 @@ import Testing
 
 /// Every option at its extremes: a server and a client with it still serve, or the listener or connector
 /// is refused with the option's name when it is made.
-@Suite("Options at their extremes", .timeLimit(.minutes(2)))
+@Suite("Options at their extremes", .ownThreads, .timeLimit(.minutes(2)))
 struct ExtremesTests {
     static let durations: [Duration] = [
         .zero, .seconds(-5), .nanoseconds(1), .seconds(Int64.max), .seconds(Int64.min),

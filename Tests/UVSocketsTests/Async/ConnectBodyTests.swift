@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import UVSockets
 
-@Suite("Connecting by tasks", .timeLimit(.minutes(2)))
+@Suite("Connecting by tasks", .onPool, .timeLimit(.minutes(2)))
 struct ConnectBodyTests {
     private struct Refused: Error {}
 

@@ -3,7 +3,7 @@ import Testing
 @testable import UVSockets
 
 /// In a process of its own, which needs its descriptors for itself.
-@Suite("Thousands of tasks", .timeLimit(.minutes(2)))
+@Suite("Thousands of tasks", .onPool, .timeLimit(.minutes(2)))
 struct ManyTasksTests {
     @Test(
         "Handlers that wait for a message, ten thousand of them, end when the server is cancelled")

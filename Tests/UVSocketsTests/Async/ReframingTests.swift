@@ -4,7 +4,7 @@ import Testing
 @testable import UVSockets
 
 /// A framing that is changed holds from the next byte, whoever waits and however the bytes came.
-@Suite("Changing the framing", .timeLimit(.minutes(2)))
+@Suite("Changing the framing", .onPool, .timeLimit(.minutes(2)))
 struct ReframingTests {
     private static let request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -94,26 +94,28 @@ struct ReframingTests {
 
     @Test(
         "A callback that pauses, and changes it later, gets the bytes behind the line as they are")
-    func paused() throws {
+    func paused() async throws {
         let heard = Journal<[UInt8]>()
-        try withServer(
-            framing: .lines,
-            onMessage: { client, message in
-                heard.append([UInt8](copying: message))
-                guard heard.entries.count == 1 else { return }
-                client.pauseReceiving()
-                _ = try? client.loop.after(.milliseconds(5)) {
-                    client.framing = nil
-                    client.resumeReceiving()
-                }
-            },
-            body: { server in
-                let peer = try server.connect()
-                try peer.send("CONNECT\n" + Self.request)
-                try peer.finish()
-                _ = try peer.receiveToEnd()
-                #expect(heard.entries.dropFirst().flatMap(\.self) == Array(Self.request.utf8))
-            })
+        try await onThreadOfItsOwn {
+            try withServer(
+                framing: .lines,
+                onMessage: { client, message in
+                    heard.append([UInt8](copying: message))
+                    guard heard.entries.count == 1 else { return }
+                    client.pauseReceiving()
+                    _ = try? client.loop.after(.milliseconds(5)) {
+                        client.framing = nil
+                        client.resumeReceiving()
+                    }
+                },
+                body: { server in
+                    let peer = try server.connect()
+                    try peer.send("CONNECT\n" + Self.request)
+                    try peer.finish()
+                    _ = try peer.receiveToEnd()
+                    #expect(heard.entries.dropFirst().flatMap(\.self) == Array(Self.request.utf8))
+                })
+        }.get()
     }
 
     @Test("What a task relays after a line leaves as it is", arguments: Meanwhile.allCases)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("Two connections in one task", .timeLimit(.minutes(2)))
+@Suite("Two connections in one task", .onPool, .timeLimit(.minutes(2)))
 struct RelayTests {
     /// How a relay, or what was around it, ended.
     private enum Outcome: Equatable {
@@ -137,8 +137,8 @@ struct RelayTests {
     }
 
     @Test("On a given loop, client and server are on the thread that runs it")
-    func givenLoop() throws {
-        try onThread {
+    func givenLoop() async throws {
+        try await onThreadOfItsOwn {
             let loop = try UVLoop()
             let thread = pthread_self()
             let answer = try loop.run {
@@ -159,7 +159,7 @@ struct RelayTests {
             }
             #expect(answer == Array("over there".utf8))
             try loop.close()
-        }
+        }.get()
     }
 
     // MARK: - Relaying

@@ -3,7 +3,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("Serving by tasks on a given loop", .timeLimit(.minutes(1)))
+@Suite("Serving by tasks on a given loop", .onPool, .timeLimit(.minutes(1)))
 struct ServeOnGivenLoopTests {
     @Test(
         "Handlers run on the thread that runs the loop, which has nothing left when it has served")
@@ -74,8 +74,8 @@ struct ServeOnGivenLoopTests {
     }
 
     @Test("An address that is in use is reported, and leaves nothing on the loop")
-    func inUse() throws {
-        try onThread {
+    func inUse() async throws {
+        try await onThreadOfItsOwn {
             let loop = try UVLoop()
             try loop.run {
                 try await UVListener.serve(
@@ -93,7 +93,7 @@ struct ServeOnGivenLoopTests {
                 ) { _ in }
             }
             try loop.close()
-        }
+        }.get()
     }
 
     @Test("A given loop is one loop")

@@ -3,7 +3,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("Serving by tasks on many loops", .timeLimit(.minutes(2)))
+@Suite("Serving by tasks on many loops", .onPool, .timeLimit(.minutes(2)))
 struct ServeOnLoopsTests {
     // MARK: - Where handlers run
 

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import UVSockets
 
-@Suite("Serving by tasks", .timeLimit(.minutes(2)))
+@Suite("Serving by tasks", .onPool, .timeLimit(.minutes(2)))
 struct ServeTests {
     /// The ways to receive; each echoes.
     enum Form: CaseIterable {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("How the connections of tasks end, and who is told", .timeLimit(.minutes(2)))
+@Suite("How the connections of tasks end, and who is told", .onPool, .timeLimit(.minutes(2)))
 struct TaskEndTests {
     /// The client that others send to, on its loop.
     private final class Room {

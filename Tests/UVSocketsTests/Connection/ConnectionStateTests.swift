@@ -2,7 +2,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("ConnectionState")
+@Suite("ConnectionState", .ownThreads)
 struct ConnectionStateTests {
     enum Event: CaseIterable, Sendable {
         case finish, close, peerFinished, peerFinishedHalfOpen, drained, failed, reset, deadline

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import UVSockets
 
-@Suite("Deadlines", .timeLimit(.minutes(1)))
+@Suite("Deadlines", .ownThreads, .timeLimit(.minutes(1)))
 struct DeadlineTests {
     /// How much earlier than told a clock of whole milliseconds may be.
     private static let earliness = Duration.milliseconds(10)

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import UVSockets
 
-@Suite("The end of a connection", .timeLimit(.minutes(2)))
+@Suite("The end of a connection", .ownThreads, .timeLimit(.minutes(2)))
 struct EndTests {
     enum Callback: CaseIterable, Sendable {
         case connected, message, drained, peerFinished, disconnected

@@ -4,7 +4,7 @@ import Testing
 @testable import UVSockets
 
 /// What came before the end is delivered, and then the end is told.
-@Suite("The last messages", .timeLimit(.minutes(2)))
+@Suite("The last messages", .ownThreads, .timeLimit(.minutes(2)))
 struct LastMessagesTests {
     @Test("Every line of one who has closed is heard, although no answer arrives")
     func answersFail() throws {

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import UVSockets
 
-@Suite("A peer that resets", .timeLimit(.minutes(2)))
+@Suite("A peer that resets", .ownThreads, .timeLimit(.minutes(2)))
 struct PeerResetTests {
     @Test("It is noticed while nothing happens")
     func idle() throws {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("Limits of receiving", .timeLimit(.minutes(1)))
+@Suite("Limits of receiving", .ownThreads, .timeLimit(.minutes(1)))
 struct ReceiveLimitTests {
     // MARK: - Rates
 

@@ -2,7 +2,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("SendQueue")
+@Suite("SendQueue", .ownThreads)
 struct SendQueueTests {
     /// Copies that share buffers, copies that fill them, shared buffers, and nothing at all.
     static let pieces: [(size: Int, isShared: Bool)] = [
@@ -141,7 +141,7 @@ extension SendQueue {
     }
 }
 
-@Suite("SendQueue, replacing")
+@Suite("SendQueue, replacing", .ownThreads)
 struct SendQueueReplaceTests {
     private static func buffer(_ text: String, key: String?) -> SendBuffer {
         SendBuffer(copying: Array(text.utf8).span, between: FrameEnds(), key: key)

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import UVSockets
 
-@Suite("Slow peers", .timeLimit(.minutes(3)))
+@Suite("Slow peers", .ownThreads, .timeLimit(.minutes(3)))
 struct SlowPeerTests {
     /// The high watermark, and what one read may add to it.
     static let bound = 64 * 1024 + 64 * 1024

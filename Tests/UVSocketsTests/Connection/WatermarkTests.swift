@@ -2,7 +2,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("Watermark")
+@Suite("Watermark", .ownThreads)
 struct WatermarkTests {
     @Test(
         "It rises above the high level and falls at the low one",

@@ -2,7 +2,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("AddressRace")
+@Suite("AddressRace", .ownThreads)
 struct AddressRaceTests {
     /// What the system gives, and the order in which it is tried; 4 and 6 stand for the families.
     static let orders: [([String], [String])] = [

@@ -2,7 +2,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("Backoff")
+@Suite("Backoff", .ownThreads)
 struct BackoffTests {
     /// A random source that always gives the highest number.
     struct Highest: RandomNumberGenerator {

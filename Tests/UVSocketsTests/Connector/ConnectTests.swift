@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import UVSockets
 
-@Suite("Connector", .timeLimit(.minutes(2)))
+@Suite("Connector", .ownThreads, .timeLimit(.minutes(2)))
 struct ConnectTests {
     @Test(
         "It connects, by address or by name, talks and ends", arguments: ["127.0.0.1", "localhost"])

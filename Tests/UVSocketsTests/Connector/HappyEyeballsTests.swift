@@ -3,7 +3,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("Connecting to one of several addresses", .timeLimit(.minutes(1)))
+@Suite("Connecting to one of several addresses", .ownThreads, .timeLimit(.minutes(1)))
 struct HappyEyeballsTests {
     @Test("An address that does not answer costs a quarter of a second, not the deadline")
     func blackHole() throws {

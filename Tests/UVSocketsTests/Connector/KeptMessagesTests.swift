@@ -2,7 +2,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("KeptMessages")
+@Suite("KeptMessages", .ownThreads)
 struct KeptMessagesTests {
     @Test("Messages come out as they went in: whole, in their order, and the empty ones, too")
     func order() {

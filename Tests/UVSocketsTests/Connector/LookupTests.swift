@@ -3,7 +3,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("Looking up names", .timeLimit(.minutes(2)))
+@Suite("Looking up names", .ownThreads, .timeLimit(.minutes(2)))
 struct LookupTests {
     @Test("A name that nobody answers holds up no other, and no run beyond its deadline")
     func silent() throws {

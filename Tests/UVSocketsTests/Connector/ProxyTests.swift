@@ -1,7 +1,7 @@
 import Testing
 import UVSockets
 
-@Suite("A handler that connects", .timeLimit(.minutes(1)))
+@Suite("A handler that connects", .ownThreads, .timeLimit(.minutes(1)))
 struct ProxyTests {
     /// What a proxy knows of one client.
     private final class Route {

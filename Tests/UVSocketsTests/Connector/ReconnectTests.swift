@@ -3,7 +3,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("Reconnecting", .timeLimit(.minutes(1)))
+@Suite("Reconnecting", .ownThreads, .timeLimit(.minutes(1)))
 struct ReconnectTests {
     /// Short waits.
     private static let soon = UVReconnect(

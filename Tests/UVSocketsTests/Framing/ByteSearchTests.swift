@@ -2,7 +2,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("Byte search")
+@Suite("Byte search", .ownThreads)
 struct ByteSearchTests {
     @Test("A byte is found where it first is, at or behind the start")
     func found() {

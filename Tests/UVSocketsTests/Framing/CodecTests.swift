@@ -2,7 +2,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("Codecs")
+@Suite("Codecs", .ownThreads)
 struct CodecTests {
     @Test("A stream gives the frames and the end in the table", arguments: WireCase.all)
     func whole(row: WireCase) {
@@ -55,7 +55,7 @@ struct CodecTests {
     }
 }
 
-@Suite("Frame limits")
+@Suite("Frame limits", .ownThreads)
 struct FrameLimitTests {
     static let mebibyte = 1 << 20
     /// Each codec with the default limit, and the same with a limit beyond it.

@@ -3,7 +3,7 @@ import Testing
 @testable import UVSockets
 
 /// Codecs that never find a frame, or say strange things: what is kept stays below the limit.
-@Suite("Codecs that find nothing", .timeLimit(.minutes(1)))
+@Suite("Codecs that find nothing", .ownThreads, .timeLimit(.minutes(1)))
 struct EndlessCodecTests {
     /// Never finds a frame, and says what it was told to say.
     struct Endless: FrameCodec {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("FrameAssembler")
+@Suite("FrameAssembler", .ownThreads)
 struct FrameAssemblerTests {
     @Test("Frames within a chunk are not copied")
     func inPlace() throws {

@@ -2,7 +2,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("FrameEnds")
+@Suite("FrameEnds", .ownThreads)
 struct FrameEndsTests {
     @Test(
         "A payload is written with the ends of its codec",

@@ -2,7 +2,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("Framed connections", .timeLimit(.minutes(2)))
+@Suite("Framed connections", .ownThreads, .timeLimit(.minutes(2)))
 struct FramedConnectionTests {
     /// The wire whole, in two pieces, and byte by byte where it is short.
     private static func divisions(_ wire: Wire) -> [[[UInt8]]] {

@@ -4,7 +4,7 @@ import UVSocketsJSON
 
 @testable import UVSockets
 
-@Suite("JSON frames")
+@Suite("JSON frames", .ownThreads)
 struct JSONFrameTests {
     struct Move: Codable, Equatable {
         var player: String

@@ -2,7 +2,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("SocketAddress")
+@Suite("SocketAddress", .ownThreads)
 struct SocketAddressTests {
     @Test(
         "A numeric address is read, handed to the system, taken back and printed",

@@ -2,7 +2,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("AcceptGate")
+@Suite("AcceptGate", .ownThreads)
 struct AcceptGateTests {
     @Test("No turn takes in more than the budget, and each turn has its own")
     func budget() {

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import UVSockets
 
-@Suite("Where a listener listens", .timeLimit(.minutes(1)))
+@Suite("Where a listener listens", .ownThreads, .timeLimit(.minutes(1)))
 struct AddressTests {
     @Test("A port that is taken is refused with the call and the address, and can be had later")
     func taken() throws {

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import UVSockets
 
-@Suite("Admission", .timeLimit(.minutes(1)))
+@Suite("Admission", .ownThreads, .timeLimit(.minutes(1)))
 struct AdmissionTests {
     private static let goodbye = Array("come back later\n".utf8)
 

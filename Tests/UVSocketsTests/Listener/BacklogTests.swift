@@ -3,7 +3,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("Backlog", .timeLimit(.minutes(2)))
+@Suite("Backlog", .ownThreads, .timeLimit(.minutes(2)))
 struct BacklogTests {
     @Test("4,000 clients at the door neither starve those inside nor grow the stack")
     func crowd() throws {

@@ -2,7 +2,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("ClientTable", .timeLimit(.minutes(1)))
+@Suite("ClientTable", .ownThreads, .timeLimit(.minutes(1)))
 struct ClientTableTests {
     private final class NoHost: ConnectionHost {
         func connectionDidEnd(_ connection: UVConnection, _ reason: UVEndReason) {}

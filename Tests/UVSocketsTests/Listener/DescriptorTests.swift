@@ -5,7 +5,7 @@ import Testing
 @testable import UVSockets
 
 /// Each runs in a process of its own, whose descriptor limit it lowers.
-@Suite("Out of descriptors", .timeLimit(.minutes(2)))
+@Suite("Out of descriptors", .ownThreads, .timeLimit(.minutes(2)))
 struct DescriptorTests {
     @Test("Clients wait in the backlog, those inside are served, and all come in afterwards")
     func recovers() async {

@@ -3,7 +3,7 @@ import Testing
 @testable import UVSockets
 
 /// The report adds up: as many clients as there were, and the bytes that the kernel did not take.
-@Suite("The drain's report", .timeLimit(.minutes(2)))
+@Suite("The drain's report", .ownThreads, .timeLimit(.minutes(2)))
 struct DrainReportTests {
     @Test("A client whose end stopped the listener was none of its clients any more")
     func stoppedAsOneLeaves() throws {

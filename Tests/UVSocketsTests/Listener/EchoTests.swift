@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import UVSockets
 
-@Suite("Echo", .timeLimit(.minutes(2)))
+@Suite("Echo", .ownThreads, .timeLimit(.minutes(2)))
 struct EchoTests {
     @Test("A message comes back as it was sent, and is counted")
     func comesBack() throws {

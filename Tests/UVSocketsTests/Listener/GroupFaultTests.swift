@@ -3,7 +3,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("A server of which one loop is in trouble", .timeLimit(.minutes(1)))
+@Suite("A server of which one loop is in trouble", .ownThreads, .timeLimit(.minutes(1)))
 struct GroupFaultTests {
     @Test(
         "A loop that ends by itself ends its clients, and the others go on, and stop",

@@ -3,7 +3,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("The limits of a group", .timeLimit(.minutes(3)))
+@Suite("The limits of a group", .ownThreads, .timeLimit(.minutes(3)))
 struct GroupLimitTests {
     private static let goodbye = Array("come back later\n".utf8)
 

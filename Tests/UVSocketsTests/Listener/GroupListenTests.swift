@@ -3,7 +3,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("Listening on many loops", .timeLimit(.minutes(2)))
+@Suite("Listening on many loops", .ownThreads, .timeLimit(.minutes(2)))
 struct GroupListenTests {
     // MARK: - Where
 

@@ -3,7 +3,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("Statistics and kicks on many loops", .timeLimit(.minutes(2)))
+@Suite("Statistics and kicks on many loops", .ownThreads, .timeLimit(.minutes(2)))
 struct GroupStatsTests {
     @Test("The statistics are the sums over the loops", arguments: UVBalance.allCases)
     func sums(balance: UVBalance) async throws {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("Stopping a server on many loops", .timeLimit(.minutes(2)))
+@Suite("Stopping a server on many loops", .ownThreads, .timeLimit(.minutes(2)))
 struct GroupStopTests {
     @Test("The report is the sum over the loops, to the byte", arguments: [0, 200])
     func report(milliseconds: Int) async throws {

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import UVSockets
 
-@Suite("A group's loops and clients", .timeLimit(.minutes(2)))
+@Suite("A group's loops and clients", .ownThreads, .timeLimit(.minutes(2)))
 struct GroupThreadTests {
     /// What was called for a client, and where.
     private struct Call: Sendable {

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import UVSockets
 
-@Suite("Statistics", .timeLimit(.minutes(1)))
+@Suite("Statistics", .ownThreads, .timeLimit(.minutes(1)))
 struct StatsTests {
     @Test("What has passed and how connections ended is counted, of those that have ended, too")
     func counts() throws {

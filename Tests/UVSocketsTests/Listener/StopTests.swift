@@ -3,7 +3,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("Stopping", .timeLimit(.minutes(2)))
+@Suite("Stopping", .ownThreads, .timeLimit(.minutes(2)))
 struct StopTests {
     @Test("Stopped while clients are busy, each ends once and the report adds up")
     func busy() throws {

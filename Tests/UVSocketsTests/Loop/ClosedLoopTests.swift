@@ -3,7 +3,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("A loop that is closed, or dropped", .timeLimit(.minutes(2)))
+@Suite("A loop that is closed, or dropped", .ownThreads, .timeLimit(.minutes(2)))
 struct ClosedLoopTests {
     static let calls = [
         "UVLoop.run", "UVLoop.mailbox", "UVLoop.on", "UVLoop.after", "UVLoop.every",

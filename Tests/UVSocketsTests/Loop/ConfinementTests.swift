@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import UVSockets
 
-@Suite("Thread confinement", .timeLimit(.minutes(2)))
+@Suite("Thread confinement", .ownThreads, .timeLimit(.minutes(2)))
 struct ConfinementTests {
     static let calls = [
         "UVLoop.run", "UVLoop.close", "UVLoop.mailbox", "UVLoop.on", "UVLoop.after", "UVLoop.every",

@@ -2,7 +2,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("DeadlineWheel")
+@Suite("DeadlineWheel", .ownThreads)
 struct DeadlineWheelTests {
     private final class Owner: DeadlineOwner {
         let id: Int

@@ -4,7 +4,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("UVLoopGroup", .timeLimit(.minutes(2)))
+@Suite("UVLoopGroup", .ownThreads, .timeLimit(.minutes(2)))
 struct LoopGroupTests {
     @Test("By default a group has a loop for each core, each with a thread of its own")
     func loops() async throws {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("Running a task", .timeLimit(.minutes(1)))
+@Suite("Running a task", .ownThreads, .timeLimit(.minutes(1)))
 struct LoopTaskTests {
     struct Failure: Error {}
 

@@ -4,7 +4,7 @@ import Testing
 @testable import UVSockets
 
 /// What the library does to its process, and what it leaves alone.
-@Suite("The process", .timeLimit(.minutes(1)))
+@Suite("The process", .ownThreads, .timeLimit(.minutes(1)))
 struct ProcessTests {
     @Test("A program that is started by a handler has SIGPIPE as it ordinarily is")
     func children() async {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("Running", .timeLimit(.minutes(1)))
+@Suite("Running", .ownThreads, .timeLimit(.minutes(1)))
 struct RunTests {
     @Test("A loop with nothing to do returns at once, however often it runs")
     func idle() throws {

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import UVSockets
 
-@Suite("Signals", .timeLimit(.minutes(1)))
+@Suite("Signals", .ownThreads, .timeLimit(.minutes(1)))
 struct SignalTests {
     @Test("Every loop that watches a signal gets it, and the process does not end")
     func watched() async {

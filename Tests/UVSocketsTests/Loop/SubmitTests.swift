@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import UVSockets
 
-@Suite("Submissions", .timeLimit(.minutes(1)))
+@Suite("Submissions", .ownThreads, .timeLimit(.minutes(1)))
 struct SubmitTests {
     @Test("Closures of many threads run on the loop, each thread's in its order")
     func order() throws {

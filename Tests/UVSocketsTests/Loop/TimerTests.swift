@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import UVSockets
 
-@Suite("Timers", .timeLimit(.minutes(1)))
+@Suite("Timers", .ownThreads, .timeLimit(.minutes(1)))
 struct TimerTests {
     @Test("A timer fires once, not before its time", arguments: [0, 1, 5, 30])
     func once(milliseconds: Int) throws {

@@ -2,7 +2,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("UVAddressRange")
+@Suite("UVAddressRange", .ownThreads)
 struct AddressRangeTests {
     @Test(
         "A range is read and printed, and what is printed is the same range",

@@ -2,7 +2,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("AdmissionDesk")
+@Suite("AdmissionDesk", .ownThreads)
 struct AdmissionDeskTests {
     @Test("By default everybody is admitted, and nobody is remembered")
     func everybody() throws {

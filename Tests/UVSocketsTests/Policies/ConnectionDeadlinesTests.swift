@@ -2,7 +2,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("ConnectionDeadlines")
+@Suite("ConnectionDeadlines", .ownThreads)
 struct ConnectionDeadlinesTests {
     /// Beginnings, among them those whose low 32 bits are about to wrap around.
     static let beginnings: [UInt64] = [

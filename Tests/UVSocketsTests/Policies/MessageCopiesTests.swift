@@ -2,7 +2,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("MessageCopies")
+@Suite("MessageCopies", .ownThreads)
 struct MessageCopiesTests {
     private let copies = MessageCopies()
 

@@ -2,7 +2,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("RateLimit")
+@Suite("RateLimit", .ownThreads)
 struct RateLimitTests {
     @Test("It is small enough to be had by every connection")
     func size() {

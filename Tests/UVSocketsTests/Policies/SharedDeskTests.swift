@@ -2,7 +2,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("SharedDesk", .timeLimit(.minutes(1)))
+@Suite("SharedDesk", .ownThreads, .timeLimit(.minutes(1)))
 struct SharedDeskTests {
     // MARK: - Who gets a client
 

@@ -2,7 +2,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("TurnBudget")
+@Suite("TurnBudget", .ownThreads)
 struct TurnBudgetTests {
     private final class Reader {}
     private let one = Reader()

@@ -6,7 +6,7 @@
     import UVSockets
     import UVSocketsService
 
-    @Suite("A server as a service", .timeLimit(.minutes(1)))
+    @Suite("A server as a service", .onPool, .timeLimit(.minutes(1)))
     struct ServiceTests {
         /// Runs the service in a group with another service that shuts the group down when told to, and
         /// tells what the test, on a thread of its own, has found.

@@ -23,20 +23,10 @@ func waitForCancellation() async throws {
     try Task.checkCancellation()
 }
 
-/// Begins a task whose jobs each run on a thread of their own: the threads of the pool are taken by
-/// tests that block.
+/// Begins a task whose jobs each run on a thread of their own, so that it may block.
 @discardableResult
 func beginTask<Value: Sendable>(
     _ body: @escaping @Sendable () async -> Value
 ) -> Task<Value, Never> {
     Task(executorPreference: ThreadForEachJob()) { await body() }
-}
-
-private final class ThreadForEachJob: TaskExecutor {
-    func enqueue(_ job: consuming ExecutorJob) {
-        let job = UnownedJob(job)
-        Thread.detachNewThread { [self] in
-            unsafe job.runSynchronously(on: asUnownedTaskExecutor())
-        }
-    }
 }

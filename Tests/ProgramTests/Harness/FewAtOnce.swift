@@ -1,0 +1,1 @@
+../../UVSocketsTests/Support/FewAtOnce.swift
