@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// Programs that are started without some of their standard descriptors, or cannot write to them.
-@Suite("Standard descriptors", .timeLimit(.minutes(3)))
+@Suite("Standard descriptors", .timeLimit(.minutes(3)), .ownThreads)
 struct DescriptorTests {
     /// Which of them are closed, in the words of the shell.
     private static let closed = [

@@ -18,7 +18,7 @@ struct BadLine: CustomTestStringConvertible, Sendable {
     var testDescription: String { "\(framing), \(bad.count) bytes" }
 }
 
-@Suite("echo-client's lines", .timeLimit(.minutes(3)))
+@Suite("echo-client's lines", .timeLimit(.minutes(3)), .ownThreads)
 struct EchoClientLineTests {
     private static let longer = "is longer than 1048576 bytes, the most that a message can have"
 

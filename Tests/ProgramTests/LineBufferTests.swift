@@ -1,7 +1,7 @@
 import Console
 import Testing
 
-@Suite("LineBuffer")
+@Suite("LineBuffer", .ownThreads)
 struct LineBufferTests {
     private typealias Line = LineBuffer.Line
 

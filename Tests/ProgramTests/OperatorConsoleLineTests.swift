@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("The operator's lines", .timeLimit(.minutes(3)))
+@Suite("The operator's lines", .timeLimit(.minutes(3)), .ownThreads)
 struct OperatorConsoleLineTests {
     @Test(
         "A line that is no command is answered, and does nothing",

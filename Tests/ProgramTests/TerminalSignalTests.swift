@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// What programs that read their input do with the signals of their terminal.
-@Suite("Signals of the terminal", .timeLimit(.minutes(3)))
+@Suite("Signals of the terminal", .timeLimit(.minutes(3)), .ownThreads)
 struct TerminalSignalTests {
     @Test("In the background a server that has a console goes on without it, and is not stopped")
     func background() throws {

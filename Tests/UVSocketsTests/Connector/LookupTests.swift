@@ -10,7 +10,7 @@ struct LookupTests {
         let failed = Journal<UVError>()
         let connected = Journal<Duration>()
         let listener = try RawListener()
-        try withSilentDNS {
+        try withSilentDNS(at: "127.77.0.53") {
             let loop = try UVLoop()
             let start = ContinuousClock.now
             var silent: [UVConnector] = []
@@ -44,7 +44,7 @@ struct LookupTests {
 
     @Test("A listener that is stopped while its name is looked up lets the loop end")
     func stopped() throws {
-        try withSilentDNS {
+        try withSilentDNS(at: "127.77.0.54") {
             let loop = try UVLoop()
             let start = ContinuousClock.now
             let listener = UVListener(on: loop, at: "silent.example:0") { _, _ in }
@@ -125,9 +125,11 @@ struct LookupTests {
     }
 
     /// Runs the body on a thread for which names are asked of a server that says nothing. Takes root.
-    private func withSilentDNS(_ body: @escaping @Sendable () throws -> Void) throws {
-        let server = try RawSocket.deaf(at: "127.77.0.53:53")
-        try withFile("/etc/resolv.conf", "nameserver 127.77.0.53\n", body)
+    private func withSilentDNS(
+        at host: String, _ body: @escaping @Sendable () throws -> Void
+    ) throws {
+        let server = try RawSocket.deaf(at: UVEndpoint(host: host, port: 53))
+        try withFile("/etc/resolv.conf", "nameserver \(host)\n", body)
         server.close()
     }
 }
