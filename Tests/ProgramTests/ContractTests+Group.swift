@@ -3,7 +3,7 @@ import Testing
 extension ContractTests {
     @Test(
         "What belongs to one loop of a group does not reach another",
-        arguments: [
+        arguments: Batch.snippets([
             Snippet(
                 "a count that all loops share without a lock",
                 refusedWith: "mutation of captured var 'messages'",
@@ -143,14 +143,14 @@ extension ContractTests {
                         }
                     }
                     """),
-        ])
+        ]))
     func refusedOfGroups(snippet: Snippet) throws {
         try Self.expectRefusal(of: snippet)
     }
 
     @Test(
         "What is right of a group compiles, without a warning",
-        arguments: [
+        arguments: Batch.snippets([
             Snippet(
                 "state of a loop's own, declared where its handler is made",
                 source: """
@@ -220,9 +220,9 @@ extension ContractTests {
                         }
                     }
                     """),
-        ])
+        ]))
     func acceptedOfGroups(snippet: Snippet) throws {
-        let outcome = try Compiler.compile(snippet.source)
+        let outcome = try snippet.outcome()
         #expect(outcome.ending == .code(0), "\(outcome.errors)")
     }
 }

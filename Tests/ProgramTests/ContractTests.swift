@@ -1,23 +1,5 @@
 import Testing
 
-/// A text that must compile, or must not and then with certain words in the diagnostic.
-struct Snippet: CustomTestStringConvertible, Sendable {
-    let testDescription: String
-    let source: String
-    let words: [String]
-
-    /// - Parameters:
-    ///   - name: What it does.
-    ///   - imports: What it imports beside UVSockets.
-    ///   - words: What the diagnostic must have in it; none for a text that compiles.
-    ///   - source: The text.
-    init(_ name: String, imports: String = "", refusedWith words: String..., source: String) {
-        testDescription = name
-        self.words = words
-        self.source = "import UVSockets\n\(imports)\n\(source)\n"
-    }
-}
-
 @Suite(
     "What the compiler refuses", .ownThreads, .serialized, .timeLimit(.minutes(5)),
     .enabled(if: !isSanitized, "only the compiler runs, which no sanitizer watches"))
@@ -26,7 +8,7 @@ struct ContractTests {
 
     @Test(
         "A data race, a span that is kept and a libuv type do not compile",
-        arguments: [
+        arguments: Batch.snippets([
             Snippet(
                 "a listener in a detached task", refusedWith: race, "listener",
                 source: """
@@ -164,14 +146,14 @@ struct ContractTests {
                 source: """
                     public func use(_ loop: uv_loop_t) {}
                     """),
-        ])
+        ]))
     func refused(snippet: Snippet) throws {
         try Self.expectRefusal(of: snippet)
     }
 
     @Test(
         "What a task's connection must not do does not compile",
-        arguments: [
+        arguments: Batch.snippets([
             Snippet(
                 "a client in a detached task", refusedWith: race, "client",
                 source: serving("Task.detached { client.reset() }")),
@@ -247,7 +229,7 @@ struct ContractTests {
                         try await UVListener.serve(at: "[::]:0") { client in count += 1 }
                     }
                     """),
-        ])
+        ]))
     func refusedOfTasks(snippet: Snippet) throws {
         try Self.expectRefusal(of: snippet)
     }
@@ -263,7 +245,7 @@ struct ContractTests {
     }
 
     static func expectRefusal(of snippet: Snippet) throws {
-        let outcome = try Compiler.compile(snippet.source, allowsWarnings: true)
+        let outcome = try snippet.outcome()
         #expect(outcome.ending == .code(1))
         // What the compiler says, without the lines of the text that it shows with it.
         let said = outcome.errors.split(separator: "\n").filter {
@@ -279,7 +261,7 @@ struct ContractTests {
 
     @Test(
         "What is right compiles, without a warning",
-        arguments: [
+        arguments: Batch.snippets([
             Snippet(
                 "an echo server that counts without a lock",
                 source: """
@@ -384,9 +366,9 @@ struct ContractTests {
                     struct uv_loop_t {}
                     func use(_ loop: uv_loop_t) {}
                     """),
-        ])
+        ]))
     func accepted(snippet: Snippet) throws {
-        let outcome = try Compiler.compile(snippet.source)
+        let outcome = try snippet.outcome()
         #expect(outcome.ending == .code(0), "\(outcome.errors)")
     }
 }
