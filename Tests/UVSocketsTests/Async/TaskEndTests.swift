@@ -164,7 +164,7 @@ struct TaskEndTests {
         "A handler that stops its own loop ends the server, and comes back from what it awaits",
         arguments: [1, 2])
     func stopsItsLoop(loops: Int) async throws {
-        let (came, gate) = (Journal<Bool>(), Journal<Void>())
+        let (begun, came, gate) = (Journal<Void>(), Journal<Bool>(), Journal<Void>())
         let hasReturned = Journal<Void>()
         let listening = Journal<UVEndpoint>()
         let task = beginTask {
@@ -172,6 +172,7 @@ struct TaskEndTests {
                 at: "127.0.0.1:0", loops: loops,
                 onListening: { listening.append($0.localEndpoint ?? "127.0.0.1:0") },
                 handler: { client in
+                    begun.append(())
                     _ = try await client.nextMessage()
                     client.connection.loop.stop()
                     _ = await onThreadOfItsOwn { try gate.first() }
@@ -187,6 +188,7 @@ struct TaskEndTests {
         }
         try await listening.arrival(of: 1)
         let peers = try (0..<loops).map { _ in try RawPeer(to: listening.entries[0]) }
+        try await begun.arrival(of: loops)
         for peer in peers { try peer.send("x") }
         for peer in peers { _ = peer.receiveToReset() }
         gate.append(())

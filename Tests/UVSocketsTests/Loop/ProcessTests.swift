@@ -48,6 +48,14 @@ struct ProcessTests {
             let listener = UVListener(on: loop, at: "127.0.0.1:0", onMessageReceived: echo)
             listener.onDisconnected = { client, _ in client.listener?.stop() }
             try listener.startAccept()
+            // Both sockets are open.
+            listener.onConnected = { _ in
+                for descriptor in 0...2 as ClosedRange<Int32> {
+                    var status = stat()
+                    guard unsafe fstat(descriptor, &status) == 0 else { continue }
+                    if status.st_mode & S_IFMT == S_IFSOCK { exit(1) }
+                }
+            }
             try onThread { [endpoint = listener.localEndpoint ?? listener.endpoint] in
                 Thread.detachNewThread {
                     let peer = try? RawPeer(to: endpoint)
@@ -57,11 +65,6 @@ struct ProcessTests {
             }
             loop.run()
             try loop.close()
-            for descriptor in closed {
-                var status = stat()
-                guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFCHR
-                else { exit(1) }
-            }
         }
     }
 }
