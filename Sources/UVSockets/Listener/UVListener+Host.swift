@@ -1,0 +1,39 @@
+internal import Logging
+
+extension UVListener: ConnectionHost {
+    func connectionDidEnd(_ connection: UVConnection, _ reason: UVEndReason) {
+        clientTable.leave(connection)
+        if !clientTable.groups.isEmpty { leaveGroups(connection) }
+        past.add(connection, reason)
+        // Not of a stop that its own callback begins: by then it is none of the clients.
+        drain?.ended(connection)
+        loop.logger.trace(
+            "disconnected", metadata: ["client": "\(connection.id)", "reason": "\(reason)"])
+        handlers.onDisconnected?(connection, reason)
+        // Another loop may have a client in its place from here on.
+        desk.left(connection.peerAddress, part: place?.part ?? 0)
+        finishDrain()
+        accept()
+    }
+
+    func watchPeers() {
+        guard peerWatch == nil, let keepAlive = handlers.options.keepAlive else { return }
+        // Where there is no memory for a timer, the next client tries again.
+        peerWatch = try? PeerWatch(keepAlive, on: loop) { [clientTable] in clientTable.all }
+    }
+
+    var countsLosses: Bool { drain != nil }
+    /// Others may wait for a slow client.
+    var isToldOfSlowEnds: Bool { true }
+
+    private func leaveGroups(_ client: UVConnection) {
+        let groups = clientTable.groups.removeValue(forKey: client.id) ?? []
+        for group in groups { group.remove(client) }
+    }
+}
+
+extension UVListener: LoopResident {
+    func endWithLoop() {
+        stop(drainFor: .zero)
+    }
+}
