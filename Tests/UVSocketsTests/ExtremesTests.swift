@@ -88,9 +88,9 @@ struct ExtremesTests {
 
     @Test("Deadlines, waits and timers", arguments: durations)
     func connector(duration: Duration) throws {
-        let free = try RawListener()
+        let free = try RawSocket.refusing()
         let endpoint = free.local
-        free.close()
+        defer { free.close() }
         try onThread {
             let loop = try UVLoop()
             let connector = UVConnector(

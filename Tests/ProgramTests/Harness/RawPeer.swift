@@ -78,9 +78,15 @@ final class RawListener {
     }
 }
 
-/// A port of this machine on which nobody listens: it was free a moment ago.
+/// A port of 127.0.0.1 on which nobody listens. It stays ours until the process ends, so that no other
+/// test is given it; a program that is told to may listen there.
 func unusedPort() throws -> UInt16 {
-    try RawListener().port
+    let descriptor = try loopbackSocket()
+    setOption(descriptor, SO_REUSEADDR, 1)
+    guard unsafe withLoopback(0, { unsafe bind(descriptor, $0, $1) }) == 0 else {
+        throw SystemFailure("bind")
+    }
+    return port(of: descriptor)
 }
 
 private func loopbackSocket() throws -> Int32 {

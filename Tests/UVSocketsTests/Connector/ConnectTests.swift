@@ -45,9 +45,9 @@ struct ConnectTests {
     @Test("A refusal is told by onFailed: the call, the address and why")
     func refused() throws {
         let failed = Journal<UVError>()
-        let free = try RawListener()
+        let free = try RawSocket.refusing()
         let endpoint = free.local
-        free.close()
+        defer { free.close() }
         try withLoop { loop in
             let connector = UVConnector(on: loop, to: endpoint) { _, _ in }
             connector.onFailed = { _, error in failed.append(error) }
@@ -181,13 +181,14 @@ struct ConnectTests {
                 }
                 try connector.startConnect()
 
-                let free = try RawListener()
+                let free = try RawSocket.refusing()
                 let nobody = UVConnector(on: loop, to: free.local) { _, _ in }
-                free.close()
                 var failures = 0
                 nobody.onFailed = { nobody, _ in
                     failures += 1
-                    if failures < 3 { try? nobody.startConnect() } else { log.append("failed") }
+                    guard failures == 3 else { return _ = try? nobody.startConnect() }
+                    free.close()
+                    log.append("failed")
                 }
                 try nobody.startConnect()
             }

@@ -63,9 +63,9 @@ struct HappyEyeballsTests {
 
     @Test("Where all fail, it is told how the last one did")
     func allFail() throws {
-        let free = try RawListener()
+        let free = try RawSocket.refusing()
         let addresses = (1...3).map { UVEndpoint(host: "127.0.0.\($0)", port: free.local.port) }
-        free.close()
+        defer { free.close() }
         let log = Journal<String>()
         try withLoop { loop in
             try Self.connector(on: loop, addresses, log).startConnect()

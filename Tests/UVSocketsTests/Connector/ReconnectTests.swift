@@ -17,9 +17,9 @@ struct ReconnectTests {
         arguments: ["127.0.0.1", "localhost"])
     func comesAndGoes(host: String) throws {
         let log = Journal<String>()
-        let free = try RawListener()
+        let free = try RawSocket.refusing()
         let address = free.local
-        free.close()
+        defer { free.close() }
         try withLoop { loop in
             let connector = Self.connector(
                 on: loop, to: UVEndpoint(host: host, port: address.port), Self.soon, log)
@@ -154,9 +154,9 @@ struct ReconnectTests {
         "When the attempts are used up it gives up, once, with the last error", arguments: [0, 3])
     func usedUp(attempts: Int) throws {
         let log = Journal<String>()
-        let free = try RawListener()
+        let free = try RawSocket.refusing()
         let endpoint = free.local
-        free.close()
+        defer { free.close() }
         try withLoop { loop in
             var reconnect = Self.soon
             reconnect.attempts = attempts

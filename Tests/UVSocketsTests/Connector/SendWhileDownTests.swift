@@ -164,9 +164,9 @@ struct SendWhileDownTests {
 
     @Test("When trying ends, what was kept is dropped and counted", arguments: [true, false])
     func dropped(isCancelled: Bool) throws {
-        let free = try RawListener()
+        let free = try RawSocket.refusing()
         let endpoint = free.local
-        free.close()
+        defer { free.close() }
         let failed = Journal<UVError.Code>()
         try withLoop { loop in
             let connector = UVConnector(on: loop, to: endpoint) { _, _ in }

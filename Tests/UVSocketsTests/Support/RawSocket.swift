@@ -35,6 +35,15 @@ class RawSocket: @unchecked Sendable {
             descriptor: socket(family, Int32(type.rawValue | SOCK_CLOEXEC.rawValue), 0))
     }
 
+    /// A socket that has a port of 127.0.0.1, and does not listen: who connects is refused, and no
+    /// other gets the port meanwhile, but for one that asks for it.
+    static func refusing() throws -> RawSocket {
+        let socket = try RawSocket(family: AF_INET)
+        try socket.set(SOL_SOCKET, SO_REUSEADDR, Int32(1))
+        try socket.bind(to: "127.0.0.1:0")
+        return socket
+    }
+
     /// A socket that takes datagrams there, and says nothing.
     static func deaf(at endpoint: UVEndpoint) throws -> RawSocket {
         let socket = try RawSocket(family: AF_INET, type: SOCK_DGRAM)
