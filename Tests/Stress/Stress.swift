@@ -29,7 +29,7 @@ struct Stress: ParsableCommand {
     func run() throws {
         if members { return print(Members.list) }
         let scene = Scene(seed: seed, patience: .seconds(patience), isScarce: scarce)
-        scene.setAlarm(after: .seconds(seconds + 1.5 * patience))
+        scene.setAlarm(after: .seconds(seconds + 3 * patience))
         LoggingSystem.bootstrap { _ in FaultLog(scene: scene) }
         try warmUp(scene)
         let before = Descriptors.open

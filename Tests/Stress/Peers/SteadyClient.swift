@@ -16,6 +16,10 @@ final class SteadyClient {
     private var received: [UInt8] = []
     /// How many of the received bytes hold no end of a line.
     private var scanned = 0
+    /// When the answer is overdue, unless more bytes come before.
+    ///
+    /// With so little room the kernel hands on a few KiB at a time, and probes a full window seconds apart: a
+    /// long line is slow, but it comes.
     private var deadline: ContinuousClock.Instant?
     private var pause = 0
 
@@ -23,7 +27,7 @@ final class SteadyClient {
         self.scene = scene
         self.endpoint = endpoint
         random = SplitMix64(seed: seed)
-        guard let socket = RawSocket(connectingTo: endpoint.port, room: 4096) else {
+        guard let socket = RawSocket(connectingTo: endpoint.port, room: 16_384) else {
             scene.fault("a steady client cannot connect to \(endpoint)")
         }
         self.socket = socket
@@ -40,6 +44,7 @@ final class SteadyClient {
                 "a steady client of \(endpoint) was closed, before line \(number) came back")
         }
         received += bytes
+        if deadline != nil, !bytes.isEmpty { deadline = .now + scene.patience }
         guard let deadline else {
             ask()
             return 0
@@ -47,7 +52,7 @@ final class SteadyClient {
         unsent = unsent.dropFirst(max(0, socket.write(Array(unsent.prefix(65_536)))))
         if takeAnswer() { return 1 }
         if ContinuousClock.now > deadline {
-            scene.fault("line \(number) of a steady client of \(endpoint) does not come back")
+            scene.fault("nothing comes of line \(number) for a steady client of \(endpoint)")
         }
         if random.once(in: 200) { pause = 50 }
         return 0

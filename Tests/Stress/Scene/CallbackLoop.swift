@@ -64,8 +64,12 @@ extension World {
     /// Ends all that is here, runs the loop until nothing is left, and closes it.
     func runOut() throws(UVError) {
         retire()
-        loop.run(.untilIdle)
-        guard isQuiet.value else { fault("it has nothing to run for, but \(debts)") }
+        let deadline = ContinuousClock.now + scene.patience
+        while !isQuiet.value {
+            // A stop that somebody asked for just now ends this run, too.
+            loop.run(.untilIdle)
+            if ContinuousClock.now > deadline { fault("it does not end: it has \(debts)") }
+        }
         try loop.close()
         try loop.close()
         callWhatHasEnded()
