@@ -70,6 +70,7 @@ internal import CLibuv
         guard !isClosing else { return }
         close()
         // libuv does not use it any more (libuv guide, `uv_poll_t`).
+        socket.stopListening()
         socket.close()
     }
 

@@ -20,6 +20,12 @@ struct SocketDescriptor: Sendable {
         #endif
     }
 
+    /// Ends listening at once, also where the socket stays open: a child process has every descriptor
+    /// from its fork to its `exec`.
+    func stopListening() {
+        _ = shutdown(number, Int32(SHUT_RD))
+    }
+
     /// Sees to it that closing the socket resets its connection, and drops what is unsent.
     func resetWhenClosed() {
         var linger = linger(l_onoff: 1, l_linger: 0)

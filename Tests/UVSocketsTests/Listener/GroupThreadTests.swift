@@ -42,7 +42,7 @@ struct GroupThreadTests {
             },
             body: { server in
                 let talkers = try (0..<90).map { _ in try server.connect() }
-                let readers = try (0..<9).map { _ in try server.connect(receiveBuffer: 4096) }
+                let readers = try (0..<9).map { _ in try server.connect(receiveBuffer: 65_536) }
                 for reader in readers { try reader.send([0]) }
                 for _ in 0..<3 {
                     for peer in talkers { try peer.send([1]) }

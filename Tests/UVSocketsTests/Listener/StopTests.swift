@@ -198,4 +198,20 @@ struct StopTests {
             try loop.close()
         }
     }
+
+    @Test("It listens no longer, also where a child that was forked still has the socket")
+    func forked() throws {
+        try withServer(at: "127.88.0.5:0") { server in
+            let socket = try #require(
+                (3..<20_000).first { number in
+                    SocketDescriptor(number: number).localAddress?.endpoint == server.endpoint
+                })
+            let childs = dup(socket)
+            defer { close(childs) }
+            #expect(childs >= 0)
+            try server.onLoop { $0.stop() }
+            let error = #expect(throws: SocketError.self) { _ = try server.connect() }
+            #expect(error?.number == ECONNREFUSED)
+        }
+    }
 }
