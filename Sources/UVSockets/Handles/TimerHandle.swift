@@ -2,7 +2,8 @@ internal import CLibuv
 
 /// A timer of the loop, in whole milliseconds.
 final class TimerHandle: Handle {
-    private let onTick: () -> Void
+    /// Nil once it is closed: its owner, which it refers to, may refer to it.
+    private var onTick: (() -> Void)?
 
     init(
         on loop: UVLoop, isLoopsOwn: Bool = false, onTick: @escaping () -> Void
@@ -34,7 +35,11 @@ final class TimerHandle: Handle {
     }
 
     private func ticked() {
-        loop.callback { onTick() }
+        loop.callback { onTick?() }
+    }
+
+    override func didClose() {
+        onTick = nil
     }
 }
 

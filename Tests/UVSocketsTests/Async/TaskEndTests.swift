@@ -28,11 +28,12 @@ struct TaskEndTests {
                     woken.append(client.id)
                 } else {
                     room.receiver = client
+                    // The listener has the room, and its clients have the listener.
+                    defer { room.receiver = nil }
                     let chunk = [UInt8](repeating: 7, count: 1 << 18)
                     while client.send(chunk.span) == .taken {}
                     waiting.append(())
                     while try await client.nextMessage() != nil {}
-                    room.receiver = nil
                 }
             },
             body: { server in

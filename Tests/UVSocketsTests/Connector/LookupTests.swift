@@ -104,6 +104,7 @@ struct LookupTests {
         let connector = UVConnector(on: loop, to: endpoint) { _, _ in }
         let error = #expect(throws: UVError.self) { try connector.startConnect() }
         #expect(error?.reason.contains("zone") == true)
+        try loop.close()
     }
 
     @Test("A socket that TCP has connected to itself is no connection")

@@ -80,7 +80,7 @@ struct PointlessWaitTests {
             configure: { listener in
                 var isCalling = false
                 let key = UVSlowReceiver.keepLatest(key: "k")
-                listener.userToken = Caller { value in
+                listener.userToken = Caller { [unowned listener] value in
                     isCalling = true
                     listener.broadcast(value, slow: key)
                     isCalling = false

@@ -23,7 +23,8 @@ struct ProcessTests {
                 UInt64($0.trimmingCharacters(in: .whitespacesAndNewlines), radix: 16)
             }
             try loop.close()
-            guard let mask, mask & (1 << (SIGPIPE - 1)) == 0 else { exit(1) }
+            // At once: Foundation still has what it has watched the child with, which counts as a leak.
+            _exit(mask.map { $0 & (1 << (SIGPIPE - 1)) } == 0 ? 0 : 1)
         }
     }
 
