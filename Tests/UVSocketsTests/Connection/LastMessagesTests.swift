@@ -9,11 +9,12 @@ struct LastMessagesTests {
     @Test("Every line of one who has closed is heard, although no answer arrives")
     func answersFail() throws {
         let heard = Journal<Int>()
+        let answer = pattern(2000).map { $0 | 128 }
         try withServer(
             framing: .lines,
             onMessage: { client, line in
                 heard.append(line.count)
-                client.send(pattern(2000).map { $0 | 128 })
+                client.send(answer)
             },
             body: { server in
                 let peer = try server.connect()
