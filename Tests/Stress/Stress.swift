@@ -51,6 +51,7 @@ struct Stress: ParsableCommand {
         try loop.close()
         scene.wait(for: "the first attempt to connect") {
             _ = try? await UVConnector.connect(to: "127.0.0.1:1") { _ in }
+            // To open what the runtime needs for its timers, before descriptors are counted.
             try? await Task.sleep(for: .milliseconds(1))
         }
     }
@@ -65,6 +66,7 @@ struct Stress: ParsableCommand {
         let outsider = Outsider(scene)
         let (hoarder, squeezer) = (Hoarder(scene), Squeezer(scene))
         scene.enter("all call at random")
+        // The length of the stress, as it was asked for.
         Thread.sleep(forTimeInterval: seconds)
         scene.enter("the steady clients leave")
         scene.release()

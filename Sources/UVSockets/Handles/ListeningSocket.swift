@@ -38,7 +38,7 @@ internal import CLibuv
         do throws(UVError) {
             try self.init(on: loop, owning: socket, args)
         } catch {
-            socket.close()
+            socket.closeListening()
             throw error
         }
     }
@@ -70,8 +70,7 @@ internal import CLibuv
         guard !isClosing else { return }
         close()
         // libuv does not use it any more (libuv guide, `uv_poll_t`).
-        socket.stopListening()
-        socket.close()
+        socket.closeListening()
     }
 
     /// Sets what the accepted sockets inherit, on Linux, from the listening one.
@@ -181,7 +180,7 @@ extension ListeningSocket {
     /// Throws where another server has the address: a port that is shared is shared with whoever
     /// shares it, and a second server on it would take half of the clients.
     static func checkIsFree(_ address: SocketAddress) throws(UVError) {
-        try open(address, backlog: 1, sharesPort: false).close()
+        try open(address, backlog: 1, sharesPort: false).closeListening()
     }
 
     private static func open(

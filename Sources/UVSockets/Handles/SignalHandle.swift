@@ -8,7 +8,8 @@ internal import CLibuv
 
 /// Calls on the loop when the process gets a signal. Several loops may watch the same signal.
 final class SignalHandle: Handle {
-    private let onSignal: () -> Void
+    /// Nil once the handle is closed: the closure may refer to the handle's owner.
+    private var onSignal: (() -> Void)?
 
     /// Starts watching; does not keep the loop running.
     init(on loop: UVLoop, _ signal: UVSignal, onSignal: @escaping () -> Void) throws(UVError) {
@@ -29,7 +30,11 @@ final class SignalHandle: Handle {
     override var name: String { "signal" }
 
     private func arrived() {
-        loop.callback { onSignal() }
+        loop.callback { onSignal?() }
+    }
+
+    override func didClose() {
+        onSignal = nil
     }
 }
 

@@ -20,10 +20,11 @@ struct SocketDescriptor: Sendable {
         #endif
     }
 
-    /// Ends listening at once, also where the socket stays open: a child process has every descriptor
-    /// from its fork to its `exec`.
-    func stopListening() {
+    /// Closes a listening socket. It stops listening at once, even if a child process still has the
+    /// descriptor: a child has every descriptor from its fork to its `exec`.
+    func closeListening() {
         _ = shutdown(number, Int32(SHUT_RD))
+        close()
     }
 
     /// Sees to it that closing the socket resets its connection, and drops what is unsent.

@@ -2,7 +2,7 @@ internal import CLibuv
 
 /// A timer of the loop, in whole milliseconds.
 final class TimerHandle: Handle {
-    /// Nil once it is closed: its owner, which it refers to, may refer to it.
+    /// Nil once the handle is closed: the closure may refer to the handle's owner.
     private var onTick: (() -> Void)?
 
     init(

@@ -23,10 +23,12 @@ final class Hoarder: Sendable {
     private func run() {
         var random = scene.generator(for: "hoarder")
         while !scene.isOver {
+            // How long there are descriptors, at random.
             usleep(UInt32(random.number(1000...300_000)))
             lowerLimit()
             var hoard: [Int32] = []
             while case let descriptor = dup(2), descriptor >= 0 { hoard.append(descriptor) }
+            // How long there are none, at random.
             usleep(UInt32(random.number(1000...50_000)))
             for descriptor in hoard { close(descriptor) }
         }

@@ -34,6 +34,7 @@ final class Outsider: Sendable {
                 connect(to: endpoint, &random)
             }
             if random.once(in: 4) { kill(getpid(), SIGUSR1) }
+            // The pace of the calls, which is random.
             usleep(UInt32(random.number(500...4000)))
         }
     }
@@ -66,6 +67,7 @@ final class Outsider: Sendable {
                     return server.connection.bytesSent
                 }
             }
+            // When the task is cancelled, in the middle of whatever it does.
             try? await Task.sleep(for: .milliseconds(isShort ? 1 : 100))
             task.cancel()
             _ = try? await task.value

@@ -36,6 +36,7 @@ final class RudePeers: Sendable {
                 scene.endpoints.withLock { _ = $0.add(endpoint(of: door)) }
             }
             peers.removeAll { !$0.step() }
+            // The pace of the peers.
             usleep(2000)
         }
         while !peers.isEmpty { peers.removeAll { !$0.step() } }

@@ -14,6 +14,7 @@ final class Squeezer: Sendable {
         Thread.detachNewThread { [self] in
             while !scene.isOver {
                 squeeze()
+                // How often the sockets are squeezed.
                 usleep(3000)
             }
             hasEnded.value = true

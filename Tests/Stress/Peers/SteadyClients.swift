@@ -22,6 +22,7 @@ final class SteadyClients: Sendable {
     /// Lets all of them go; those who have no answer yet wait for it, each with a deadline of its own.
     func end() {
         isOver.value = true
+        // Between two looks. The clients' deadlines, and the alarm, bound the wait.
         while !hasEnded.value { usleep(2000) }
     }
 
@@ -31,6 +32,7 @@ final class SteadyClients: Sendable {
         while !clients.isEmpty {
             for client in clients { answers.withLock { $0 += client.step() } }
             if isOver.value { clients.removeAll { $0.leave() } }
+            // The pace of the clients, which read slowly.
             usleep(1000)
         }
     }

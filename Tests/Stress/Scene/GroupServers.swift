@@ -68,6 +68,7 @@ final class GroupServers: Sendable {
                 continue
             }
             scene.add(server)
+            // The length of the server's life, which is random.
             try? await Task.sleep(for: random.milliseconds(1...700))
             await server.stop(
                 drainFor: random.milliseconds(0...200), goodbye: random.once(in: 2) ? [] : [0x78])

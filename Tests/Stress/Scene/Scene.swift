@@ -97,6 +97,7 @@ final class Scene: Sendable {
         let deadline = ContinuousClock.now + patience
         while !isTrue() {
             if ContinuousClock.now > deadline { fault("\(what) did not come to its end") }
+            // Between two looks at the condition; the deadline is above.
             usleep(2000)
         }
     }
@@ -114,6 +115,7 @@ final class Scene: Sendable {
     /// Ends the process where it takes longer than it may, whatever its threads do.
     func setAlarm(after time: Duration) {
         Thread.detachNewThread { [self] in
+            // The alarm itself.
             Thread.sleep(forTimeInterval: time / .seconds(1))
             fault("the whole takes longer than \(time)")
         }

@@ -25,6 +25,7 @@ extension Scene {
             let (run, generator) = (Run(name, on: loop), random)
             _ = random.next()
             let task = Task { try await serve(run, generator) }
+            // The length of the server's life, which is random.
             try? await Task.sleep(for: random.milliseconds(1...700))
             await end(task, run, byStop: random.once(in: 2))
             for world in run.worlds.value where world.kind == .bare { world.endBare() }

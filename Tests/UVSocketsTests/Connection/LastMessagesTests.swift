@@ -58,6 +58,7 @@ struct LastMessagesTests {
             handler: { client in
                 do {
                     for try await job in client.messages {
+                        // A slow job is what is tested, not a wait for something.
                         _ = await onThreadOfItsOwn { usleep(150_000) }
                         client.send([UInt8](repeating: 1, count: 100_000).span)
                         done.append(job.count)

@@ -212,6 +212,13 @@ struct StopTests {
             try server.onLoop { $0.stop() }
             let error = #expect(throws: SocketError.self) { _ = try server.connect() }
             #expect(error?.number == ECONNREFUSED)
+            // Another server gets the address at once.
+            try server.onLoop { stopped in
+                let loop = stopped.loop
+                let next = UVListener(on: loop, at: server.endpoint, onMessageReceived: echo)
+                try next.startAccept()
+                next.stop()
+            }
         }
     }
 }

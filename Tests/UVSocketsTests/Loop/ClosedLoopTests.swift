@@ -71,6 +71,28 @@ struct ClosedLoopTests {
         }
     }
 
+    @Test("A timer and a signal watch are freed, also where their closures refer to them")
+    func cycles() throws {
+        try onThread {
+            let loop = try UVLoop()
+            weak var keptTimer: UVTimer?
+            weak var keptWatch: UVSignalWatch?
+            do {
+                var (timer, watch): (UVTimer?, UVSignalWatch?)
+                timer = try loop.every(.milliseconds(1)) {
+                    timer?.cancel()
+                    watch?.cancel()
+                }
+                watch = try loop.on(.hangup) { watch?.cancel() }
+                (keptTimer, keptWatch) = (timer, watch)
+            }
+            loop.run()
+            #expect(keptTimer == nil)
+            #expect(keptWatch == nil)
+            try loop.close()
+        }
+    }
+
     @Test("Loops that nobody keeps leave no descriptor")
     func dropped() async {
         await #expect(processExitsWith: .success) {
