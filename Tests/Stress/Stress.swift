@@ -28,6 +28,7 @@ struct Stress: ParsableCommand {
 
     func run() throws {
         if members { return print(Members.list) }
+        if !OwnNetwork.enter() { print("it shares the machine's network") }
         let scene = Scene(seed: seed, patience: .seconds(patience), isScarce: scarce)
         scene.setAlarm(after: .seconds(seconds + 3 * patience))
         LoggingSystem.bootstrap { _ in FaultLog(scene: scene) }

@@ -51,7 +51,7 @@ struct ReconnectTests {
 
     @Test("Whatever ends the connection but this side's call, another follows", arguments: 0...2)
     func ends(how: Int) throws {
-        let listener = try RawListener()
+        let listener = try RawListener.alone()
         let log = Journal<String>()
         let connected = Journal<Void>()
         try withLoop { [endpoint = listener.local] loop in
@@ -88,7 +88,7 @@ struct ReconnectTests {
 
     @Test("An end that this side called for is the last", arguments: OwnEnd.allCases)
     func ownEnd(end: OwnEnd) throws {
-        let listener = try RawListener()
+        let listener = try RawListener.alone()
         let log = Journal<String>()
         try withLoop { [endpoint = listener.local] loop in
             let connector = Self.connector(on: loop, to: endpoint, Self.soon, log)
@@ -119,7 +119,7 @@ struct ReconnectTests {
 
     @Test("close() ends it also while the server's own end is still being answered")
     func closeDuringEnd() throws {
-        let listener = try RawListener()
+        let listener = try RawListener.alone()
         let log = Journal<String>()
         let sent = Journal<Void>()
         try withLoop { [endpoint = listener.local] loop in
@@ -172,7 +172,7 @@ struct ReconnectTests {
 
     @Test("A server that accepts and drops uses up attempts, too, and may be started again")
     func usedUpByDrops() throws {
-        let listener = try RawListener()
+        let listener = try RawListener.alone()
         let log = Journal<String>()
         try withLoop { [endpoint = listener.local] loop in
             var reconnect = Self.soon
@@ -236,7 +236,7 @@ struct ReconnectTests {
 
     @Test("Cancelled while it waits, it calls nobody any more", arguments: Moment.allCases)
     func cancel(moment: Moment) throws {
-        let listener = try RawListener()
+        let listener = try RawListener.alone()
         let log = Journal<String>()
         try withLoop { [endpoint = listener.local] loop in
             let connector = Self.connector(on: loop, to: endpoint, Self.never, log)
@@ -262,7 +262,7 @@ struct ReconnectTests {
 
     @Test("Started while it waits, it tries at once", arguments: [false, true])
     func startWhileWaiting(isInCallback: Bool) throws {
-        let listener = try RawListener()
+        let listener = try RawListener.alone()
         let log = Journal<String>()
         try withLoop { [endpoint = listener.local] loop in
             let connector = Self.connector(on: loop, to: endpoint, Self.never, log)
@@ -293,7 +293,7 @@ struct ReconnectTests {
             (Duration.seconds(3600), [1, 2, 4, 8, 10, 10]), (.zero, [1, 1, 1, 1, 1, 1]),
         ])
     func growth(stableAfter: Duration, delays: [Int]) throws {
-        let listener = try RawListener()
+        let listener = try RawListener.alone()
         let waits = Journal<Duration>()
         try withLoop { [endpoint = listener.local] loop in
             let connector = UVConnector(

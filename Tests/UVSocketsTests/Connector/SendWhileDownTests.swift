@@ -9,7 +9,7 @@ struct SendWhileDownTests {
 
     @Test("What is sent while it connects leaves in its order, after the greeting of onConnected")
     func whileConnecting() throws {
-        let listener = try RawListener()
+        let listener = try RawListener.alone()
         try withLoop { [endpoint = listener.local] loop in
             let connector = UVConnector(on: loop, to: endpoint, framing: .lines) { _, _ in }
             connector.onConnected = { [unowned connector] server in
@@ -43,7 +43,7 @@ struct SendWhileDownTests {
 
     @Test("What is sent while it is down comes to the next connection, wherever it was sent from")
     func whileDown() throws {
-        let listener = try RawListener()
+        let listener = try RawListener.alone()
         let log = Journal<String>()
         try withLoop { [endpoint = listener.local] loop in
             let connector = UVConnector(on: loop, to: endpoint, reconnect: Self.soon) { _, _ in }
@@ -71,7 +71,7 @@ struct SendWhileDownTests {
 
     @Test("What is sent to a connection that is ending waits for the next one")
     func whileEnding() throws {
-        let listener = try RawListener()
+        let listener = try RawListener.alone()
         let log = Journal<UVSendResult>()
         let sent = Journal<Void>()
         try withLoop { [endpoint = listener.local] loop in
@@ -107,7 +107,7 @@ struct SendWhileDownTests {
 
     @Test("Beyond the limit nothing is taken, and onDrained says when to go on")
     func limit() throws {
-        let listener = try RawListener()
+        let listener = try RawListener.alone()
         let drained = Journal<UVConnection.ID>()
         try withLoop { [endpoint = listener.local] loop in
             let connector = UVConnector(on: loop, to: endpoint, queueLimit: 100) { _, _ in }
@@ -137,7 +137,7 @@ struct SendWhileDownTests {
 
     @Test("Whoever was told to hold back by a connection that then broke hears of the next one")
     func drainedByTheNext() throws {
-        let listener = try RawListener()
+        let listener = try RawListener.alone()
         let drained = Journal<UVConnection.ID>()
         let full = Journal<Void>()
         try withLoop { [endpoint = listener.local] loop in
@@ -190,7 +190,7 @@ struct SendWhileDownTests {
 
     @Test("Where onConnected ends the connection, what was kept is dropped and counted")
     func closedByGreeting() throws {
-        let listener = try RawListener()
+        let listener = try RawListener.alone()
         let dropped = Journal<UInt64>()
         try withLoop { [endpoint = listener.local] loop in
             let connector = UVConnector(on: loop, to: endpoint, reconnect: Self.soon) { _, _ in }
@@ -209,7 +209,7 @@ struct SendWhileDownTests {
 
     @Test("A framing set by onConnected frames what was kept, and what it refuses is counted")
     func framing() throws {
-        let listener = try RawListener()
+        let listener = try RawListener.alone()
         let dropped = Journal<UInt64>()
         try withLoop { [endpoint = listener.local] loop in
             let connector = UVConnector(on: loop, to: endpoint) { _, _ in }

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import UVSockets
 
 /// A POSIX call that failed, with its `errno`.
@@ -332,6 +333,23 @@ final class RawListener: RawSocket, @unchecked Sendable {
         guard listen(descriptor, backlog) == 0 else { throw SocketError("listen") }
     }
 
+    /// Closes the socket, which listens no longer, although a process that is just being started may
+    /// have it still.
+    override func close() {
+        _ = shutdown(descriptor, Int32(SHUT_RD))
+        super.close()
+    }
+
+    /// A listening socket on an address of its own, for those who come back when it is closed: on an
+    /// address that tests share they would reach the server that has the port next.
+    static func alone() throws -> RawListener {
+        let number = addresses.add(1, ordering: .relaxed).newValue
+        return try RawListener(
+            at: UVEndpoint(host: "127.89.\(number / 250).\(number % 250 + 1)", port: 0))
+    }
+
+    private static let addresses = Atomic(0)
+
     /// A listening socket that answers nobody, because its backlog is full.
     static func silent(at endpoint: UVEndpoint = "127.0.0.1:0") throws -> RawListener {
         let listener = try RawListener(at: endpoint, backlog: 0)
@@ -361,11 +379,10 @@ private func withAddress<Result>(
     guard unsafe inet_pton(family, endpoint.host, &host) == 1 else {
         throw SocketError("inet_pton")
     }
-    let port = [UInt8(endpoint.port >> 8), UInt8(endpoint.port & 0xff)]
-    let zeros = [UInt8](repeating: 0, count: 8)
-    var address =
-        [UInt8(family), 0] + port
-        + (isIPv6 ? zeros.prefix(4) + host + zeros.prefix(4) : host + zeros)
+    var address = [UInt8(family), 0, UInt8(endpoint.port >> 8), UInt8(endpoint.port & 0xff)]
+    if isIPv6 { address += [0, 0, 0, 0] }
+    address += host
+    address += [UInt8](repeating: 0, count: isIPv6 ? 4 : 8)
     let size = socklen_t(address.count)
     return unsafe withSockaddr(&address) { unsafe body($0, size) }
 }
