@@ -52,6 +52,26 @@ class RawSocket: @unchecked Sendable {
         return socket
     }
 
+    /// Tells all who have asked this socket for a name that there is none, until nobody asks any more.
+    func denyNames() throws {
+        var message = [UInt8](repeating: 0, count: 512)
+        var asker = [UInt8](repeating: 0, count: 16)
+        while poll(seconds: 0.2) {
+            var size = socklen_t(asker.count)
+            let count = unsafe withSockaddr(&asker) {
+                unsafe recvfrom(descriptor, &message, message.count, 0, $0, &size)
+            }
+            guard count >= 12 else { throw SocketError("recvfrom") }
+            // RFC 1035, 4.1.1: a response, and that no such name exists.
+            message[2] |= 0x80
+            message[3] = 0x83
+            let sent = unsafe withSockaddr(&asker) {
+                unsafe sendto(descriptor, message, count, 0, $0, size)
+            }
+            guard sent == count else { throw SocketError("sendto") }
+        }
+    }
+
     /// Brings the loopback interface of this thread's network up.
     static func raiseLoopback() throws {
         let socket = try RawSocket(family: AF_INET)
