@@ -1,7 +1,7 @@
 /// A connector whose connection is used by one task, which runs on the loop's thread.
 final class AsyncClient {
     private let loop: UVLoop
-    private let turn = Waiter()
+    private let turn = TaskSlot()
     private var connector: UVConnector?
     private var server: UVAsyncConnection?
     private var failure: UVError?

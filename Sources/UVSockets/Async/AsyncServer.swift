@@ -13,7 +13,7 @@ actor AsyncServer {
     private var arrivals: Deque<UVAsyncConnection> = []
     /// How many of those have no task yet.
     private var unattended = 0
-    private let reception = Waiter()
+    private let reception = TaskSlot()
     /// A client's task. Made once, for a task keeps its function as long as its client stays.
     private var clientTask: @isolated(any) @Sendable () async throws -> Void = {}
     /// The listener, until it has joined the server.

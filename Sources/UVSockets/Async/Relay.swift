@@ -47,7 +47,7 @@ extension UVAsyncConnection {
 
 /// Two connections, each of which sends what the other receives, and the task that waits for the end
 /// of it.
-final class Relay: Sleeper {
+final class Relay: ParkingSlot {
     private struct Lane {
         let source: UVAsyncConnection
         let target: UVAsyncConnection

@@ -12,7 +12,7 @@
 ///
 /// A task that does not ask for messages holds its peer back: what comes meanwhile, at most one
 /// read of 64 KiB, is kept, and then nothing is received.
-public final class UVAsyncConnection: Identifiable, Sleeper {
+public final class UVAsyncConnection: Identifiable, ParkingSlot {
     // What each message touches stands first.
 
     /// What gets messages without a copy.
@@ -28,7 +28,7 @@ public final class UVAsyncConnection: Identifiable, Sleeper {
     /// What the closure has thrown that got messages.
     var failure: (any Error)?
     /// The tasks that wait for the queue to fall below the low watermark, in their order.
-    var senders: [Waiter] = []
+    var senders: [TaskSlot] = []
     /// What passes the messages on to another connection.
     var relay: Relay? {
         didSet {
@@ -212,7 +212,7 @@ public final class UVAsyncConnection: Identifiable, Sleeper {
     }
 
     nonisolated(nonsending) private func waitUntilDrained() async {
-        let sender = Waiter()
+        let sender = TaskSlot()
         senders.append(sender)
         await sender.wait(on: connection.loop)
     }

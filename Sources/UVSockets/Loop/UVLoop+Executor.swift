@@ -42,11 +42,11 @@ extension UVLoop: TaskExecutor, SerialExecutor {
     /// Runs a job, and tells how long it took. Whose it is shows in whom it leaves its task to wait as.
     private func time(_ job: LoopJob) {
         let began = coarseMilliseconds()
-        berth.latest = nil
+        parking.latest = nil
         job.run(on: self)
         let time = coarseMilliseconds() - began
-        let connection = (berth.latest as? UVAsyncConnection)?.connection
-        berth.latest = nil
+        let connection = (parking.latest as? UVAsyncConnection)?.connection
+        parking.latest = nil
         for handlers in timedHandlers where connection.map({ $0.handlers === handlers }) ?? true {
             handlers.handlerTook(time, for: connection, on: self)
         }

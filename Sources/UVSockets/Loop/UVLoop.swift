@@ -64,7 +64,7 @@ internal import Synchronization
     /// The loop in its role as an actor's executor.
     let isolation = LoopExecutor()
     /// Where its tasks wait.
-    let berth = Berth()
+    let parking = ParkingExecutor()
     var ownHandles: [Handle] = []
     var wakeUp: AsyncHandle?
     var turnCounter: CheckHandle?
