@@ -10,6 +10,11 @@ struct ExtremesTests {
     static let durations: [Duration] = [
         .zero, .seconds(-5), .nanoseconds(1), .seconds(Int64.max), .seconds(Int64.min),
         .milliseconds(1), .seconds(Int64.max / 1000),
+        // More than seconds can count.
+        Duration(attoseconds: .max), Duration(attoseconds: .min),
+        Duration(
+            secondsComponent: 18_446_744_073_709_551,
+            attosecondsComponent: 999_999_999_999_999_999),
     ]
     static let sizes = [0, -1, 1, .min, .max]
 
@@ -80,7 +85,7 @@ struct ExtremesTests {
             let listener = UVListener(
                 on: loop, at: "127.0.0.1:0", backlog: size, onMessageReceived: echo)
             try listener.startAccept()
-            listener.stop(drainFor: .seconds(Int64.max))
+            listener.stop(drainFor: Duration(attoseconds: .max))
             loop.run()
             try loop.close()
         }

@@ -56,7 +56,13 @@ final class AsyncClient {
 
     private func cancel() {
         connector?.cancel()
-        connector?.connection?.close()
+        if let server, server.relay != nil {
+            // What it has passed on is not the whole.
+            server.connection.state.wantEnd()
+            server.connection.close(.closed, byReset: true)
+        } else {
+            connector?.connection?.close()
+        }
         turn.wake(on: loop)
     }
 

@@ -61,12 +61,10 @@ final class Relay: ParkingSlot {
         lanes = [Lane(source: one, target: other), Lane(source: other, target: one)]
     }
 
-    /// Whether nothing more can be passed on, in one direction or, where it has gone wrong, in both.
+    /// Whether all has been passed on and has left, or something was cut off.
     var isOver: Bool {
-        lanes.allSatisfy(\.isOver)
-            || lanes.contains {
-                $0.source.failure != nil || $0.source.connection.state.reason != nil
-            }
+        lanes.allSatisfy { $0.isOver && !$0.target.connection.state.isFinishing }
+            || lanes.contains { $0.source.failure != nil || $0.source.cutOff != nil }
     }
 
     func begin() {
@@ -94,9 +92,10 @@ final class Relay: ParkingSlot {
             source.relay = nil
             source.connection.holdIfFull()
             source.connection.release(.relay)
+            // What the listener's stop has left to the relay.
+            if source.connection.listener?.drain != nil { source.finish() }
         }
-        if let failure = failures.first { throw failure }
-        guard let end = sources.lazy.compactMap(\.unexpectedEnd).first else { return }
+        guard let end = failures.first ?? sources.lazy.compactMap(\.cutOff).first else { return }
         for source in sources { source.cutOffAt = source.progress }
         throw end
     }
@@ -108,8 +107,10 @@ final class Relay: ParkingSlot {
         case .taken, .full: return
         case .refused(let error): throw error
         case .closed:
-            // Where it has ended, that is why the relay is over.
-            guard target.connection.state.reason != nil else { throw UVEndReason.closed }
+            // Where it has ended, or its peer is gone, the relay is over for that reason once what the
+            // peer had sent before is passed on.
+            let state = target.connection.state
+            guard state.reason != nil || state.isBroken else { throw UVEndReason.closed }
             source.connection.hold(.task)
         }
     }
@@ -120,7 +121,7 @@ final class Relay: ParkingSlot {
             let lane = lanes[number]
             guard lane.source.isAtEnd else { continue }
             lanes[number].isOver = true
-            if lane.source.unexpectedEnd == nil { lane.target.connection.finish() }
+            if lane.source.cutOff == nil { lane.target.connection.finish() }
         }
         if isOver, let lane = lanes.first { wake(on: lane.source.connection.loop) }
     }

@@ -76,8 +76,10 @@ extension UVAsyncConnection {
         if !connection.isOpen { drained() }
     }
 
-    /// The listener stops: no more messages come, and what is sent still leaves.
+    /// The listener stops: no more messages come, and what is sent still leaves. A relay goes on: to
+    /// end it would cut off what it passes on.
     func finish() {
+        guard relay == nil else { return }
         connection.hold([.task, .finished])
         wakeReceiver()
     }
@@ -117,6 +119,13 @@ extension UVAsyncConnection {
 
     /// Whether no more messages come.
     var isAtEnd: Bool { isFinished || !connection.state.delivers }
+
+    /// Why what a relay has passed on is not the whole; nil while it may be, and where the peer has
+    /// finished.
+    var cutOff: UVEndReason? {
+        if let reason = connection.state.reason { return reason == .peerClosed ? nil : reason }
+        return isFinished ? .listenerStopped : nil
+    }
 
     /// Why the connection ended, where it was not as it should be.
     var unexpectedEnd: UVEndReason? {

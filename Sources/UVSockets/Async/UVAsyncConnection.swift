@@ -146,6 +146,8 @@ public final class UVAsyncConnection: Identifiable, ParkingSlot {
         precondition(!isTaken, "two tasks wait for messages of one connection")
         lendMessages(to: body)
         if isLending { await wait(on: connection.loop) }
+        // What had come when the listener was stopped.
+        if isFinished, failure == nil { lendMessages(to: body) }
         if let failure = takeBack() { throw failure }
         if let end = unexpectedEnd { throw end }
     }
@@ -160,7 +162,7 @@ public final class UVAsyncConnection: Identifiable, ParkingSlot {
     /// A message that has waited for the task; starts to receive again where there is none.
     func takeKept() -> [UInt8]? {
         if let message = pending.take() { return message }
-        guard connection.holds.contains(.task), !isFinished else { return nil }
+        guard connection.holds.contains(.task) else { return nil }
         return connection.takeKeptMessage()
     }
 

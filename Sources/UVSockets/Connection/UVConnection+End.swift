@@ -68,13 +68,14 @@ extension UVConnection {
 
     /// Ends a connection whose peer is gone once nothing is left to be delivered.
     ///
-    /// Where its user has paused it, or it is relayed to one that takes nothing, that is told within a
-    /// second or two, although unread bytes of a peer that gave up are lost then: nobody knows whether
-    /// they would ever be read.
+    /// A connection that is paused, or relayed to one that takes nothing, ends within a second or two
+    /// where its peer has given it up. What was not delivered is lost then, unread or kept: nobody knows
+    /// whether it would ever be asked for.
     func endIfNothingIsLeft() {
-        guard state.isBroken, frames?.hasBacklog != true else { return }
+        guard state.isBroken else { return }
         let isGivenUp = state.isAborted && !holds.isDisjoint(with: [.paused, .relay])
-        guard isGivenUp || handle.socket?.bytesUnread ?? 0 == 0 else { return }
+        let isLeft = frames?.hasBacklog == true || handle.socket?.bytesUnread ?? 0 > 0
+        guard isGivenUp || !isLeft else { return }
         perform(state.failed(.peerReset))
     }
 

@@ -60,7 +60,7 @@ extension UVConnection {
     /// goes on. Where they are held for another reason than that the task had not asked for them, they
     /// come when that is over.
     func takeKeptMessage() -> [UInt8]? {
-        if holds == .task, let frames, frames.hasBacklog, state.delivers {
+        if holds.subtracting(.finished) == .task, let frames, frames.hasBacklog, state.delivers {
             do throws(FramingError) {
                 if let message = try takeKept(frames) { return message }
             } catch {

@@ -22,7 +22,9 @@ struct Backoff {
     mutating func next(using random: inout some RandomNumberGenerator) -> Duration? {
         if let limit = policy.attempts, attempts >= limit { return nil }
         attempts += 1
-        let delay = min(bound, bound * Double.random(in: 0...1, using: &random))
+        // The product of a duration that is longer than this would trap.
+        let longest = min(bound, .seconds(Int64.max / 2))
+        let delay = min(longest, longest * Double.random(in: 0...1, using: &random))
         bound = bound < policy.maximumDelay / 2 ? bound * 2 : policy.maximumDelay
         return delay
     }

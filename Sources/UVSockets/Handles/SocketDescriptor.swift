@@ -165,7 +165,7 @@ extension UVKeepAlive {
     /// `MAX_TCP_KEEPIDLE`, `MAX_TCP_KEEPINTVL`, `MAX_TCP_KEEPCNT`), because it ignores more.
     fileprivate var kernelValues: (idle: Int32, interval: Int32, count: Int32) {
         func seconds(_ duration: Duration) -> Int32 {
-            Int32(clamping: min(max(1, duration.components.seconds), 32_767))
+            Int32(min(max(.seconds(1), duration), .seconds(32_767)).components.seconds)
         }
         return (seconds(idle), seconds(interval), Int32(clamping: min(max(1, count), 127)))
     }

@@ -86,7 +86,8 @@ extension TCPHandle {
         let status = unsafe withUnsafeTemporaryAllocation(
             of: uv_buf_t.self, capacity: Self.buffersInFlight
         ) { buffers in
-            let count = unsafe queue.fill(buffers, limit: Self.bytesInFlight)
+            let count = unsafe queue.fill(
+                buffers, limit: Self.bytesInFlight, stopsBeforeKeys: true)
             request.retain(queue, count, unsafe buffers[..<count].reduce(0) { unsafe $0 + $1.len })
             return unsafe uv_write(
                 request.start(), stream, buffers.baseAddress, UInt32(count)
@@ -106,12 +107,20 @@ extension TCPHandle {
 extension SendQueue {
     /// Points the buffers at the queue's front.
     ///
-    /// - Returns: How many buffers were filled: as many as fit, and no more than `limit` bytes.
-    fileprivate func fill(_ buffers: UnsafeMutableBufferPointer<uv_buf_t>, limit: Int) -> Int {
+    /// - Parameters:
+    ///   - buffers: The buffers.
+    ///   - limit: The most bytes.
+    ///   - stopsBeforeKeys: Whether a message that a later one may replace is left out, unless it is
+    ///     the first. What is in flight cannot be replaced, although the kernel has none of it.
+    /// - Returns: How many buffers were filled: as many as fit.
+    fileprivate func fill(
+        _ buffers: UnsafeMutableBufferPointer<uv_buf_t>, limit: Int, stopsBeforeKeys: Bool = false
+    ) -> Int {
         var count = 0
         var room = limit
         for index in 0..<min(segments, buffers.count) where room > 0 {
             let segment = self[index]
+            if stopsBeforeKeys, count > 0, segment.buffer.key != nil { break }
             let length = min(segment.range.count, room)
             unsafe buffers[count] = uv_buf_t(
                 base: UnsafeMutablePointer(

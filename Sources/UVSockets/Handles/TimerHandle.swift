@@ -47,10 +47,11 @@ extension Duration {
     /// At least 1, rounded up. The loop's clock counts whole milliseconds, so that a timer may still
     /// fire up to one early.
     var wholeMilliseconds: UInt64 {
+        guard self > .zero else { return 1 }
+        // A duration can be longer than its components can tell.
+        guard self < .seconds(Int64.max / 2000) else { return .max / 2 }
         let (seconds, attoseconds) = components
-        guard seconds >= 0, attoseconds >= 0 else { return 1 }
-        let (whole, overflow) = UInt64(seconds).multipliedReportingOverflow(by: 1000)
-        let part = UInt64(attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000
-        return overflow ? .max / 2 : max(1, whole + part)
+        let part = (UInt64(attoseconds) + 999_999_999_999_999) / 1_000_000_000_000_000
+        return UInt64(seconds) * 1000 + part
     }
 }

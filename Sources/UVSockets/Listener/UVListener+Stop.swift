@@ -109,7 +109,9 @@ extension UVListener {
         for client in clientTable.all {
             client.flushCork()
             client.flush()
-            if client.queuedBytes == 0, client.bytesUnacknowledged == 0 {
+            // A relay that is under way has not passed on all.
+            let isRelayed = client.session?.relay != nil
+            if !isRelayed, client.queuedBytes == 0, client.bytesUnacknowledged == 0 {
                 client.perform(client.state.failed(.listenerStopped))
             } else {
                 client.reset(.listenerStopped)

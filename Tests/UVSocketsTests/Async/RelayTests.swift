@@ -352,6 +352,34 @@ struct RelayTests {
             })
     }
 
+    @Test("A client that has finished and pauses gets the rest, however long the flush timeout")
+    func pausedAtEnd() async throws {
+        let upstream = try RawListener()
+        var options = UVListenerOptions()
+        options.connection.flushTimeout = .milliseconds(200)
+        try await withTaskServer(
+            options: options,
+            handler: { client in
+                try await client.connect(to: upstream.local) { server in
+                    try await client.relay(with: server)
+                }
+            },
+            body: { server in
+                let peer = try server.connect(receiveBuffer: 4096)
+                let other = try upstream.accept()
+                try peer.finish()
+                #expect(try other.receiveToEnd() == [])
+                // So much that all is in the proxy in the end, with some of it in its queue.
+                let payload = pattern(try other.sendUntilHeld())
+                var received: [UInt8] = []
+                while other.unacknowledged > 0 { received += try peer.receiveSome() }
+                other.close()
+                #expect(throws: TimedOut.self) { try Journal<Void>().first(seconds: 1) }
+                received += try peer.receiveToEnd()
+                #expect(received.count == payload.count)
+            })
+    }
+
     @Test("Messages that came before the relay began go first")
     func kept() async throws {
         let upstream = try RawListener()
@@ -424,10 +452,11 @@ struct RelayTests {
             let other = try upstream.accept()
             // The second holds a line's end.
             try other.send([0, 1, 0x78, 0, 1, 0x0a, 0, 1, 0x79])
-            #expect(try other.receiveToEnd() == [])
-            other.close()
-            #expect(try peer.receiveToEnd() == Array("x\n".utf8))
-            peer.close()
+            for (socket, expected) in [(other, ""), (peer, "x\n")] {
+                let (bytes, error) = socket.receiveToReset()
+                #expect(bytes == Array(expected.utf8))
+                #expect(error == ECONNRESET)
+            }
         }
         guard case .failed(let words)? = outcomes.entries.first else {
             Issue.record("\(outcomes.entries)")
@@ -436,23 +465,118 @@ struct RelayTests {
         #expect(words.contains("line"), "\(words)")
     }
 
-    @Test("When the server stops, what is on its way arrives, and both ends are told")
+    @Test("When the server stops, a relay goes on until both have finished")
     func stops() async throws {
         let outcomes = Journal<Outcome>()
         let upstream = try RawListener()
         try await withProxy(to: upstream.local, outcomes: outcomes) { server in
             let peer = try server.connect()
             let other = try upstream.accept()
+            try peer.send("first")
+            #expect(try other.receive(5) == Array("first".utf8))
+            let report = Journal<UVDrainReport>()
+            let remote = server.remote
+            Task { report.append(await remote.stop(drainFor: .seconds(20))) }
+            while (try? server.connect().exchange([1])) != nil {}
             try peer.send("last words")
-            #expect(try other.receive(10) == Array("last words".utf8))
-            server.cancel()
-            #expect(try other.receiveToEnd() == [])
+            try peer.finish()
+            #expect(try other.receiveToEnd() == Array("last words".utf8))
+            try other.send("and the answer")
             other.close()
-            #expect(try peer.receiveToEnd() == [])
+            #expect(try peer.receiveToEnd() == Array("and the answer".utf8))
             peer.close()
-            try server.returned()
+            #expect(try report.first().cutOff == 0)
         }
-        #expect(outcomes.entries == [.returned])
+        // Others were let in before it stopped.
+        #expect(outcomes.entries.contains(.returned))
+    }
+
+    @Test("A relay that is under way when the drain time is over, or is cancelled, resets both")
+    func cutOff() async throws {
+        for isCancelled in [false, true] {
+            let outcomes = Journal<Outcome>()
+            let upstream = try RawListener()
+            try await withProxy(to: upstream.local, outcomes: outcomes) { server in
+                let peer = try server.connect()
+                let other = try upstream.accept()
+                try peer.send("half a requ")
+                #expect(try other.receive(11).count == 11)
+                try other.send("half an answ")
+                #expect(try peer.receive(12).count == 12)
+                if isCancelled {
+                    server.cancel()
+                } else {
+                    let remote = server.remote
+                    Task { await remote.stop(drainFor: .milliseconds(50)) }
+                }
+                for socket in [peer, other] {
+                    let (rest, error) = socket.receiveToReset()
+                    #expect(rest == [])
+                    #expect(error == ECONNRESET)
+                }
+                try server.returned()
+            }
+            #expect(outcomes.entries.count == 1 && outcomes.entries != [.returned])
+        }
+    }
+
+    /// How the user ends one of the two during a relay.
+    enum OwnEnd: CaseIterable {
+        case closesServer, resetsServer, closesClient, resetsClient
+    }
+
+    @Test("Where the user ends one of them, the other is reset", arguments: OwnEnd.allCases)
+    func ownEnd(end: OwnEnd) async throws {
+        let outcomes = Journal<Outcome>()
+        let upstream = try RawListener()
+        try await withProxy(
+            to: upstream.local, outcomes: outcomes,
+            before: { client, server in
+                _ = try client.connection.loop.after(.milliseconds(100)) {
+                    switch end {
+                    case .closesServer: server.connection.close()
+                    case .resetsServer: server.connection.reset()
+                    case .closesClient: client.connection.close()
+                    case .resetsClient: client.connection.reset()
+                    }
+                }
+            },
+            body: { server in
+                let peer = try server.connect()
+                let other = try upstream.accept()
+                let isOfServer = end == .closesServer || end == .resetsServer
+                let (ended, left) = isOfServer ? (other, peer) : (peer, other)
+                try ended.send("half of it")
+                #expect(try left.receive(10).count == 10)
+                #expect(left.receiveToReset().error == ECONNRESET)
+                ended.close()
+            })
+        #expect(outcomes.entries.count == 1 && outcomes.entries != [.returned])
+    }
+
+    @Test("What the other had sent before it went arrives, although nothing can be sent to it")
+    func answerBeforeEnd() async throws {
+        let upstream = try RawListener()
+        try await withProxy(to: upstream.local) { server in
+            let peer = try server.connect(receiveBuffer: 4096)
+            let other = try upstream.accept()
+            let sent = try other.sendUntilHeld()
+            var received = 0
+            // Until the proxy's kernel has the rest.
+            while other.unacknowledged > 0 { received += try peer.receiveSome().count }
+            other.close()
+            // The second finds that nothing can be sent.
+            for _ in 1...4 {
+                try peer.send("more")
+                _ = peer.poll(seconds: 0.05)
+            }
+            while received < sent {
+                let some = try peer.receiveSome()
+                if some.isEmpty { break }
+                received += some.count
+            }
+            #expect(received == sent)
+        }
     }
 
     @Test("What the two held is let go when they have ended")

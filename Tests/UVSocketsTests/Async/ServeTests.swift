@@ -211,6 +211,42 @@ struct ServeTests {
             })
     }
 
+    @Test(
+        "Messages that had come when the server stops are handled before they end",
+        arguments: [false, true])
+    func kept(isBorrowed: Bool) async throws {
+        let (handled, stopped) = (Journal<String>(), Journal<Void>())
+        try await withTaskServer(
+            framing: .lines,
+            handler: { client in
+                guard let first = try await client.nextMessage() else { return }
+                handled.append(String(decoding: first, as: UTF8.self))
+                // The others have come with it, and are kept.
+                _ = await onThreadOfItsOwn { _ = try? stopped.first() }
+                if isBorrowed {
+                    try await client.forEachMessage {
+                        handled.append(String(decoding: Array(copying: $0), as: UTF8.self))
+                    }
+                } else {
+                    for try await message in client.messages {
+                        handled.append(String(decoding: message, as: UTF8.self))
+                    }
+                }
+            },
+            body: { server in
+                let peer = try server.connect()
+                try peer.send("1\n2\n3\n4\n5\n")
+                try handled.wait(for: 1)
+                let remote = server.remote
+                Task { await remote.stop(drainFor: .seconds(20)) }
+                while (try? server.connect()) != nil {}
+                stopped.append(())
+                #expect(try peer.receiveToEnd() == [])
+                peer.close()
+            })
+        #expect(handled.entries == ["1", "2", "3", "4", "5"])
+    }
+
     @Test("A cancelled server cancels what its handlers await")
     func cancels() async throws {
         let (begun, cancelled) = (Journal<Void>(), Journal<Bool>())

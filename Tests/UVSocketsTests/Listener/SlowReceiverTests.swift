@@ -69,6 +69,31 @@ struct SlowReceiverTests {
         }
     }
 
+    @Test("However many keys there are, no key has two messages waiting")
+    func keys() throws {
+        try withServer { server in
+            let slow = try server.connect(receiveBuffer: 4096)
+            try server.connected.wait(for: 1)
+            let text = [UInt8](repeating: 0x78, count: 50_000)
+            var most = 0
+            for round in 0..<400 {
+                for key in 0..<4 {
+                    most = max(
+                        most,
+                        try server.onLoop { listener in
+                            listener.broadcast(text, slow: .keepLatest(key: "\(key)"))
+                            return listener.clients[0].bytesQueued
+                        })
+                }
+                // It reads a little now and then, so that writes end.
+                if round % 4 == 3 { _ = try slow.receiveSome(20_000) }
+            }
+            // One is being written.
+            #expect(most <= 5 * text.count)
+            #expect(most > 3 * text.count)
+        }
+    }
+
     @Test("Nobody gets what has to wait for a slow one")
     func wait() throws {
         try withServer { server in

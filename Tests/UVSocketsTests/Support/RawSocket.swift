@@ -315,6 +315,13 @@ final class RawPeer: RawSocket, @unchecked Sendable {
         return sent
     }
 
+    /// How many bytes that were sent the other end's kernel has not acknowledged.
+    var unacknowledged: Int32 {
+        var count: Int32 = 0
+        // SIOCOUTQ
+        return unsafe ioctl(descriptor, 0x5411, &count) == 0 ? count : -1
+    }
+
     /// Tells the other end that no more follows.
     func finish() throws {
         guard shutdown(descriptor, Int32(SHUT_WR)) == 0 else { throw SocketError("shutdown") }
