@@ -20,6 +20,9 @@ struct ConnectionState {
         case finishSending
         /// The same, and discard what it still sends until it finishes, too, or a deadline passes.
         case linger
+        /// The same for a peer that has finished: wait until it has acknowledged all, or a deadline
+        /// passes; then close.
+        case awaitAcknowledgement
         /// Wait until the peer has acknowledged all, or a deadline passes; then reset.
         case awaitReset
         /// Close the socket.
@@ -95,10 +98,15 @@ struct ConnectionState {
     var isResetting: Bool { facts.contains(.resetting) }
 
     /// The peer finished sending.
-    mutating func peerFinished(allowsHalfOpen: Bool) -> Action {
+    ///
+    /// - Parameters:
+    ///   - allowsHalfOpen: Whether it is still sent to.
+    ///   - isAcknowledged: Whether nothing more is to be acknowledged before the socket is closed.
+    /// - Returns: What to do now.
+    mutating func peerFinished(allowsHalfOpen: Bool, isAcknowledged: Bool = true) -> Action {
         guard facts.isDisjoint(with: [.closed, .peerFinished]) else { return .none }
         facts.insert(.peerFinished)
-        if facts.contains(.finished) { return end(.peerClosed, by: .close) }
+        if facts.contains(.finished) { return bothFinished(isAcknowledged) }
         if !allowsHalfOpen {
             begin(.peerClosed)
             finish()
@@ -158,11 +166,22 @@ struct ConnectionState {
     }
 
     /// No byte is queued.
-    mutating func drained() -> Action {
+    ///
+    /// - Parameter isAcknowledged: Whether nothing more is to be acknowledged before the socket is
+    ///   closed.
+    /// - Returns: What to do now.
+    mutating func drained(isAcknowledged: Bool = true) -> Action {
         guard isFinishing else { return .none }
         facts.insert(.finished)
-        if facts.contains(.peerFinished) { return end(.peerClosed, by: .close) }
+        if facts.contains(.peerFinished) { return bothFinished(isAcknowledged) }
         return reason == nil ? .finishSending : waiting
+    }
+
+    /// This side and the peer have finished.
+    private mutating func bothFinished(_ isAcknowledged: Bool) -> Action {
+        if isAcknowledged || facts.contains(.broken) { return end(.peerClosed, by: .close) }
+        begin(.peerClosed)
+        return .awaitAcknowledgement
     }
 
     /// The connection is gone, as a failed call told.

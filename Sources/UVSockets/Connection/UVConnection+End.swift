@@ -91,7 +91,7 @@ extension UVConnection {
     func settle() {
         guard state.isFinishing else { return }
         if bytesQueued == 0, !isWriting {
-            perform(state.drained())
+            perform(state.drained(isAcknowledged: isAcknowledged))
         } else if state.boundsFlush() {
             loop.schedule(self, after: options.flushTimeout)
         }
@@ -101,8 +101,8 @@ extension UVConnection {
     /// still to come, gets as much again, up to the time for flushing: a close would reset the
     /// connection if the peer has sent anything, and those bytes would be lost.
     func endDeadlinePassed() {
-        if state.isLingering, state.isResetting {
-            awaitReset()
+        if state.isLingering, state.isResetting || state.hasPeerFinished {
+            awaitAcknowledgement()
         } else if state.isLingering, isStillTaking {
             loop.schedule(self, after: options.lingerTimeout)
         } else {
@@ -124,10 +124,15 @@ extension UVConnection {
         return state.hasSentFIN && count > 0 ? count - 1 : count
     }
 
-    /// Resets the connection once the peer has acknowledged what was sent, or does not for too long.
-    private func awaitReset() {
+    /// Whether the peer has acknowledged what was sent, for all that anybody asks: the report of a
+    /// drain does.
+    var isAcknowledged: Bool { !host.countsLosses || bytesUnacknowledged == 0 }
+
+    /// Ends the connection once the peer has acknowledged what was sent, or does not for too long.
+    private func awaitAcknowledgement() {
         let waited = deadlines.lingering(at: loop.now)
-        if bytesUnacknowledged > 0, waited < options.lingerTimeout.wholeMilliseconds {
+        let limit = state.isResetting ? options.lingerTimeout : options.flushTimeout
+        if bytesUnacknowledged > 0, waited < limit.wholeMilliseconds {
             loop.schedule(self, after: DeadlineClock.tick)
         } else {
             perform(state.deadlinePassed())
@@ -148,7 +153,12 @@ extension UVConnection {
         case .awaitReset:
             deadlines.lingeringBegan(at: loop.now)
             updateReceiving()
-            awaitReset()
+            awaitAcknowledgement()
+        case .awaitAcknowledgement:
+            handle.finishSending()
+            deadlines.lingeringBegan(at: loop.now)
+            updateReceiving()
+            awaitAcknowledgement()
         case .close:
             socketEnds()
             handle.close()

@@ -224,7 +224,10 @@ public final class UVConnection: Identifiable {
         if let error = handle.socket?.takeError() { return fail("receive", error) }
         let isExpected = state.reason != nil
         if !isExpected, let truncation { perform(state.close(truncation)) }
-        perform(state.peerFinished(allowsHalfOpen: options.allowsHalfOpen))
+        perform(
+            state.peerFinished(
+                allowsHalfOpen: options.allowsHalfOpen,
+                isAcknowledged: state.isFinishing || isAcknowledged))
         sendingEnded()
         if state.isHalfOpen {
             // Most have ended when the present callback has.

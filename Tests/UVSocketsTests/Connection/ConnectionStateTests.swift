@@ -6,6 +6,7 @@ import Testing
 struct ConnectionStateTests {
     enum Event: CaseIterable, Sendable {
         case finish, close, peerFinished, peerFinishedHalfOpen, drained, failed, reset, deadline
+        case peerFinishedUnacknowledged, drainedUnacknowledged
     }
 
     struct Path: Sendable, CustomTestStringConvertible {
@@ -45,6 +46,22 @@ struct ConnectionStateTests {
         Path([(.finish, .none), (.peerFinished, .none), (.drained, .close)], ends: .peerClosed),
         Path([(.peerFinished, .none), (.close, .none), (.drained, .close)], ends: .peerClosed),
         Path([(.peerFinished, .none), (.deadline, .reset)], ends: .peerClosed),
+        // Where that is asked for, the peer's acknowledgement is waited for.
+        Path(
+            [
+                (.close, .none), (.drained, .linger),
+                (.peerFinishedUnacknowledged, .awaitAcknowledgement), (.deadline, .close),
+            ], ends: .kicked),
+        Path(
+            [
+                (.peerFinished, .none), (.drainedUnacknowledged, .awaitAcknowledgement),
+                (.deadline, .close),
+            ], ends: .peerClosed),
+        Path(
+            [
+                (.peerFinished, .none), (.drainedUnacknowledged, .awaitAcknowledgement),
+                (.failed, .close),
+            ], ends: .peerClosed),
         // Half-open: only our own end ends it.
         Path([(.peerFinishedHalfOpen, .none), (.drained, .none)], ends: nil),
         Path(
@@ -86,6 +103,7 @@ struct ConnectionStateTests {
     @Test("Whatever happens in whatever order, a connection closes once and never comes back")
     func everyOrder() {
         for number in 0..<(1 << 15) {
+            // The first eight: what waits for an acknowledgement has paths of its own.
             let events = (0..<5).map { Event.allCases[number >> ($0 * 3) & 7] }
             var state = ConnectionState()
             var actions: [ConnectionState.Action] = []
@@ -144,6 +162,9 @@ extension ConnectionState {
         case .peerFinished: return peerFinished(allowsHalfOpen: false)
         case .peerFinishedHalfOpen: return peerFinished(allowsHalfOpen: true)
         case .drained: return drained()
+        case .peerFinishedUnacknowledged:
+            return peerFinished(allowsHalfOpen: false, isAcknowledged: false)
+        case .drainedUnacknowledged: return drained(isAcknowledged: false)
         case .failed: return failed(.peerReset)
         case .reset: return reset(.reset)
         case .deadline: return deadlinePassed()

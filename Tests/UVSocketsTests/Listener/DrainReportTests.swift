@@ -124,6 +124,28 @@ struct DrainReportTests {
         }
     }
 
+    @Test(
+        "A client that has finished, and reads all in the drain time, has got all",
+        arguments: [false, true])
+    func finishedClient(isBeforeStop: Bool) throws {
+        let reports = Journal<UVDrainReport>()
+        try withServer(
+            body: { server in
+                let peer = try server.connect()
+                try server.connected.wait(for: 1)
+                server.post { $0.broadcast(pattern(1 << 20)) }
+                if isBeforeStop { try peer.finish() }
+                server.post { listener in listener.stop { reports.append($0) } }
+                #expect(try peer.receive(2048).count == 2048)
+                if !isBeforeStop { try peer.finish() }
+                // Longer than what it says takes to come.
+                #expect(throws: TimedOut.self) { try reports.first(seconds: 0.3) }
+                #expect(try peer.receiveToEnd().count == (1 << 20) - 2048)
+                #expect(
+                    try reports.first() == UVDrainReport(drained: 1, cutOff: 0, bytesLost: 0))
+            })
+    }
+
     @Test("A client that is paused, or held back, gets what is queued like any other")
     func paused() throws {
         let payload = pattern(3 << 20)
