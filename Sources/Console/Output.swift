@@ -64,13 +64,14 @@ public final class Output: Sendable {
                 return state.waiting.count
             }
             state.waiting += bytes
-            state.isBusy = true
-            if state.hasThread {
-                more.signal()
-            } else {
+            if !state.hasThread {
                 state.hasThread = true
                 Thread.detachNewThread { self.run() }
+            } else if !state.isBusy {
+                // A thread that is busy looks for more by itself.
+                more.signal()
             }
+            state.isBusy = true
             return state.waiting.count
         }
     }

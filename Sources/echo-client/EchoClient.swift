@@ -11,10 +11,16 @@ final class EchoClient {
     /// How much output may wait before the server is held back.
     private static let outputHighWatermark = 1 << 20
 
+    /// How much the other threads may tell the loop in one of its turns. The output's thread may say
+    /// for each message of a read that it is written, 65,536 times at most; the input must get through.
+    private static let submissionLimit = 1 << 18
+
     /// Why the program fails, in one line.
     struct Failure: Error, CustomStringConvertible {
         let description: String
     }
+
+    private static let unsent = Failure(description: "input that waited was not sent")
 
     private let options: Options
     private let loop: UVLoop
@@ -40,7 +46,7 @@ final class EchoClient {
     init(_ options: Options) throws(UVError) {
         self.options = options
         lines = LineBuffer(maximumLength: options.framing?.codec?.maximumLength ?? 0)
-        loop = try UVLoop()
+        loop = try UVLoop(submissionLimit: Self.submissionLimit)
     }
 
     /// Talks to the server until one of the two has finished.
@@ -185,7 +191,9 @@ final class EchoClient {
             return
         }
         switch reason {
-        case .peerClosed, .closed: endAfterOutput()
+        case .peerClosed, .closed:
+            if server.bytesQueued > 0, failure == nil { failure = Self.unsent }
+            endAfterOutput()
         default: fail("\(options.server) is gone: \(reason)")
         }
     }
@@ -202,7 +210,7 @@ final class EchoClient {
 
     private func stop(signal: Int32) {
         if isStopping { exit(128 + signal) }
-        if connector?.messagesKept ?? 0 > 0 { fail("input that waited was not sent") }
+        if connector?.messagesKept ?? 0 > 0 { fail(Self.unsent.description) }
         isStopping = true
         guard let server else {
             connector?.cancel()
