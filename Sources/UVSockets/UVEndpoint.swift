@@ -4,7 +4,7 @@
 /// square brackets: `localhost:8081`, `127.0.0.1:8081`, `[::1]:8081`, `[fe80::1%eth0]:8081`.
 /// Port 0 asks the system for a free port; ``UVListener/localEndpoint`` says which it gave.
 ///
-/// A name is looked up when the endpoint is used, on the loop, never when it is made.
+/// A name is looked up when the endpoint is used, on a thread of its own, never when it is made.
 public struct UVEndpoint: Hashable, Sendable {
     /// The longest host name the Domain Name System allows, in bytes (RFC 1035 §2.3.4).
     static let maximumHostLength = 253

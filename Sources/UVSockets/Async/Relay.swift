@@ -18,7 +18,11 @@ extension UVAsyncConnection {
     /// A person who pauses a download for a minute costs a proxy no more than a watermark's memory.
     /// Set an `idleTimeout` to end those who stay so.
     ///
-    /// Where one of them ends otherwise than by finishing, because its peer has reset it, say, this
+    /// A listener that stops lets a relay go on for the drain time. A client that has finished gets the
+    /// rest, however long it pauses: the `flushTimeout` does not hold, either.
+    ///
+    /// Where one of them ends otherwise than by its peer's finishing, because its peer has reset it, the
+    /// user has closed it, the drain time is over or a message cannot be framed, say, this
     /// throws, and the other is reset as well when its handler has returned, behind what was passed on
     /// to it: what was cut off cannot look whole. A handler that goes on with that connection, to send
     /// or to receive, decides itself how it ends.

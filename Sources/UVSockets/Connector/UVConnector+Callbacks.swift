@@ -13,7 +13,7 @@ extension UVConnector {
         set { handlers.onDisconnected = newValue }
     }
 
-    /// The connection's queue has fallen below the low watermark after it was above the high one; or
+    /// The connection's queue has fallen to the low watermark after it was above the high one; or
     /// it has taken what was kept, after that was much.
     public var onDrained: ((UVConnection) -> Void)? {
         get { handlers.onDrained }

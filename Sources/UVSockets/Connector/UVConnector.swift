@@ -9,7 +9,7 @@ internal import Logging
 ///     try connector.startConnect()
 ///     loop.run()
 ///
-/// A name is looked up on the loop, and its addresses are tried as Happy Eyeballs has it (RFC 8305):
+/// A name is looked up on a thread of its own, and its addresses are tried as Happy Eyeballs has it (RFC 8305):
 /// one of each family in turn, the next after 250 ms, or sooner where one fails. The first that
 /// connects is the connection.
 ///
@@ -74,7 +74,7 @@ public final class UVConnector {
     ///
     /// - Parameters:
     ///   - loop: The loop it is to belong to.
-    ///   - endpoint: Whom to connect to. A name is looked up on the loop, for each attempt anew.
+    ///   - endpoint: Whom to connect to. A name is looked up anew for each attempt.
     ///   - deadline: How long an attempt may take: the lookup and all addresses together.
     ///   - options: How its connection behaves.
     ///   - reconnect: How to try again; nil does not.

@@ -6,11 +6,13 @@
 ///
 /// A client that is refused is never heard, is none of the clients, and is counted with the reason.
 public struct UVAdmission: Sendable {
-    /// What becomes of clients while there are as many as there may be.
+    /// What becomes of clients while there are as many as there may be, or more come in a second than
+    /// may.
     public enum WhenFull: Sendable, Hashable {
         /// They wait in the kernel's backlog, connected from their point of view, until one leaves.
         case hold
-        /// They are accepted, sent the bytes, and closed. An empty goodbye says nothing.
+        /// They are accepted, sent the bytes, and closed. An empty goodbye says nothing. Clients that
+        /// are refused for another reason are sent the bytes, too.
         case refuse(goodbye: [UInt8])
     }
 
@@ -32,7 +34,7 @@ public struct UVAdmission: Sendable {
     /// How many clients may come in within a second, at least 1; nil for any number.
     ///
     /// So many may come at once after a quiet second; over a longer time never more than this
-    /// number for each second, and so many more.
+    /// number for each second, and so many more. ``whenFull`` says what becomes of the others.
     public var acceptsPerSecond: Int?
 
     /// Who may come in; nobody else may, unless this is empty.
@@ -41,7 +43,8 @@ public struct UVAdmission: Sendable {
     /// Who may not come in, even if ``allow`` names them.
     public var deny: [UVAddressRange] = []
 
-    /// What becomes of clients while there are as many as there may be. By default they wait.
+    /// What becomes of clients while there are as many as there may be, or more come in a second than
+    /// ``acceptsPerSecond``. By default they wait.
     public var whenFull = WhenFull.hold
 
     /// Admits everybody.

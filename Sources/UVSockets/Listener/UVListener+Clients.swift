@@ -12,7 +12,7 @@ extension UVListener {
         set { handlers.onDisconnected = newValue }
     }
 
-    /// A client's queue has fallen below the low watermark after it was above the high one; or the
+    /// A client's queue has fallen to the low watermark after it was above the high one; or the
     /// client is closed, or ends, or leaves a group meanwhile, so that nobody need wait for it. Called
     /// when the call that has brought it about is over, before ``onDisconnected``.
     public var onDrained: ((UVConnection) -> Void)? {

@@ -1,5 +1,5 @@
 /// What a broadcast does about a receiver that is slow: whose queue has passed the high watermark and
-/// has not fallen below the low one since.
+/// has not fallen to the low one since.
 public enum UVSlowReceiver: Sendable, Hashable {
     /// It gets the message, too, until its queue passes the `sendLimit`: then it is ended, as
     /// ``UVEndReason/slowReceiver``. For what nobody may miss.
