@@ -91,7 +91,8 @@ extension UVConnection {
     func settle() {
         guard state.isFinishing else { return }
         if bytesQueued == 0, !isWriting {
-            perform(state.drained(isAcknowledged: isAcknowledged))
+            perform(
+                state.drained(isAcknowledged: !state.hasPeerFinished || isAcknowledged))
         } else if state.boundsFlush() {
             loop.schedule(self, after: options.flushTimeout)
         }

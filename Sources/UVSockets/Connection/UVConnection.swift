@@ -227,7 +227,7 @@ public final class UVConnection: Identifiable {
         perform(
             state.peerFinished(
                 allowsHalfOpen: options.allowsHalfOpen,
-                isAcknowledged: state.isFinishing || isAcknowledged))
+                isAcknowledged: !state.hasSentFIN || isAcknowledged))
         sendingEnded()
         if state.isHalfOpen {
             // Most have ended when the present callback has.

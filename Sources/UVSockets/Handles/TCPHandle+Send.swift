@@ -6,7 +6,7 @@ internal import CLibuv
 
 extension TCPHandle {
     /// The most buffers libuv writes without allocating (`uv_write`), which must not fail there.
-    private static let buffersInFlight = 4
+    fileprivate static let buffersInFlight = 4
     /// The most buffers in one attempt to write.
     private static let buffersAtOnce = 64
     /// The most bytes in one write, so that its end is news of progress.
@@ -86,8 +86,9 @@ extension TCPHandle {
         let status = unsafe withUnsafeTemporaryAllocation(
             of: uv_buf_t.self, capacity: Self.buffersInFlight
         ) { buffers in
-            let count = unsafe queue.fill(
-                buffers, limit: Self.bytesInFlight, stopsBeforeKeys: true)
+            let front = unsafe UnsafeMutableBufferPointer(
+                rebasing: buffers[..<queue.segmentsBeforeKey])
+            let count = unsafe queue.fill(front, limit: Self.bytesInFlight)
             request.retain(queue, count, unsafe buffers[..<count].reduce(0) { unsafe $0 + $1.len })
             return unsafe uv_write(
                 request.start(), stream, buffers.baseAddress, UInt32(count)
@@ -105,22 +106,22 @@ extension TCPHandle {
 }
 
 extension SendQueue {
+    /// How many segments may be in flight: those before a message that a later one may replace, unless
+    /// it is the first. What is in flight cannot be replaced, although the kernel has none of it.
+    fileprivate var segmentsBeforeKey: Int {
+        guard segments > 1 else { return segments }
+        let limit = min(segments, TCPHandle.buffersInFlight)
+        return (1..<limit).first { self[$0].buffer.key != nil } ?? limit
+    }
+
     /// Points the buffers at the queue's front.
     ///
-    /// - Parameters:
-    ///   - buffers: The buffers.
-    ///   - limit: The most bytes.
-    ///   - stopsBeforeKeys: Whether a message that a later one may replace is left out, unless it is
-    ///     the first. What is in flight cannot be replaced, although the kernel has none of it.
-    /// - Returns: How many buffers were filled: as many as fit.
-    fileprivate func fill(
-        _ buffers: UnsafeMutableBufferPointer<uv_buf_t>, limit: Int, stopsBeforeKeys: Bool = false
-    ) -> Int {
+    /// - Returns: How many buffers were filled: as many as fit, and no more than `limit` bytes.
+    fileprivate func fill(_ buffers: UnsafeMutableBufferPointer<uv_buf_t>, limit: Int) -> Int {
         var count = 0
         var room = limit
         for index in 0..<min(segments, buffers.count) where room > 0 {
             let segment = self[index]
-            if stopsBeforeKeys, count > 0, segment.buffer.key != nil { break }
             let length = min(segment.range.count, room)
             unsafe buffers[count] = uv_buf_t(
                 base: UnsafeMutablePointer(
