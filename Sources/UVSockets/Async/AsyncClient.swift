@@ -6,6 +6,8 @@ final class AsyncClient {
     private var server: UVAsyncConnection?
     private var failure: UVError?
     private var hasEnded = false
+    /// Its key among the loop's addressees, while it is in use.
+    private var key = 0
 
     init(on loop: UVLoop) {
         self.loop = loop
@@ -18,6 +20,57 @@ final class AsyncClient {
         _ body: nonisolated(nonsending) (UVAsyncConnection) async throws -> Result,
         isolation: isolated (any Actor)? = #isolation
     ) async throws -> Result {
+        let connector = try enter(settings)
+        defer { leave() }
+        return try await withTaskCancellationHandler {
+            _ = isolation
+            let server = try await start(connector)
+            return try await use(server, body)
+        } onCancel: { [loop, key] in
+            Self.cancel(key, on: loop)
+        }
+    }
+
+    /// Connects, to be used later, or abandoned.
+    func begin(
+        _ settings: ConnectSettings, isolation: isolated (any Actor)? = #isolation
+    ) async throws {
+        let connector = try enter(settings)
+        do {
+            try await withTaskCancellationHandler {
+                _ = isolation
+                _ = try await start(connector)
+            } onCancel: { [loop, key] in
+                Self.cancel(key, on: loop)
+            }
+        } catch {
+            leave()
+            throw error
+        }
+    }
+
+    /// Calls the closure with the connection that has begun, and closes it.
+    func use<Result>(
+        _ body: nonisolated(nonsending) (UVAsyncConnection) async throws -> Result,
+        isolation: isolated (any Actor)? = #isolation
+    ) async throws -> Result {
+        guard let server else { preconditionFailure("a connection is used that has not begun") }
+        defer { leave() }
+        return try await withTaskCancellationHandler {
+            _ = isolation
+            return try await use(server, body)
+        } onCancel: { [loop, key] in
+            Self.cancel(key, on: loop)
+        }
+    }
+
+    /// Ends the connection that has begun: nobody uses it.
+    func abandon() {
+        server?.connection.reset()
+        leave()
+    }
+
+    private func enter(_ settings: ConnectSettings) throws -> UVConnector {
         guard !loop.isClosed else {
             throw UVError(
                 call: "connect", subject: "\(settings.endpoint)", code: .canceled,
@@ -25,19 +78,21 @@ final class AsyncClient {
         }
         let connector = makeConnector(settings)
         self.connector = connector
-        let key = loop.register(self)
+        key = loop.register(self)
         loop.beginTiming(connector.handlers)
-        defer {
-            loop.unregister(key)
-            loop.endTiming(connector.handlers)
-            // The connection keeps the connector, and that keeps this.
-            (self.connector, server) = (nil, nil)
-        }
-        return try await withTaskCancellationHandler {
-            _ = isolation
-            return try await use(connector, body)
-        } onCancel: { [loop] in
-            loop.submitAlways { (loop.addressees[key] as? AsyncClient)?.cancel() }
+        return connector
+    }
+
+    private func leave() {
+        loop.unregister(key)
+        if let connector { loop.endTiming(connector.handlers) }
+        // The connection keeps the connector, and that keeps this.
+        (connector, server) = (nil, nil)
+    }
+
+    private static func cancel(_ key: Int, on loop: UVLoop) {
+        loop.submitAlways { [unowned loop] in
+            (loop.addressees[key] as? AsyncClient)?.cancel()
         }
     }
 
@@ -89,10 +144,9 @@ final class AsyncClient {
         return connector
     }
 
-    nonisolated(nonsending) private func use<Result>(
-        _ connector: UVConnector,
-        _ body: nonisolated(nonsending) (UVAsyncConnection) async throws -> Result
-    ) async throws -> Result {
+    nonisolated(nonsending) private func start(
+        _ connector: UVConnector
+    ) async throws -> UVAsyncConnection {
         try Task.checkCancellation()
         try connector.startConnect()
         while server == nil, failure == nil, !Task.isCancelled {
@@ -104,6 +158,13 @@ final class AsyncClient {
             connector.cancel()
             throw CancellationError()
         }
+        return server
+    }
+
+    nonisolated(nonsending) private func use<Result>(
+        _ server: UVAsyncConnection,
+        _ body: nonisolated(nonsending) (UVAsyncConnection) async throws -> Result
+    ) async throws -> Result {
         do {
             let result = try await body(server)
             await end(server, .closed)

@@ -19,7 +19,6 @@ actor AsyncServer {
     /// The listener, until it has joined the server.
     private var listener: UVListener?
     private var isOver = false
-    private var failures = LogThrottle()
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
@@ -109,7 +108,8 @@ actor AsyncServer {
     // Not inlined, so that a client's task keeps no room for it.
     @inline(never)
     private func report(_ error: any Error, of client: UVAsyncConnection) {
-        guard !(error is CancellationError), let times = failures.times() else { return }
+        guard !(error is CancellationError), let times = loop.throttles.handlerFailures.times()
+        else { return }
         loop.logger.warning(
             "a handler has failed: \(error)",
             metadata: [

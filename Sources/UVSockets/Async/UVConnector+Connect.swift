@@ -65,30 +65,53 @@ extension UVConnector {
         _ settings: ConnectSettings, on loop: UVLoop?,
         _ body: nonisolated(nonsending) @Sendable (UVAsyncConnection) async throws -> Result
     ) async throws -> Result {
-        if let loop {
-            try await loop.awaitArrival(
-                for: "connect", settings.endpoint, within: settings.deadline)
+        guard let loop, !loop.isOnLoop else {
+            let loop = try loop ?? LoopThread.shared.get().loop
+            return try await ConnectScope(on: loop).connect(settings, body)
         }
-        let loop = try loop ?? LoopThread.shared.get().loop
-        return try await ConnectScope(on: loop).connect(settings, body)
+        let scope = ConnectScope(on: loop)
+        try await loop.begin("connect", settings.endpoint, within: settings.deadline) {
+            await scope.abandon()
+        } _: {
+            try await scope.begin(settings)
+        }
+        return try await scope.use(body)
     }
 }
 
 /// Brings a task to a loop's thread, whose it is not otherwise.
 private actor ConnectScope {
     nonisolated let loop: UVLoop
+    private let client: AsyncClient
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
     init(on loop: UVLoop) {
         self.loop = loop
+        client = AsyncClient(on: loop)
     }
 
     func connect<Result: Sendable>(
         _ settings: ConnectSettings,
         _ body: nonisolated(nonsending) @Sendable (UVAsyncConnection) async throws -> Result
     ) async throws -> Result {
-        try await AsyncClient(on: loop).connect(settings, body)
+        try await client.connect(settings, body)
+    }
+
+    // The same in two parts, between which the task is elsewhere.
+
+    func begin(_ settings: ConnectSettings) async throws {
+        try await client.begin(settings)
+    }
+
+    func use<Result: Sendable>(
+        _ body: nonisolated(nonsending) @Sendable (UVAsyncConnection) async throws -> Result
+    ) async throws -> Result {
+        try await client.use(body)
+    }
+
+    func abandon() {
+        client.abandon()
     }
 }
 

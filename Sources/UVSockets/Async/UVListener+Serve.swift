@@ -103,28 +103,56 @@ extension UVListener {
             settings.loop == nil || settings.loops == 1, "a server on a given loop has 1 loop")
         var settings = settings
         settings.listening.options.connection.allowsHalfOpen = true
-        if let loop = settings.loop {
-            do {
-                try await loop.awaitArrival(for: "serve", settings.listening.endpoint, within: nil)
-            } catch let error as UVError {
-                throw error
-            } catch {
-                // Cancelled before it listened, it has nobody to serve.
-                return
-            }
-        }
         let group = settings.loop == nil ? try UVLoopGroup(loops: settings.loops) : nil
         let loops = group?.loops ?? [settings.loop].compactMap(\.self)
         let servers = loops.map { AsyncServer(on: $0, handler) }
-        let server = await makeServer(servers, settings)
-        let result = await withTaskCancellationHandler {
-            _ = isolation
-            return await serve(server, servers, settings)
-        } onCancel: { [settings] in
-            server.beginStop(drainFor: settings.drainTime)
+        let result: Result<Void, UVError>
+        do {
+            let server = try await begin(servers, settings)
+            await withTaskCancellationHandler {
+                _ = isolation
+                settings.onListening(server)
+                await serveClients(servers)
+            } onCancel: { [settings] in
+                server.beginStop(drainFor: settings.drainTime)
+            }
+            result = .success(())
+        } catch let error as UVError where !Task.isCancelled {
+            result = .failure(error)
+        } catch {
+            // Cancelled before it listened, it has nobody to serve.
+            result = .success(())
         }
         await group?.end()
         try result.get()
+    }
+
+    /// Makes the server, which listens then.
+    nonisolated(nonsending) private static func begin(
+        _ servers: [AsyncServer], _ settings: ServeSettings
+    ) async throws -> UVRemoteListener {
+        guard let loop = settings.loop, !loop.isOnLoop else {
+            return try await open(servers, settings)
+        }
+        return try await loop.begin("serve", settings.listening.endpoint, within: nil) {
+            await $0.stop(drainFor: .zero)
+        } _: {
+            try await open(servers, settings)
+        }
+    }
+
+    private static func open(
+        _ servers: [AsyncServer], _ settings: ServeSettings,
+        isolation: isolated (any Actor)? = #isolation
+    ) async throws -> UVRemoteListener {
+        let server = await makeServer(servers, settings)
+        try await withTaskCancellationHandler {
+            _ = isolation
+            try await server.open(settings.balance, settings.listening.endpoint)
+        } onCancel: {
+            server.beginStop(drainFor: .zero)
+        }
+        return server
     }
 
     nonisolated(nonsending) private static func makeServer(
@@ -143,27 +171,17 @@ extension UVListener {
         return remote
     }
 
-    private static func serve(
-        _ server: UVRemoteListener, _ servers: [AsyncServer], _ settings: ServeSettings,
-        isolation: isolated (any Actor)? = #isolation
-    ) async -> Result<Void, UVError> {
-        do throws(UVError) {
-            try await server.open(settings.balance, settings.listening.endpoint)
-        } catch {
-            // Cancelled before it listened, it has nobody to serve.
-            return Task.isCancelled ? .success(()) : .failure(error)
-        }
-        settings.onListening(server)
+    private static func serveClients(
+        _ servers: [AsyncServer], isolation: isolated (any Actor)? = #isolation
+    ) async {
         // Without a group where there is one loop: a group awaits its tasks on the global pool, and the
         // process would have threads for nothing.
         guard servers.count > 1 else {
-            await servers[0].serveClients()
-            return .success(())
+            return await servers[0].serveClients()
         }
         await withDiscardingTaskGroup { group in
             // Immediate, so that clients need not wait for a thread of the pool.
             for server in servers { group.addImmediateTask { await server.serveClients() } }
         }
-        return .success(())
     }
 }

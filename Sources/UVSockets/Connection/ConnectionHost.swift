@@ -28,7 +28,6 @@ final class ConnectionHandlers {
     /// The bytes in the queues of all open connections, and how many there may be.
     var queuedBytes = 0
     let outboundBudget: Int
-    private var slowHandlers = LogThrottle()
     let onMessageReceived: (UVConnection, Span<UInt8>) -> Void
     /// What the library does with a connection that has begun, after its user was told.
     var onBegun: ((UVConnection) -> Void)?
@@ -84,7 +83,7 @@ final class ConnectionHandlers {
         onMessageReceived(connection, message)
     }
 
-    /// A handler took so long, if that is long. Logged at most once a second.
+    /// A handler took so long, if that is long.
     ///
     /// - Parameters:
     ///   - time: How long, in milliseconds.
@@ -93,7 +92,7 @@ final class ConnectionHandlers {
     func handlerTook(_ time: UInt64, for connection: UVConnection?, on loop: UVLoop) {
         guard time >= handlerTimeLimit else { return }
         guards.slowHandlers += 1
-        guard let times = slowHandlers.times() else { return }
+        guard let times = loop.throttles.slowHandlers.times() else { return }
         var metadata: Logger.Metadata = ["times": "\(times)"]
         if let connection {
             metadata["connection"] = "\(connection.id)"

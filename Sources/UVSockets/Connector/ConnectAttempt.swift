@@ -1,7 +1,8 @@
 /// What a connector holds while it tries to connect: a lookup, then a socket for each address that is
 /// being tried.
 final class ConnectAttempt {
-    let connector: UVConnector
+    /// The connector; nil once the attempt has ended.
+    private(set) var connector: UVConnector?
     private let deadline: TimerHandle
     /// Made only where an address is tried while another waits.
     private var delay: TimerHandle?
@@ -34,7 +35,7 @@ final class ConnectAttempt {
 
     /// Calls the connector when the next address is due, if one is left.
     func awaitDelay() throws(UVError) {
-        guard race.hasUntried else { return }
+        guard race.hasUntried, let connector else { return }
         if delay == nil {
             delay = try TimerHandle(on: connector.loop) { [connector] in
                 connector.attemptDelayPassed()
@@ -58,6 +59,7 @@ final class ConnectAttempt {
 
     /// Ends the attempt, and every socket but the one that has connected.
     func end(keeping winner: TCPHandle? = nil) {
+        connector = nil
         deadline.close()
         delay?.close()
         lookup?.cancel()

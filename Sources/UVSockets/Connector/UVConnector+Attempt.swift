@@ -40,7 +40,7 @@ extension UVConnector {
     private func makeArgs(_ attempt: ConnectAttempt) -> SocketEventArgs {
         SocketEventArgs(userToken: attempt, buffer: loop.receiveBuffer) { args in
             guard let attempt = args.userToken as? ConnectAttempt else { return }
-            attempt.connector.onConnectCompleted(args, attempt)
+            attempt.connector?.onConnectCompleted(args, attempt)
         }
     }
 

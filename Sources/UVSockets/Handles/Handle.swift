@@ -8,9 +8,12 @@ internal import CLibuv
 /// A handle retains itself from its init to its close callback, because libuv holds its address.
 /// ``close()`` is the only way out and may be called any number of times. A handle whose init failed
 /// was never registered and is not closed (libuv, `uv_tcp_init` and its kin).
+///
+/// The loop is retained while the handle is open, and not while it closes: a loop that nobody runs
+/// any more would otherwise wait for ever for the turn in which its last handle is closed.
 @safe class Handle {
-    /// The loop. It is retained as long as this object lives, unless the handle is one of the
-    /// loop's own: the loop could then never end.
+    /// The loop. It is retained until ``close()``, unless the handle is one of the loop's own: the
+    /// loop could then never end.
     private let unretainedLoop: Unmanaged<UVLoop>
     private let isLoopsOwn: Bool
     private let memory: UnsafeMutableRawPointer
@@ -38,9 +41,10 @@ internal import CLibuv
 
     deinit {
         unsafe memory.deallocate()
-        if !isLoopsOwn { unsafe unretainedLoop.release() }
     }
 
+    /// The loop, for callbacks of libuv and while the handle is open. Who keeps a handle for longer
+    /// keeps the loop, too, and asks for it there.
     @inline(__always)
     final var loop: UVLoop { unsafe unretainedLoop.takeUnretainedValue() }
 
@@ -72,7 +76,13 @@ internal import CLibuv
         guard !isClosing else { return }
         isClosing = true
         unsafe uv_close(base) { unsafe Handle.from($0).closeCompleted() }
+        dropCallbacks()
+        // The last thing: where nobody else has the loop it is closed now, and this with it.
+        if !isLoopsOwn { unsafe unretainedLoop.release() }
     }
+
+    /// The handle does not call any more. What its callbacks refer to may go.
+    func dropCallbacks() {}
 
     /// Closes the handle because its loop ends.
     func abort() {

@@ -2,7 +2,8 @@ internal import CLibuv
 
 /// Calls once in the next turn of the loop, which does not sleep while one is waiting.
 final class IdleHandle: Handle {
-    private let onTurn: () -> Void
+    /// Nil once the handle closes: the closure may refer to the handle's owner.
+    private var onTurn: (() -> Void)?
 
     init(
         on loop: UVLoop, isLoopsOwn: Bool = false, onTurn: @escaping () -> Void
@@ -25,6 +26,10 @@ final class IdleHandle: Handle {
 
     private func turned() {
         _ = unsafe uv_idle_stop(raw())
-        loop.callback { onTurn() }
+        loop.callback { onTurn?() }
+    }
+
+    override func dropCallbacks() {
+        onTurn = nil
     }
 }

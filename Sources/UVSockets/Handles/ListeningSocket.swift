@@ -61,6 +61,10 @@ internal import CLibuv
     /// Where it listens; nil when it is closed.
     var localAddress: SocketAddress? { isClosing ? nil : socket.localAddress }
 
+    override func dropCallbacks() {
+        args.userToken = nil
+    }
+
     override func abort() {
         stop()
     }

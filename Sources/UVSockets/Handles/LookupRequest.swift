@@ -37,8 +37,11 @@ final class LookupRequest {
         do throws(UVError) {
             ticket = try Resolver.shared.look(
                 up: .init(host: endpoint.host, isPassive: isPassive)
-            ) { [loop, key] answer in
-                loop.submitAlways { (loop.addressees[key] as? LookupRequest)?.answered(answer) }
+            ) { [weak loop, key] answer in
+                guard let loop else { return }
+                loop.submitAlways { [unowned loop] in
+                    (loop.addressees[key] as? LookupRequest)?.answered(answer)
+                }
             }
         } catch {
             loop.unregister(key)

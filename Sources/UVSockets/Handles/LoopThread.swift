@@ -32,6 +32,7 @@ internal import CLibuv
     ) throws(UVError) {
         self.loop = loop
         thread = try makeThread(stackSize: nil) {
+            takeMainThreadsSignalMask()
             loop.run(.untilStopped)
             loop.end()
             whenEnded()

@@ -85,6 +85,13 @@ enum DescriptorLimit {
     /// The most descriptors that the kernel's table is made for in advance: half a mebibyte.
     private static let tableSize = 65_536
 
+    /// Whether so many descriptors can be opened now.
+    static func allows(_ count: Int) -> Bool {
+        let opened = (0..<count).map { _ in fcntl(0, F_DUPFD_CLOEXEC, 0) }
+        for descriptor in opened where descriptor >= 0 { close(descriptor) }
+        return !opened.contains { $0 < 0 }
+    }
+
     /// Raises the limit in force to the most the system allows this process.
     static func raise() {
         var limit = rlimit()
@@ -103,3 +110,41 @@ enum DescriptorLimit {
         if highest >= 0 { close(highest) }
     }
 }
+
+/// Lets this thread block the signals that the process's main thread blocks, and no others.
+///
+/// A thread that a worker of a pool starts would block what the worker does, which is nearly all. A
+/// program that a handler starts would inherit that (POSIX, `posix_spawn`), and SIGTERM would not end
+/// it.
+func takeMainThreadsSignalMask() {
+    #if canImport(Glibc)
+        // The C library and libuv block all signals for a moment now and then.
+        for _ in 0..<100 {
+            guard let blocked = mainThreadsBlockedSignals() else { return }
+            var mask = sigset_t()
+            unsafe sigemptyset(&mask)
+            for signal in 1...64 as ClosedRange<Int32> where blocked >> (signal - 1) & 1 == 1 {
+                unsafe sigaddset(&mask, signal)
+            }
+            unsafe pthread_sigmask(SIG_SETMASK, &mask, nil)
+            if blocked.nonzeroBitCount < 60 { return }
+            sched_yield()
+        }
+    #endif
+}
+
+#if canImport(Glibc)
+    /// A bit for each signal that the main thread blocks; nil where the system does not tell.
+    private func mainThreadsBlockedSignals() -> UInt64? {
+        let descriptor = unsafe open("/proc/self/status", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        // The line stands within the first 2 KiB.
+        let text = unsafe [UInt8](unsafeUninitializedCapacity: 4096) { buffer, count in
+            count = max(0, unsafe read(descriptor, buffer.baseAddress, buffer.count))
+        }
+        let line = String(decoding: text, as: UTF8.self).split(separator: "\n")
+            .first { $0.hasPrefix("SigBlk:") }
+        return line?.split(separator: "\t").last.flatMap { UInt64($0, radix: 16) }
+    }
+#endif

@@ -8,7 +8,7 @@ internal import CLibuv
 
 /// Calls on the loop when the process gets a signal. Several loops may watch the same signal.
 final class SignalHandle: Handle {
-    /// Nil once the handle is closed: the closure may refer to the handle's owner.
+    /// Nil once the handle closes: the closure may refer to the handle's owner.
     private var onSignal: (() -> Void)?
 
     /// Starts watching; does not keep the loop running.
@@ -33,7 +33,7 @@ final class SignalHandle: Handle {
         loop.callback { onSignal?() }
     }
 
-    override func didClose() {
+    override func dropCallbacks() {
         onSignal = nil
     }
 }

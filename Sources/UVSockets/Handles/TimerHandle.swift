@@ -2,7 +2,7 @@ internal import CLibuv
 
 /// A timer of the loop, in whole milliseconds.
 final class TimerHandle: Handle {
-    /// Nil once the handle is closed: the closure may refer to the handle's owner.
+    /// Nil once the handle closes: the closure may refer to the handle's owner.
     private var onTick: (() -> Void)?
 
     init(
@@ -38,7 +38,7 @@ final class TimerHandle: Handle {
         loop.callback { onTick?() }
     }
 
-    override func didClose() {
+    override func dropCallbacks() {
         onTick = nil
     }
 }

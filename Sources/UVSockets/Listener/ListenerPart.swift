@@ -11,7 +11,8 @@ struct ListenerPart: Sendable {
 
     /// Nobody asks any more.
     func release() {
-        loop.submitAlways { [loop, key] in loop.unregister(key) }
+        guard !loop.isOnLoop else { return loop.unregister(key) }
+        loop.submitAlways { [unowned loop, key] in loop.unregister(key) }
     }
 
     /// Has something done with the listener, on its loop: now where the caller is on it, and
@@ -30,7 +31,8 @@ struct ListenerPart: Sendable {
             return true
         }
         return loop.inbox.post(
-            { [loop, key] in (loop.addressees[key] as? UVListener).map(body) }, isLimited: isLimited
+            { [unowned loop, key] in (loop.addressees[key] as? UVListener).map(body) },
+            isLimited: isLimited
         )
     }
 }

@@ -21,7 +21,7 @@ extension UVListener {
             evicted += 1
         }
         handlers.guards.evictions += evicted
-        guard let times = budgetWarnings.times() else { return }
+        guard let times = loop.throttles.evictions.times() else { return }
         loop.logger.warning(
             "ended the slowest clients: more bytes were queued than the outbound budget allows",
             metadata: [

@@ -44,7 +44,7 @@ extension UVListener {
     func acceptFailed(_ code: UVError.Code) {
         acceptFailures += 1
         let (pause, isFirst) = gate.failed()
-        if isFirst, let times = acceptTroubles.times() {
+        if isFirst, let times = loop.throttles.acceptFailures.times() {
             let error = UVError(call: "accept", subject: "\(localEndpoint ?? endpoint)", code: code)
             loop.logger.warning(
                 "clients wait in the backlog: \(error)", metadata: ["times": "\(times)"])
@@ -55,7 +55,7 @@ extension UVListener {
     /// A connection was accepted; says so in the log where that had failed before.
     func noteAccepted() {
         let failures = gate.accepted()
-        guard failures > 0, acceptRecoveries.times() != nil else { return }
+        guard failures > 0, loop.throttles.acceptRecoveries.times() != nil else { return }
         loop.logger.notice("accepting again", metadata: ["failures": "\(failures)"])
     }
 

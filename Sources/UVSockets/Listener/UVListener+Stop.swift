@@ -63,7 +63,7 @@ extension UVListener {
     ///   - completion: Called once all are gone, with what became of them; never within this call.
     public func stop(
         drainFor time: Duration = .seconds(5), goodbye: [UInt8] = [],
-        completion: @escaping (UVDrainReport) -> Void = { _ in }
+        completion: ((UVDrainReport) -> Void)? = nil
     ) {
         loop.confine("UVListener.stop")
         closeDoor()
@@ -74,7 +74,7 @@ extension UVListener {
         drain = DrainProgress(
             report: drain?.report ?? UVDrainReport(), deadline: deadline,
             goodbye: drain?.goodbye ?? goodbye,
-            completions: (drain?.completions ?? []) + [completion])
+            completions: (drain?.completions ?? []) + [completion].compactMap(\.self))
         if !goodbye.isEmpty { sendGoodbye(goodbye) }
         for client in clientTable.all {
             if let session = client.session {
@@ -85,7 +85,12 @@ extension UVListener {
         }
         // Also where there is no memory for a timer.
         if deadline == nil { cutOff() }
-        if clientTable.all.isEmpty { loop.runLater { self.finishDrain() } }
+        guard clientTable.all.isEmpty, let drain else { return }
+        if drain.completions.isEmpty, onStopped == nil {
+            finishDrain()
+        } else {
+            loop.runLater { self.finishDrain() }
+        }
     }
 
     private func sendGoodbye(_ goodbye: [UInt8]) {
@@ -137,7 +142,6 @@ extension UVListener {
         onFailed = nil
         onStopped = nil
         // Its face is its users' alone now, who may still ask how it has been.
-        remoteListener = nil
         (desk as? PartDesk)?.server = nil
         let old = handlers
         // In its place, because a connection does not look for its handler at each message.

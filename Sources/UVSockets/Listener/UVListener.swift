@@ -46,12 +46,10 @@ public final class UVListener {
     private var nextID: UVConnection.ID = 1
     /// How many clients it has had.
     private(set) var joined: UInt64 = 0
-    var remoteListener: UVRemoteListener?
+    /// Its face for other threads, which its users keep, and the desk of a server on many loops.
+    weak var remoteListener: UVRemoteListener?
     /// Finds clients that are gone; from the first client to the end.
     var peerWatch: PeerWatch?
-    var budgetWarnings = LogThrottle()
-    var acceptTroubles = LogThrottle()
-    var acceptRecoveries = LogThrottle()
     private var isAccepting = false
     private var isAcceptWanted = false
 
@@ -227,8 +225,8 @@ public final class UVListener {
 
     private func tellListening() {
         guard onListening != nil else { return }
-        loop.runLater { [self] in
-            if localEndpoint != nil { onListening?(self) }
+        loop.runLater { [weak self] in
+            if let self, localEndpoint != nil { onListening?(self) }
         }
     }
 

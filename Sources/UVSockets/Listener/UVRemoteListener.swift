@@ -184,8 +184,8 @@ extension UVRemoteListener {
 }
 
 extension UVListener {
-    /// The listener for other threads, tasks and actors. A listener that is asked for it is kept by
-    /// its loop until it has stopped and nobody has this any more, or the loop is closed.
+    /// The listener for other threads, tasks and actors. Its loop keeps a listener for as long as
+    /// somebody has this, or until the loop is closed.
     ///
     /// For a listener of a ``UVLoopGroup`` it is the whole server.
     public var remote: UVRemoteListener {

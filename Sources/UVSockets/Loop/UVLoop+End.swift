@@ -56,7 +56,7 @@ extension UVLoop {
 
     /// Closes the loop, on which nothing of others is open.
     func shutDown() {
-        addressees = [:]
+        for key in addressees.keys { unregister(key) }
         let own = ownHandles
         ownHandles = []
         openHandles = own.count

@@ -22,7 +22,8 @@ extension UVLoop {
 
     /// Forgets an object that was registered.
     func unregister(_ key: Int) {
-        addressees[key] = nil
+        // It is let go of when it has been removed: its end may make others be forgotten.
+        _ = addressees.removeValue(forKey: key)
     }
 
     /// Keeps an object until the loop is closed, for submissions to find it.

@@ -17,8 +17,8 @@ internal import Synchronization
 /// descriptors that are closed are opened on `/dev/null`, so that no socket becomes one of them.
 ///
 /// A loop holds one receive buffer of 64 KiB for all of its connections. What is open on it keeps it:
-/// a listener, a connection, a timer, a signal watch. Where nothing is, and nobody keeps it, it is
-/// closed.
+/// a listener, a connection, a timer, a signal watch. So does a task that is to go on there, and a
+/// completion that it still has to call. Where nothing is, and nobody keeps it, it is closed.
 @safe public final class UVLoop: @unchecked Sendable {
     // Sendable is unchecked because all that follows, but for the inbox and the owner, is used on
     // the loop's thread only, which `confine` checks.
@@ -33,6 +33,7 @@ internal import Synchronization
 
     /// Where the loop and what is made on it report trouble, and at `debug` what they do.
     public let logger: Logger
+    let throttles: LogThrottles
 
     let raw: UnsafeMutablePointer<uv_loop_t>
     let receiveBuffer: ReceiveBuffer
@@ -99,10 +100,15 @@ internal import Synchronization
     ///     so many do, ``submit(_:)`` and ``UVMailbox/post(_:)`` refuse more and return false.
     ///   - logger: Where the loop and what is made on it report.
     /// - Throws: ``UVError`` where the system has no descriptors or memory left for a loop.
-    public init(
+    public convenience init(
         submissionLimit: Int = 65_536, logger: Logger = Logger(label: "UVSockets")
     ) throws(UVError) {
+        try self.init(submissionLimit, logger, LogThrottles())
+    }
+
+    init(_ submissionLimit: Int, _ logger: Logger, _ throttles: LogThrottles) throws(UVError) {
         self.logger = logger
+        self.throttles = throttles
         inbox = Inbox(limit: max(1, submissionLimit))
         receiveBuffer = ReceiveBuffer()
         receiveArgs = SocketEventArgs(userToken: nil, buffer: receiveBuffer) { _ in
@@ -122,7 +128,14 @@ internal import Synchronization
         }
     }
 
+    /// How many descriptors must be left for a loop: its own four, two that libuv has for signals, and
+    /// two that Dispatch has for tasks. Where they find none, those two end the process.
+    private static let descriptorsNeeded = 8
+
     private static func makeRaw() throws(UVError) -> UnsafeMutablePointer<uv_loop_t> {
+        guard DescriptorLimit.allows(descriptorsNeeded) else {
+            throw UVError(call: "make loop", code: .tooManyOpenFiles)
+        }
         let raw = UnsafeMutablePointer<uv_loop_t>.allocate(capacity: 1)
         let status = unsafe uv_loop_init(raw)
         guard status == 0 else {

@@ -47,9 +47,10 @@ public final class UVLoopGroup: Sendable {
     ) throws(UVError) {
         precondition(count > 0, "a UVLoopGroup has at least 1 loop")
         var threads: [LoopThread] = []
+        let throttles = LogThrottles()
         do throws(UVError) {
             for _ in 0..<count {
-                let loop = try UVLoop(submissionLimit: submissionLimit, logger: logger)
+                let loop = try UVLoop(submissionLimit, logger, throttles)
                 let thread: LoopThread
                 do throws(UVError) {
                     thread = try LoopThread(running: loop) { [state] in

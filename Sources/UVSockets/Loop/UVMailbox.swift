@@ -23,7 +23,8 @@ public struct UVMailbox<Message: Sendable>: Sendable {
     ///   wait for it as its `submissionLimit` allows.
     @discardableResult
     public func post(_ message: Message) -> Bool {
-        loop.submit { [loop, key] in
+        // Not retained: what waits for a loop would keep it for ever where nobody runs it any more.
+        loop.submit { [unowned loop, key] in
             (loop.addressees[key] as? Handler)?.body(message)
         }
     }

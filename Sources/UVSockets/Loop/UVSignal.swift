@@ -14,15 +14,17 @@ public enum UVSignal: Sendable, CaseIterable {
 
 /// A watch for a signal, from ``UVLoop/on(_:_:)``.
 public final class UVSignalWatch {
+    private let loop: UVLoop
     private let handle: SignalHandle
 
-    fileprivate init(_ handle: SignalHandle) {
+    fileprivate init(_ loop: UVLoop, _ handle: SignalHandle) {
+        self.loop = loop
         self.handle = handle
     }
 
     /// Ends the watch. When no loop watches a signal any more it does what it does by default.
     public func cancel() {
-        handle.loop.confine("UVSignalWatch.cancel")
+        loop.confine("UVSignalWatch.cancel")
         handle.close()
     }
 }
@@ -43,6 +45,6 @@ extension UVLoop {
         _ signal: UVSignal, _ body: @escaping () -> Void
     ) throws(UVError) -> UVSignalWatch {
         confineOpen("UVLoop.on")
-        return UVSignalWatch(try SignalHandle(on: self, signal, onSignal: body))
+        return UVSignalWatch(self, try SignalHandle(on: self, signal, onSignal: body))
     }
 }

@@ -233,4 +233,34 @@ struct TaskEndTests {
         await server.value
         #expect(log.entries.allSatisfy { $0.contains("nobody runs the loop") })
     }
+
+    @Test("So they do on a loop that ran once, and does not any more")
+    func loopNobodyRunsAnyMore() async throws {
+        let log = Journal<String>()
+        let loop = try UVLoop(logger: journal(log, level: .warning))
+        let client = beginTask { () -> UVError? in
+            do {
+                // The answer to the lookup comes when the loop runs no more.
+                try await UVConnector.connect(
+                    to: "localhost:1", deadline: .milliseconds(300), on: loop
+                ) { _ in }
+                return nil
+            } catch {
+                return error as? UVError
+            }
+        }
+        try onThread {
+            while loop.inbox.isEmpty { usleep(1000) }
+            loop.stop()
+            loop.run(.untilStopped)
+        }
+        #expect(await client.value?.code == .timedOut)
+        let server = beginTask {
+            try? await UVListener.serve(at: "localhost:0", on: loop) { _ in }
+        }
+        try await log.arrival(of: 2)
+        server.cancel()
+        await server.value
+        #expect(log.entries.allSatisfy { $0.contains("nobody runs the loop") })
+    }
 }

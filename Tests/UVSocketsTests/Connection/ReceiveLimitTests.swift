@@ -172,4 +172,37 @@ struct ReceiveLimitTests {
         #expect(words.prefix(3) == ["a", "handler", "took"])
         #expect(try 290...999 ~= #require(words.count > 3 ? Int(words[3]) : nil))
     }
+
+    @Test("However many connectors and loops there are, it is warned of once a second")
+    func slowHandlers() async throws {
+        let warnings = Journal<String>()
+        let group = try UVLoopGroup(loops: 2, logger: journal(warnings))
+        var options = UVListenerOptions()
+        options.connection.handlerTimeWarning = .milliseconds(20)
+        let server = try await group.listen(at: "127.0.0.1:0", options: options) { _ in
+            { client, message in
+                usleep(40_000)
+                client.send(message)
+            }
+        }
+        let endpoint = try #require(server.localEndpoint)
+        var settings = UVConnectionOptions.connector
+        settings.handlerTimeWarning = .milliseconds(20)
+        let start = ContinuousClock.now
+        try await withThrowingTaskGroup { tasks in
+            for loop in group.loops + group.loops {
+                tasks.addTask { [settings] in
+                    try await UVConnector.connect(to: endpoint, options: settings, on: loop) {
+                        try await $0.send("question")
+                        _ = try await $0.nextMessage()
+                        usleep(40_000)
+                    }
+                }
+            }
+            try await tasks.waitForAll()
+        }
+        await group.stop()
+        let seconds = Int((ContinuousClock.now - start) / .seconds(1))
+        #expect(1...(seconds + 1) ~= warnings.entries.count)
+    }
 }

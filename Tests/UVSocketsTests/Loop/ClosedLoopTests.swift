@@ -110,6 +110,95 @@ struct ClosedLoopTests {
         }
     }
 
+    @Test("Nor do loops that have not run since something on them was ended")
+    func droppedAfterEnd() async {
+        await #expect(processExitsWith: .success) {
+            func listener(on loop: UVLoop) -> UVListener {
+                UVListener(on: loop, at: "127.0.0.1:0") { _, _ in }
+            }
+            func connector(on loop: UVLoop, to endpoint: UVEndpoint) -> UVConnector {
+                UVConnector(on: loop, to: endpoint) { _, _ in }
+            }
+            let uses: [(name: String, body: (UVLoop) throws -> Void)] = [
+                ("timer", { try $0.after(.seconds(9)) {}.cancel() }),
+                (
+                    "timer of its loop",
+                    { loop in try loop.every(.seconds(9)) { loop.stop() }.cancel() }
+                ),
+                ("watch", { try $0.on(.user2) {}.cancel() }),
+                ("watch of its loop", { loop in try loop.on(.user2) { loop.stop() }.cancel() }),
+                ("idle listener", { _ = listener(on: $0) }),
+                ("remote of an idle listener", { _ = listener(on: $0).remote }),
+                (
+                    "listener",
+                    { loop in
+                        let listener = listener(on: loop)
+                        listener.onListening = { _ in loop.stop() }
+                        try listener.startAccept()
+                        listener.stop()
+                    }
+                ),
+                (
+                    "remote",
+                    { loop in
+                        let listener = listener(on: loop)
+                        let remote = listener.remote
+                        try listener.startAccept()
+                        remote.post([1])
+                        listener.stop()
+                    }
+                ),
+                (
+                    "listener's lookup",
+                    { loop in
+                        let listener = UVListener(on: loop, at: "localhost:0") { _, _ in }
+                        try listener.startAccept()
+                        listener.stop()
+                    }
+                ),
+                (
+                    "connector",
+                    { loop in
+                        let connector = connector(on: loop, to: "127.0.0.1:9")
+                        try connector.startConnect()
+                        connector.cancel()
+                    }
+                ),
+                (
+                    "connector's lookup",
+                    { loop in
+                        let connector = connector(on: loop, to: "localhost:9")
+                        try connector.startConnect()
+                        connector.cancel()
+                    }
+                ),
+                ("submission", { loop in loop.submit {} }),
+                ("message", { loop in loop.mailbox { (_: Int) in }.post(1) }),
+                (
+                    "message from elsewhere",
+                    { loop in
+                        let box = loop.mailbox { (_: Int) in }
+                        try onThread { _ = box.post(1) }
+                    }
+                ),
+                ("stop", { loop in try onThread { loop.stop() } }),
+            ]
+            // What the runtime opens, for the first or now and then, is not the loop's.
+            try UVLoop().close()
+            for (index, use) in uses.enumerated() {
+                let before = RawSocket.descriptors.count
+                for _ in 0..<20 { try use.body(try UVLoop()) }
+                // A thread lets go of its loop when it has ended, which is a moment later.
+                let deadline = ContinuousClock.now + .seconds(20)
+                while RawSocket.descriptors.count > before + 10 {
+                    // The status tells which of them it is.
+                    if ContinuousClock.now > deadline { exit(Int32(100 + index)) }
+                    usleep(10_000)
+                }
+            }
+        }
+    }
+
     @Test("A stop that comes before a run ends that run, and no other", arguments: [true, false])
     func stopBefore(isElsewhere: Bool) throws {
         try onThread {

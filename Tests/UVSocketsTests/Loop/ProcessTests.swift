@@ -28,6 +28,27 @@ struct ProcessTests {
         }
     }
 
+    @Test("A program that is started on a loop with a thread of its own can be ended")
+    func childrenOfThreads() async throws {
+        let masks = Journal<UInt64?>()
+        // A worker of the pool blocks nearly all signals.
+        try await Task.detached {
+            let group = try UVLoopGroup(loops: 1)
+            group.loops[0].submit { masks.append(Self.blockedSignals) }
+            try await masks.arrival(of: 1)
+            await group.stop()
+        }.value
+        let blocked = try #require(try masks.first())
+        #expect(blocked & (1 << (SIGTERM - 1)) == 0)
+    }
+
+    /// A bit for each signal that this thread blocks.
+    private static var blockedSignals: UInt64? {
+        let status = try? String(contentsOfFile: "/proc/thread-self/status", encoding: .utf8)
+        let line = status?.split(separator: "\n").first { $0.hasPrefix("SigBlk:") }
+        return line?.split(separator: "\t").last.flatMap { UInt64($0, radix: 16) }
+    }
+
     @Test("A handler for SIGPIPE that the program has set stays")
     func ownHandler() async {
         await #expect(processExitsWith: .success) {
