@@ -16,6 +16,9 @@ public struct LineBuffer {
     private var partial: [UInt8] = []
     private var isPassingOver = false
 
+    /// Whether a line has begun, and not ended.
+    public var hasPart: Bool { !partial.isEmpty }
+
     /// Makes an empty buffer.
     ///
     /// - Parameter maximumLength: The most bytes that a line may have, its end not counted.

@@ -135,6 +135,7 @@ final class EchoClient {
         guard let connector, !isFinished else { return }
         switch event {
         case .bytes(let bytes):
+            if isStopping { return inputIsLost() }
             if send(bytes, to: connector) == .taken, !isFinished { input?.request() }
         case .end:
             if isFramed, let line = lines.finish() { send(line, to: connector) }
@@ -142,6 +143,11 @@ final class EchoClient {
         case .failed(let code):
             finish(failing: "cannot read the input: \(unsafe String(cString: strerror(code)))")
         }
+    }
+
+    /// Some of the input was not sent.
+    private func inputIsLost() {
+        if failure == nil { failure = Self.unsent }
     }
 
     /// Sends what was read: as it is, or each line as a message.
@@ -192,7 +198,7 @@ final class EchoClient {
         }
         switch reason {
         case .peerClosed, .closed:
-            if server.bytesQueued > 0, failure == nil { failure = Self.unsent }
+            if server.bytesQueued > 0 { inputIsLost() }
             endAfterOutput()
         default: fail("\(options.server) is gone: \(reason)")
         }
@@ -209,8 +215,12 @@ final class EchoClient {
     }
 
     private func stop(signal: Int32) {
-        if isStopping { exit(128 + signal) }
-        if connector?.messagesKept ?? 0 > 0 { fail(Self.unsent.description) }
+        if isStopping {
+            // The server must not take what it got for the whole.
+            server?.reset()
+            exit(128 + signal)
+        }
+        if connector?.messagesKept ?? 0 > 0 || lines.hasPart { inputIsLost() }
         isStopping = true
         guard let server else {
             connector?.cancel()

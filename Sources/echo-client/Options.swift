@@ -38,7 +38,8 @@ struct Options: ParsableCommand {
     @Option(
         help: """
             How messages are told apart: \(Framing.names). (default: raw) Unless it is raw, each \
-            line of the input is a message, and each message is printed as a line.
+            line of the input is a message, without the LF or CR LF that ends it, and each message \
+            is printed as a line.
             """,
         transform: { try Framing.parse($0) })
     var framing: Framing?

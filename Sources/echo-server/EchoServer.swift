@@ -15,6 +15,8 @@ final class EchoServer {
     private var server: UVRemoteListener?
     private var failure: UVError?
     private var isStopping = false
+    /// A signal that came when it was stopping already.
+    private var lastSignal: Int32?
 
     init(_ options: Options, _ log: Output) throws(UVError) {
         self.options = options
@@ -47,6 +49,7 @@ final class EchoServer {
             }
         }
         output.flush(within: .milliseconds(200))
+        if let lastSignal { exit(128 + lastSignal) }
         if let failure { throw failure }
     }
 
@@ -108,12 +111,14 @@ final class EchoServer {
 
     // MARK: - Stopping
 
+    /// The first signal lets it drain its clients, the second resets them: a client must not take what
+    /// it got for the whole. The third would not wait for that.
     private func stop(signal: Int32) {
-        if isStopping {
-            output.flush(within: .milliseconds(200))
-            exit(128 + signal)
-        }
-        stop()
+        guard isStopping else { return stop() }
+        if lastSignal != nil { exit(128 + signal) }
+        lastSignal = signal
+        guard let server else { return }
+        Task(executorPreference: loop) { await server.stop(drainFor: .zero) }
     }
 
     /// Drains the clients and tells what became of them.

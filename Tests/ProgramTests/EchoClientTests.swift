@@ -364,9 +364,12 @@ struct EchoClientTests {
             // It never reads on, so that what is queued in the client never leaves.
             let server = try listener.accept()
             _ = try server.bytes(1)
+            try server.waitUntilFull()
             client.send(signal)
             try client.sendAgain(signal)
             #expect(try client.ending() == .code(128 + signal))
+            // It must not take what it got for the whole.
+            #expect(throws: SystemFailure.self) { _ = try server.rest() }
             server.close()
         }
     }

@@ -37,6 +37,20 @@ struct Refusal: CustomTestStringConvertible, Sendable {
 
 @Suite("Starting echo-server", .ownThreads, .timeLimit(.minutes(3)))
 struct EchoServerStartTests {
+    // A sanitizer needs more of them itself.
+    @Test(
+        "Where there are no descriptors for it, it says so", .enabled(if: !isSanitized),
+        arguments: 4...10,
+        [
+            Refusal("--port", "0", words: "make loop", "EMFILE"),
+            Refusal("--port", "0", "--loops", "2", words: "make loop", "EMFILE"),
+            Refusal("--port", "0", "--api", "async", words: "make loop", "EMFILE"),
+        ])
+    func noDescriptors(limit: Int, refusal: Refusal) throws {
+        let shell = ["sh", "-c", "ulimit -n \(limit); exec \"$0\" \"$@\""]
+        try refusal.check("echo-server", through: shell, code: 1)
+    }
+
     @Test(
         "Bad input gets one clear line, and nothing is half-started",
         arguments: [

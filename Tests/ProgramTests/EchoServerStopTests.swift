@@ -113,6 +113,8 @@ struct EchoServerStopTests {
             server.program.send(signal)
             // Drained, it would have ended with 0.
             #expect(try server.program.ending() == .code(128 + signal))
+            // It must not take what it got for the whole.
+            #expect(throws: SystemFailure.self) { _ = try reader.rest() }
             reader.close()
         }
     }

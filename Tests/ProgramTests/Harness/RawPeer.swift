@@ -15,6 +15,17 @@ extension Channel {
         self.init(descriptor)
     }
 
+    /// Waits until what the other side has sent fills the kernel's buffers: nothing more of it comes.
+    func waitUntilFull() throws {
+        var (last, since) = (Int32(-1), ContinuousClock.now)
+        try wait(for: "full buffers") {
+            var unread: Int32 = 0
+            _ = unsafe ioctl(descriptor, UInt(FIONREAD), &unread)
+            if unread != last { (last, since) = (unread, .now) }
+            return ContinuousClock.now - since > .milliseconds(200)
+        }
+    }
+
     /// Says that no more follows; reading goes on.
     func finish() {
         _ = shutdown(descriptor, Int32(SHUT_WR))
