@@ -16,6 +16,7 @@ struct RelayTests {
     private func withProxy(
         to upstream: UVEndpoint, framing: (any FrameCodec)? = nil,
         upstreamFraming: (any FrameCodec)? = nil,
+        options: UVListenerOptions = UVListenerOptions(),
         outcomes: Journal<Outcome> = Journal(), arrivals: Journal<Void> = Journal(),
         ended: Journal<UVEndReason> = Journal(),
         before:
@@ -25,7 +26,7 @@ struct RelayTests {
         body: @escaping @Sendable (TaskServer) throws -> Void
     ) async throws {
         try await withTaskServer(
-            framing: framing,
+            framing: framing, options: options,
             setUp: { $0.onDisconnected = { _, reason in ended.append(reason) } },
             handler: { client in
                 arrivals.append(())
@@ -330,26 +331,19 @@ struct RelayTests {
         let payload = pattern(12 << 20)
         var options = UVListenerOptions()
         options.connection.writeStallTimeout = .milliseconds(300)
-        try await withTaskServer(
-            options: options,
-            handler: { client in
-                try await client.connect(to: upstream.local) { server in
-                    try await client.relay(with: server)
-                }
-            },
-            body: { server in
-                let peer = try server.connect(receiveBuffer: 4096)
-                let other = try upstream.accept()
-                let sent = Journal<Void>()
-                Thread.detachNewThread {
-                    try? other.send(payload)
-                    try? other.finish()
-                    sent.append(())
-                }
-                // Several times the stall time, with the proxy's queue full.
-                #expect(throws: TimedOut.self) { try sent.first(seconds: 1.5) }
-                try expect(peer.receiveToEnd(), are: payload)
-            })
+        try await withProxy(to: upstream.local, options: options) { server in
+            let peer = try server.connect(receiveBuffer: 4096)
+            let other = try upstream.accept()
+            let sent = Journal<Void>()
+            Thread.detachNewThread {
+                try? other.send(payload)
+                try? other.finish()
+                sent.append(())
+            }
+            // Several times the stall time, with the proxy's queue full.
+            #expect(throws: TimedOut.self) { try sent.first(seconds: 1.5) }
+            try expect(peer.receiveToEnd(), are: payload)
+        }
     }
 
     @Test("A client that has finished and pauses gets the rest, however long the flush timeout")
@@ -357,27 +351,20 @@ struct RelayTests {
         let upstream = try RawListener()
         var options = UVListenerOptions()
         options.connection.flushTimeout = .milliseconds(200)
-        try await withTaskServer(
-            options: options,
-            handler: { client in
-                try await client.connect(to: upstream.local) { server in
-                    try await client.relay(with: server)
-                }
-            },
-            body: { server in
-                let peer = try server.connect(receiveBuffer: 4096)
-                let other = try upstream.accept()
-                try peer.finish()
-                #expect(try other.receiveToEnd() == [])
-                // So much that all is in the proxy in the end, with some of it in its queue.
-                let payload = pattern(try other.sendUntilHeld())
-                var received: [UInt8] = []
-                while other.unacknowledged > 0 { received += try peer.receiveSome() }
-                other.close()
-                #expect(throws: TimedOut.self) { try Journal<Void>().first(seconds: 1) }
-                received += try peer.receiveToEnd()
-                #expect(received.count == payload.count)
-            })
+        try await withProxy(to: upstream.local, options: options) { server in
+            let peer = try server.connect(receiveBuffer: 4096)
+            let other = try upstream.accept()
+            try peer.finish()
+            #expect(try other.receiveToEnd() == [])
+            // So much that all is in the proxy in the end, with some of it in its queue.
+            let payload = pattern(try other.sendUntilHeld())
+            var received: [UInt8] = []
+            while other.unacknowledged > 0 { received += try peer.receiveSome() }
+            other.close()
+            #expect(throws: TimedOut.self) { try Journal<Void>().first(seconds: 1) }
+            received += try peer.receiveToEnd()
+            #expect(received.count == payload.count)
+        }
     }
 
     @Test("Messages that came before the relay began go first")
