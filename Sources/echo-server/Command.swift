@@ -33,7 +33,7 @@ enum Command: Equatable {
     private init?(_ line: String) throws(Unknown) {
         let words = line.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: true)
         guard let verb = words.first else { return nil }
-        let rest = words.count > 1 ? String(words[1]) : nil
+        let rest = words.count > 1 && words[1].contains { $0 != " " } ? String(words[1]) : nil
         switch (verb, rest) {
         case ("list", nil): self = .list
         case ("stats", nil): self = .stats

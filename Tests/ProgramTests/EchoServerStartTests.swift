@@ -40,7 +40,7 @@ struct EchoServerStartTests {
     // A sanitizer needs more of them itself.
     @Test(
         "Where there are no descriptors for it, it says so", .enabled(if: !isSanitized),
-        arguments: 4...10,
+        arguments: 4...18,
         [
             Refusal("--port", "0", words: "make loop", "EMFILE"),
             Refusal("--port", "0", "--loops", "2", words: "make loop", "EMFILE"),

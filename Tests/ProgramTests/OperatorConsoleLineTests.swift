@@ -26,7 +26,7 @@ struct OperatorConsoleLineTests {
             try server.command(line)
             // A blank line has no answer: what comes is the answer to the next.
             if let answer { #expect(try server.output.line() == answer) }
-            try server.command("  list ")
+            try server.command("  list  ")
             #expect(try server.output.line() == "no clients")
         }
     }

@@ -7,9 +7,8 @@ extension UVLoop {
     /// - Parameters:
     ///   - call: What is begun.
     ///   - subject: What that is about.
-    ///   - deadline: How long it may take where nobody runs the loop; nil for as long as it takes.
-    ///     A line in the log says after a second that nobody does. A loop that runs keeps the
-    ///     deadline itself.
+    ///   - deadline: How long it may take where the loop does not answer; nil for as long as it takes.
+    ///     A line in the log says so after a second. A loop that runs keeps the deadline itself.
     ///   - abandon: Undoes what has begun too late: nobody waits for it any more.
     ///   - body: Begins it, on the loop.
     /// - Returns: What the closure returns.
@@ -20,42 +19,50 @@ extension UVLoop {
         abandon: @escaping @Sendable (Value) async -> Void,
         _ body: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
-        guard !isClosed else {
+        // The task waits beside the loop for its answer. A task that waited in the inbox would keep a loop
+        // that nobody has any more.
+        let (answer, arrival) = (Arrival<Void>(), Arrival<Value>())
+        guard submitAlways({ answer.end(.success(())) }) else {
             throw UVError(
                 call: call, subject: "\(subject)", code: .canceled, reason: "the loop is closed")
         }
-        let arrival = Arrival<Value>()
         let task = Task {
             do {
+                try await answer.value
                 let value = try await body()
                 if !arrival.end(.success(value)) { await abandon(value) }
             } catch {
                 arrival.end(.failure(error))
             }
         }
-        let watching = Task {
-            await watch(call, subject, within: deadline) { arrival.end(.failure($0)) }
+        let giveUp: @Sendable (any Error) -> Void = { error in
+            arrival.end(.failure(error))
+            answer.end(.failure(error))
+            task.cancel()
         }
+        let watching = Task { await watch(call, subject, within: deadline, giveUp: giveUp) }
         defer { watching.cancel() }
         return try await withTaskCancellationHandler {
             try await arrival.value
         } onCancel: {
-            task.cancel()
-            arrival.end(.failure(CancellationError()))
+            giveUp(CancellationError())
         }
     }
 
-    /// Asks the loop once a second whether it runs, until this task is cancelled.
+    /// Asks the loop once a second to answer, until this task is cancelled.
     ///
     /// - Parameters:
     ///   - call: What the loop is to do.
     ///   - subject: What that is about.
-    ///   - deadline: When to give up a loop that does not run; nil for never.
+    ///   - deadline: When to give up a loop that does not answer; nil for never.
     ///   - giveUp: Called with the reason.
     private func watch(
         _ call: String, _ subject: UVEndpoint, within deadline: Duration?,
-        giveUp: @Sendable (UVError) -> Void
+        giveUp: @Sendable (any Error) -> Void
     ) async {
+        let silence = "the loop does not answer: nobody runs it, or a handler blocks it"
+        // A duration can be longer than there is time.
+        let deadline = deadline.map { min(max(.zero, $0), .seconds(365 * 24 * 60 * 60)) }
         var isTold = false
         let start = ContinuousClock.now
         while true {
@@ -65,15 +72,11 @@ extension UVLoop {
             let pause = left > .zero ? min(left, .seconds(1)) : .seconds(1)
             guard (try? await Task.sleep(for: pause)) != nil else { return }
             if hasAnswered.withLock({ $0 }) { continue }
-            if !isTold {
-                logger.warning("\(call) \(subject): nobody runs the loop that it was given")
-            }
+            if !isTold { logger.warning("\(call) \(subject): \(silence)") }
             isTold = true
             guard let deadline, ContinuousClock.now - start >= deadline else { continue }
             return giveUp(
-                UVError(
-                    call: call, subject: "\(subject)", code: .timedOut,
-                    reason: "nobody runs the loop"))
+                UVError(call: call, subject: "\(subject)", code: .timedOut, reason: silence))
         }
     }
 }

@@ -65,9 +65,13 @@ final class Relay: ParkingSlot {
         lanes = [Lane(source: one, target: other), Lane(source: other, target: one)]
     }
 
-    /// Whether all has been passed on and has left, or something was cut off.
+    /// Whether all has been passed on and has left, or can be passed on to nobody, or something was cut
+    /// off.
     var isOver: Bool {
-        lanes.allSatisfy { $0.isOver && !$0.target.connection.state.isFinishing }
+        lanes.allSatisfy {
+            let state = $0.target.connection.state
+            return $0.isOver ? !state.isFinishing : state.reason != nil
+        }
             || lanes.contains { $0.source.failure != nil || $0.source.cutOff != nil }
     }
 
@@ -111,10 +115,10 @@ final class Relay: ParkingSlot {
         case .taken, .full: return
         case .refused(let error): throw error
         case .closed:
-            // Where it has ended, or its peer is gone, the relay is over for that reason once what the
+            // Where it was cut off, or its peer is gone, the relay is over for that reason once what the
             // peer had sent before is passed on.
-            let state = target.connection.state
-            guard state.reason != nil || state.isBroken else { throw UVEndReason.closed }
+            let isGone = target.cutOff != nil || target.connection.state.isBroken
+            guard isGone else { throw UVEndReason.closed }
             source.connection.hold(.task)
         }
     }

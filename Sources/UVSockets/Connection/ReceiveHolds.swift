@@ -18,6 +18,9 @@ struct ReceiveHolds: OptionSet {
     /// The connection that is sent what it receives has more than it takes.
     static let relay = ReceiveHolds(rawValue: 64)
 
+    /// Its peer had given it up when it was looked at last, and nothing was released since.
+    static let abandoned = ReceiveHolds(rawValue: 128)
+
     /// Those that can last, while no read tells that the peer is gone.
     static let lasting: ReceiveHolds = [.paused, .rate, .task, .relay]
 }

@@ -28,7 +28,10 @@ extension UVConnection {
     private func replaceQueued(with buffer: SendBuffer) -> Bool {
         var isReplaced = false
         enqueue { isReplaced = $0.replace(with: buffer, inFlight: Int(bytesInFlight)) }
-        if isReplaced { updateWatermark() }
-        return isReplaced
+        guard isReplaced else { return false }
+        updateWatermark()
+        // It can be longer than the one before.
+        checkBudget()
+        return true
     }
 }

@@ -56,6 +56,7 @@ extension UVConnection: DeadlineOwner {
         if !state.isBroken, let error = handle.socket?.takeError() {
             sendingBroke("receive", error)
         }
+        endIfAbandoned()
         endIfNothingIsLeft()
     }
 

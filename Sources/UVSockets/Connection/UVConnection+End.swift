@@ -67,16 +67,18 @@ extension UVConnection {
     }
 
     /// Ends a connection whose peer is gone once nothing is left to be delivered.
-    ///
-    /// A connection that is paused, or relayed to one that takes nothing, ends within a second or two
-    /// where its peer has given it up. What was not delivered is lost then, unread or kept: nobody knows
-    /// whether it would ever be asked for.
     func endIfNothingIsLeft() {
         guard state.isBroken else { return }
-        let isGivenUp = state.isAborted && !holds.isDisjoint(with: [.paused, .relay])
         let isLeft = frames?.hasBacklog == true || handle.socket?.bytesUnread ?? 0 > 0
-        guard isGivenUp || !isLeft else { return }
-        perform(state.failed(.peerReset))
+        if !isLeft { perform(state.failed(.peerReset)) }
+    }
+
+    /// Ends a connection that its peer has given up, and that is paused, or relayed to one that takes
+    /// nothing, when it is looked at for the second time. What was not delivered is lost then, unread or
+    /// kept: nobody knows whether it would ever be asked for.
+    func endIfAbandoned() {
+        guard state.isAborted, !holds.isDisjoint(with: [.paused, .relay]) else { return }
+        if !holds.insert(.abandoned).inserted { perform(state.failed(.peerReset)) }
     }
 
     /// No more can be sent: who waits for room is told.
@@ -133,7 +135,9 @@ extension UVConnection {
     private func awaitAcknowledgement() {
         let waited = deadlines.lingering(at: loop.now)
         let limit = state.isResetting ? options.lingerTimeout : options.flushTimeout
-        if bytesUnacknowledged > 0, waited < limit.wholeMilliseconds {
+        // Nothing is read, so that nothing else would tell.
+        let isGone = handle.socket?.takeError() != nil
+        if !isGone, bytesUnacknowledged > 0, waited < limit.wholeMilliseconds {
             loop.schedule(self, after: DeadlineClock.tick)
         } else {
             perform(state.deadlinePassed())

@@ -2,7 +2,8 @@ extension UVConnection {
     /// Receives nothing more until ``resumeReceiving()``, so that the peer is held back once its
     /// and our kernel's buffers are full. Bytes that the handler has are not affected.
     ///
-    /// While it is paused, a peer that resets the connection is noticed within a second or two.
+    /// While it is paused, a peer that resets the connection is noticed within a second or two, and the
+    /// connection ends then. What the peer had sent before, and was not delivered, is lost.
     public func pauseReceiving() {
         loop.confine("UVConnection.pauseReceiving")
         guard state.delivers else { return }
@@ -24,6 +25,7 @@ extension UVConnection {
 
     func release(_ hold: ReceiveHolds) {
         guard holds.remove(hold) != nil else { return }
+        holds.remove(.abandoned)
         watch()
         updateReceiving()
     }

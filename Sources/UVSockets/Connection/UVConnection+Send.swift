@@ -211,7 +211,7 @@ extension UVConnection {
         settle()
     }
 
-    private func checkBudget() {
+    func checkBudget() {
         if handlers.queuedBytes > handlers.outboundBudget { host.outboundBudgetPassed() }
     }
 

@@ -8,7 +8,6 @@
 /// listener a group belongs to the loop's thread.
 public final class UVGroup {
     private let loop: UVLoop
-    private let listener: ObjectIdentifier
     private let table: ClientTable
     /// The members, in no order.
     private(set) var all: [UVConnection] = []
@@ -19,14 +18,18 @@ public final class UVGroup {
     /// - Parameter listener: Whose clients may join it.
     public init(of listener: UVListener) {
         loop = listener.loop
-        self.listener = ObjectIdentifier(listener)
         table = listener.clientTable
         loop.confine("UVGroup.init")
     }
 
     /// Whether its members are this listener's clients.
     func isOf(_ listener: UVListener) -> Bool {
-        self.listener == ObjectIdentifier(listener)
+        listener.clientTable === table
+    }
+
+    /// Whether the client is the listener's. Asked by way of the table: the listener may be gone.
+    private func isOfListener(_ client: UVConnection) -> Bool {
+        client.listener.map(isOf) ?? false
     }
 
     /// How many members there are.
@@ -44,7 +47,7 @@ public final class UVGroup {
     /// - Returns: Whether it is.
     public func contains(_ client: UVConnection) -> Bool {
         loop.confine("UVGroup.contains")
-        return places[client.id] != nil && ObjectIdentifier(client.host) == listener
+        return places[client.id] != nil && isOfListener(client)
     }
 
     /// Makes a client a member; nothing where it is one, or where its connection has ended.
@@ -53,7 +56,7 @@ public final class UVGroup {
     public func join(_ client: UVConnection) {
         loop.confine("UVGroup.join")
         precondition(
-            ObjectIdentifier(client.host) == listener, "UVGroup.join takes its listener's clients")
+            isOfListener(client), "UVGroup.join takes its listener's clients")
         guard !client.state.isClosed, places[client.id] == nil else { return }
         places[client.id] = all.count
         all.append(client)

@@ -185,7 +185,8 @@ extension UVRemoteListener {
 
 extension UVListener {
     /// The listener for other threads, tasks and actors. Its loop keeps a listener for as long as
-    /// somebody has this, or until the loop is closed.
+    /// somebody has this, or until the loop is closed. Where another thread has it last, the loop hears
+    /// of that in its next turn.
     ///
     /// For a listener of a ``UVLoopGroup`` it is the whole server.
     public var remote: UVRemoteListener {

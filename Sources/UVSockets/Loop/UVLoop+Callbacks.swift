@@ -108,9 +108,17 @@ extension UVLoop {
         nextTurn?.callInNextTurn()
     }
 
-    func continueReceiving() {
-        let connections = waitingForTurn
-        waitingForTurn = []
+    /// Wakes a task in the next turn.
+    func wakeInNextTurn(_ slot: TaskSlot) {
+        tasksForTurn.append(slot)
+        nextTurn?.callInNextTurn()
+    }
+
+    /// Lets those go on that have waited for this turn.
+    func goOn() {
+        let (connections, slots) = (waitingForTurn, tasksForTurn)
+        (waitingForTurn, tasksForTurn) = ([], [])
         for connection in connections { connection.continueReceiving() }
+        for slot in slots { slot.wake(on: self) }
     }
 }

@@ -84,6 +84,8 @@ internal import Synchronization
     var drained: [UVConnection] = []
     var later: [() -> Void] = []
     var waitingForTurn: [UVConnection] = []
+    /// The tasks that let others have their turn.
+    var tasksForTurn: [TaskSlot] = []
     var turnBudget = TurnBudget()
     var isRunning = false
     private var isStopping = false
@@ -128,9 +130,10 @@ internal import Synchronization
         }
     }
 
-    /// How many descriptors must be left for a loop: its own four, two that libuv has for signals, and
-    /// two that Dispatch has for tasks. Where they find none, those two end the process.
-    private static let descriptorsNeeded = 8
+    /// How many descriptors must be left for a loop: its own four, two that libuv has for signals, some
+    /// that Dispatch has for tasks and their sleep, and some to listen. Where they find none, libuv and
+    /// Dispatch end the process.
+    private static let descriptorsNeeded = 16
 
     private static func makeRaw() throws(UVError) -> UnsafeMutablePointer<uv_loop_t> {
         guard DescriptorLimit.allows(descriptorsNeeded) else {
@@ -159,7 +162,7 @@ internal import Synchronization
         self.clock = clock
         if let timer = clock.timer { ownHandles.append(timer) }
         let nextTurn = try IdleHandle(on: self, isLoopsOwn: true) { [unowned self] in
-            continueReceiving()
+            goOn()
         }
         self.nextTurn = nextTurn
         ownHandles.append(nextTurn)

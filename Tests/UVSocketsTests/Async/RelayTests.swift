@@ -346,6 +346,42 @@ struct RelayTests {
         }
     }
 
+    @Test("It is over where the other has ended before, and what nobody takes is told")
+    func endedBefore() async throws {
+        let upstream = try RawListener()
+        let outcomes = Journal<UVEndReason?>()
+        try await withTaskServer(
+            handler: { client in
+                var ended: UVAsyncConnection?
+                try await client.connect(to: upstream.local) { server in
+                    ended = server
+                    while let message = try await server.nextMessage() {
+                        try await client.send(message)
+                    }
+                }
+                guard let ended else { return }
+                do {
+                    try await client.relay(with: ended)
+                    outcomes.append(nil)
+                } catch {
+                    outcomes.append(error as? UVEndReason)
+                }
+            },
+            body: { server in
+                for sends in [false, true] {
+                    let peer = try server.connect()
+                    let other = try upstream.accept()
+                    if sends { try peer.send("hello") }
+                    try other.send("feed")
+                    #expect(try peer.receive(4) == Array("feed".utf8))
+                    other.close()
+                    let number = sends ? 2 : 1
+                    #expect(try outcomes.wait(for: number).last == (sends ? .closed : .some(nil)))
+                    peer.close()
+                }
+            })
+    }
+
     @Test("A client that has finished and pauses gets the rest, however long the flush timeout")
     func pausedAtEnd() async throws {
         let upstream = try RawListener()

@@ -48,6 +48,33 @@ struct ServeTests {
         }
     }
 
+    @Test(
+        "A task that sends without end to one that reads lets others have their turn",
+        arguments: [10, 100, 10_000])
+    func endless(size: Int) async throws {
+        try await withTaskServer(
+            drainFor: .milliseconds(100),
+            handler: { client in
+                guard let question = try await client.nextMessage() else { return }
+                let chunk = [UInt8](repeating: 1, count: size)
+                while question == [1] { try await client.send(chunk) }
+                try await client.send("answer")
+            },
+            body: { server in
+                let greedy = try server.connect()
+                try greedy.send([1])
+                _ = try greedy.receive(1000)
+                Thread.detachNewThread {
+                    while (try? greedy.receiveSome())?.isEmpty == false {}
+                }
+                let other = try server.connect()
+                try other.send([2])
+                #expect(try other.receive(6) == Array("answer".utf8))
+                server.cancel()
+                try server.returned()
+            })
+    }
+
     @Test("Messages that come while the task is busy wait, all of them and in order")
     func busy() async throws {
         let (busy, go) = (Journal<Void>(), Journal<Void>())

@@ -231,7 +231,36 @@ struct TaskEndTests {
         try await log.arrival(of: 2)
         server.cancel()
         await server.value
-        #expect(log.entries.allSatisfy { $0.contains("nobody runs the loop") })
+        #expect(log.entries.allSatisfy { $0.contains("the loop does not answer") })
+    }
+
+    @Test("What was given up is not begun later, and keeps no loop")
+    func givenUp() async throws {
+        let listener = try RawListener()
+        weak var dropped: UVLoop?
+        do {
+            let loop = try UVLoop(logger: journal(Journal(), level: .critical))
+            dropped = loop
+            // Of several durations one is the shortest there can be.
+            for deadline in [.milliseconds(50), .zero, Duration(attoseconds: .min)] {
+                let error = await #expect(throws: UVError.self) {
+                    try await UVConnector.connect(
+                        to: listener.local, deadline: deadline, on: loop
+                    ) { _ in }
+                }
+                #expect(error?.code == .timedOut)
+            }
+            let server = beginTask {
+                try? await UVListener.serve(at: "127.0.0.1:0", on: loop) { _ in }
+            }
+            server.cancel()
+            await server.value
+            try onThread { loop.run() }
+            #expect(!listener.poll(seconds: 0.2))
+        }
+        // The tasks that have waited for it may still be ending.
+        for _ in 0..<1000 where dropped != nil { try await Task.sleep(for: .milliseconds(10)) }
+        #expect(dropped == nil)
     }
 
     @Test("So they do on a loop that ran once, and does not any more")
@@ -265,6 +294,6 @@ struct TaskEndTests {
         try await log.arrival(of: 2)
         server.cancel()
         await server.value
-        #expect(log.entries.allSatisfy { $0.contains("nobody runs the loop") })
+        #expect(log.entries.allSatisfy { $0.contains("the loop does not answer") })
     }
 }

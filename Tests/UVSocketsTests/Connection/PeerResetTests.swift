@@ -120,6 +120,34 @@ struct PeerResetTests {
             })
     }
 
+    @Test("A handler that pauses for a moment at each message gets all, though it can answer none")
+    func pausesForMoments() throws {
+        let heard = Journal<Void>()
+        let (first, go) = (Journal<Void>(), Journal<Void>())
+        try withServer(
+            framing: .lines,
+            onMessage: { client, _ in
+                if heard.entries.isEmpty {
+                    first.append(())
+                    try? go.first()
+                }
+                heard.append(())
+                client.send([UInt8](repeating: 0x78, count: 200))
+                client.pauseReceiving()
+                _ = try? client.loop.after(.milliseconds(1)) { client.resumeReceiving() }
+            },
+            body: { server in
+                let peer = try server.connect()
+                try peer.send((0..<300).map { "\($0)\n" }.joined())
+                // They are received before the reset is, which would take them out of the kernel.
+                try first.first()
+                try peer.reset()
+                go.append(())
+                #expect(try server.ended.first().reason == .peerReset)
+                #expect(heard.entries.count == 300)
+            })
+    }
+
     @Test("Sending to it in that very moment harms nobody")
     func race() throws {
         try withServer { server in

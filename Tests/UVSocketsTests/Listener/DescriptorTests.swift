@@ -151,10 +151,8 @@ private func require(_ condition: @autoclosure () throws -> Bool) throws {
 
 /// How much the process has computed so far.
 private func cpuTime() -> Duration {
-    var usage = rusage()
-    _ = unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-    return .seconds(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
-        + .microseconds(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec)
+    // POSIX counts in microseconds, whatever the clock's resolution.
+    .microseconds(clock())
 }
 
 extension DescriptorLimit {

@@ -146,6 +146,25 @@ struct DrainReportTests {
             })
     }
 
+    @Test("A client that has finished, and then resets, does not hold up the stop")
+    func resetBehindFinish() throws {
+        let reports = Journal<UVDrainReport>()
+        try withServer { server in
+            let peer = try server.connect(receiveBuffer: 4096)
+            try server.connected.wait(for: 1)
+            server.post { listener in
+                listener.broadcast(pattern(200_000))
+                listener.stop(drainFor: .seconds(50)) { reports.append($0) }
+            }
+            try peer.finish()
+            #expect(throws: TimedOut.self) { try reports.first(seconds: 0.3) }
+            try peer.reset()
+            let report = try reports.first(seconds: 20)
+            #expect(report.drained == 0 && report.cutOff == 1)
+            #expect(report.bytesLost > 0)
+        }
+    }
+
     @Test("A client that is paused, or held back, gets what is queued like any other")
     func paused() throws {
         let payload = pattern(3 << 20)

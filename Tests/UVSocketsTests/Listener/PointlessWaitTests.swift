@@ -143,6 +143,32 @@ struct PointlessWaitTests {
         #expect(result.said("UVListener.broadcast takes a group of its own clients"))
     }
 
+    @Test("A group of a listener that is gone takes no client of another")
+    func groupOfOneGone() async {
+        let result = await #expect(
+            processExitsWith: .failure, observing: [\.standardErrorContent]
+        ) {
+            let loop = try UVLoop()
+            for _ in 0..<50 {
+                var gone: UVListener? = UVListener(on: loop, at: "127.0.0.1:0") { _, _ in }
+                let room = try #require(gone.map { UVGroup(of: $0) })
+                gone = nil
+                // The system may give it the place in memory of the one that is gone.
+                let listener = UVListener(on: loop, at: "127.0.0.1:0") { _, _ in }
+                listener.onConnected = { client in
+                    room.join(client)
+                    exit(0)
+                }
+                try listener.startAccept()
+                let endpoint = try #require(listener.localEndpoint)
+                let peer = try onThread { try RawPeer(to: endpoint) }
+                loop.run(.untilStopped)
+                peer.close()
+            }
+        }
+        #expect(result.said("UVGroup.join takes its listener's clients"))
+    }
+
     private final class Caller {
         let call: ([UInt8]) -> Void
 

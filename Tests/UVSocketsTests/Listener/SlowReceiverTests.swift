@@ -143,6 +143,26 @@ struct SlowReceiverTests {
         }
     }
 
+    @Test("A message that takes the place of a shorter one counts for the budget, too")
+    func budgetOfReplaced() throws {
+        var options = UVListenerOptions()
+        options.outboundBudget = 8 << 20
+        try withServer(options: options) { server in
+            let slow = try server.connect(receiveBuffer: 4096)
+            try server.connected.wait(for: 1)
+            try server.onLoop { listener in
+                guard let client = listener.clients.first else { return }
+                while client.bytesQueued < 1 << 17 { client.send(Self.message) }
+                listener.broadcast([1], slow: .keepLatest(key: "k"))
+                let receipt = listener.broadcast(
+                    [UInt8](repeating: 2, count: 12 << 20), slow: .keepLatest(key: "k"))
+                #expect(receipt.replaced == 1)
+            }
+            #expect(try server.ended.first().reason == .outboundBudgetExceeded)
+            slow.close()
+        }
+    }
+
     @Test("Beyond the budget the one with the most queued bytes goes, and only that")
     func budget() throws {
         let warnings = Journal<UVEndReason>()
