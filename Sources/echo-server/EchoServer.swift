@@ -132,7 +132,7 @@ final class EchoServer {
         Task(executorPreference: loop) {
             let report = await server.stop(
                 drainFor: options.drainTime, goodbye: options.lastMessage)
-            if !options.quiet {
+            if !options.quiet || report.cutOff > 0 {
                 output.write(
                     line: "stopped: \(report.drained) clients drained, \(report.cutOff) cut off, "
                         + "\(report.bytesLost) bytes lost")

@@ -9,8 +9,8 @@ struct Options: ParsableCommand {
         commandName: "echo-server",
         abstract: "Prints what its clients send and sends it back.",
         discussion: """
-            Ctrl-C and SIGTERM stop it once its clients have got what was sent to them; a second \
-            one ends it at once.
+            Ctrl-C and SIGTERM stop it once its clients have got what was sent to them; a \
+            second one resets those that are left.
             """)
 
     /// Who gets a message.

@@ -95,6 +95,7 @@ final class Relay: ParkingSlot {
     func end() throws {
         var failures: [any Error] = []
         let sources = lanes.map(\.source)
+        let cutOff = sources.lazy.compactMap(\.cutOff).first
         for source in sources {
             if let failure = source.takeBack() { failures.append(failure) }
             source.relay = nil
@@ -103,7 +104,7 @@ final class Relay: ParkingSlot {
             // What the listener's stop has left to the relay.
             if source.connection.listener?.drain != nil { source.finish() }
         }
-        guard let end = failures.first ?? sources.lazy.compactMap(\.cutOff).first else { return }
+        guard let end = failures.first ?? cutOff else { return }
         for source in sources { source.cutOffAt = source.progress }
         throw end
     }

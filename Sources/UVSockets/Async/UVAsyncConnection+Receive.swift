@@ -86,11 +86,11 @@ extension UVAsyncConnection {
 
     /// The handler has returned.
     func end(_ why: UVEndReason) {
-        if isFinished { sendGoodbye() }
-        // It has ended because its peer has.
-        let isAnswer = why == .closed && connection.state.hasPeerFinished
         // What a relay has not passed on whole is not to look so.
         let isCutOff = cutOffAt < .max && cutOffAt == progress
+        if isFinished, !isCutOff { sendGoodbye() }
+        // It has ended because its peer has.
+        let isAnswer = why == .closed && connection.state.hasPeerFinished
         connection.close(
             isFinished ? .listenerStopped : isCutOff ? .reset : isAnswer ? .peerClosed : why,
             byReset: isCutOff)

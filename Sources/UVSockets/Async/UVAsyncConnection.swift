@@ -41,11 +41,6 @@ public final class UVAsyncConnection: Identifiable, ParkingSlot {
     /// How far it was when a relay was cut off, see ``progress``; the greatest number where none was.
     var cutOffAt = UInt64.max
 
-    /// How much was sent since the loop had its turn last.
-    @usableFromInline var sentInTurn = 0
-    /// How many bytes a task sends before the loop has a turn. A message counts 64 more than it has.
-    @usableFromInline static let turnSize = 256 * 1024
-
     init(_ connection: UVConnection) {
         self.connection = connection
         connection.reader = .task
@@ -176,9 +171,9 @@ public final class UVAsyncConnection: Identifiable, ParkingSlot {
     /// Sends a message, and waits while the peer takes what it is sent more slowly than it is sent.
     /// Any number of tasks may send, and wait; they go on in the order in which they came.
     ///
-    /// A task that sends without end to a fast peer need not wait for room. So that others have their
-    /// turn, it waits until the next turn of the loop after each 256 KiB. A message counts 64 bytes more
-    /// than it has.
+    /// A task that sends without end to fast peers need not wait for room. So that others have their
+    /// turn, the tasks of a loop wait for its next turn after each 256 KiB that they have sent. A message
+    /// counts 64 bytes more than it has.
     ///
     /// - Parameter message: The message.
     /// - Throws: ``UVEndReason`` where the connection has ended, or does so while this waits, so that
@@ -186,8 +181,7 @@ public final class UVAsyncConnection: Identifiable, ParkingSlot {
     @inlinable
     nonisolated(nonsending) public func send(_ message: [UInt8]) async throws {
         let result = connection.send(message.span)
-        sentInTurn &+= message.count &+ 64
-        if case .taken = result, sentInTurn < Self.turnSize { return }
+        if case .taken = result, !connection.loop.endsTurn(message.count) { return }
         try await sent(result)
     }
 
@@ -198,8 +192,7 @@ public final class UVAsyncConnection: Identifiable, ParkingSlot {
     @inlinable
     nonisolated(nonsending) public func send(_ text: String) async throws {
         let result = connection.send(text.utf8.span)
-        sentInTurn &+= text.utf8.count &+ 64
-        if case .taken = result, sentInTurn < Self.turnSize { return }
+        if case .taken = result, !connection.loop.endsTurn(text.utf8.count) { return }
         try await sent(result)
     }
 
@@ -225,14 +218,12 @@ public final class UVAsyncConnection: Identifiable, ParkingSlot {
     }
 
     nonisolated(nonsending) private func waitUntilDrained() async {
-        sentInTurn = 0
         let sender = TaskSlot()
         senders.append(sender)
         await sender.wait(on: connection.loop)
     }
 
     nonisolated(nonsending) private func waitForTurn() async {
-        sentInTurn = 0
         let slot = TaskSlot()
         connection.loop.wakeInNextTurn(slot)
         await slot.wait(on: connection.loop)

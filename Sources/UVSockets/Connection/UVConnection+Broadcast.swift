@@ -28,10 +28,8 @@ extension UVConnection {
     private func replaceQueued(with buffer: SendBuffer) -> Bool {
         var isReplaced = false
         enqueue { isReplaced = $0.replace(with: buffer, inFlight: Int(bytesInFlight)) }
-        guard isReplaced else { return false }
-        updateWatermark()
         // It can be longer than the one before.
-        checkBudget()
-        return true
+        if isReplaced { writeLater() }
+        return isReplaced
     }
 }

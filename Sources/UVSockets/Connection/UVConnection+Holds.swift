@@ -3,7 +3,8 @@ extension UVConnection {
     /// and our kernel's buffers are full. Bytes that the handler has are not affected.
     ///
     /// While it is paused, a peer that resets the connection is noticed within a second or two, and the
-    /// connection ends then. What the peer had sent before, and was not delivered, is lost.
+    /// connection ends then. What the peer had sent before, and was not delivered, is lost. Where the
+    /// peer had finished before, the connection stays, and what it sent waits to be delivered.
     public func pauseReceiving() {
         loop.confine("UVConnection.pauseReceiving")
         guard state.delivers else { return }

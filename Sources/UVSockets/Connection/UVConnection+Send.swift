@@ -211,7 +211,7 @@ extension UVConnection {
         settle()
     }
 
-    func checkBudget() {
+    private func checkBudget() {
         if handlers.queuedBytes > handlers.outboundBudget { host.outboundBudgetPassed() }
     }
 

@@ -134,17 +134,25 @@ internal import CLibuv
         guard !isClosing else { return false }
         // One that is gone already is passed over, but not without end.
         for _ in 0..<Self.attempts {
-            let accepted = SocketDescriptor(number: Self.accept(socket.number))
-            if accepted.number >= 0 {
-                if let peer = accepted.peerAddress {
-                    args.acceptedSocket = AcceptedSocket(socket: accepted, peer: peer)
-                    return true
+            var number: Int32 = -1
+            // With its address, which the kernel does not tell later of one that has been reset.
+            let peer = unsafe SocketDescriptor.address {
+                number = unsafe Self.accept(socket.number, $0, $1)
+                return number
+            }
+            if number >= 0 {
+                let accepted = SocketDescriptor(number: number)
+                guard let peer else {
+                    accepted.close()
+                    continue
                 }
-                // Reset before it was accepted: it never was a client.
-                accepted.close()
-            } else if errno == EAGAIN {
+                args.acceptedSocket = AcceptedSocket(socket: accepted, peer: peer)
+                return true
+            }
+            if errno == EAGAIN {
                 return false
-            } else if !Self.tellsOfClientOnly(errno) {
+            }
+            if !Self.tellsOfClientOnly(errno) {
                 args.error = .init(rawValue: uv_translate_sys_error(errno))
                 return true
             }
@@ -166,12 +174,16 @@ internal import CLibuv
         ].contains(error)
     }
 
-    private static func accept(_ descriptor: Int32) -> Int32 {
+    private static func accept(
+        _ descriptor: Int32, _ address: UnsafeMutablePointer<sockaddr>,
+        _ length: UnsafeMutablePointer<socklen_t>
+    ) -> Int32 {
         #if canImport(Glibc)
-            return accept4(
-                descriptor, nil, nil, Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue))
+            return unsafe accept4(
+                descriptor, address, length,
+                Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue))
         #else
-            let accepted = unsafe Darwin.accept(descriptor, nil, nil)
+            let accepted = unsafe Darwin.accept(descriptor, address, length)
             if accepted >= 0 { _ = fcntl(accepted, F_SETFD, FD_CLOEXEC) }
             return accepted
         #endif

@@ -84,7 +84,8 @@ struct SocketDescriptor: Sendable {
         unsafe Self.address { unsafe getpeername(number, $0, $1) }
     }
 
-    private static func address(
+    /// An address that a call writes; nil where it fails, with a number below 0.
+    static func address(
         _ ask: (UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
     ) -> SocketAddress? {
         var storage = sockaddr_storage()
@@ -93,7 +94,7 @@ struct SocketDescriptor: Sendable {
             unsafe UnsafeMutableRawPointer(storage).withMemoryRebound(
                 to: sockaddr.self, capacity: 1
             ) { pointer in
-                guard unsafe ask(pointer, &length) == 0 else { return nil }
+                guard unsafe ask(pointer, &length) >= 0 else { return nil }
                 return unsafe SocketAddress(pointer)
             }
         }

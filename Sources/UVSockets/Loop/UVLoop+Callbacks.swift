@@ -108,6 +108,18 @@ extension UVLoop {
         nextTurn?.callInNextTurn()
     }
 
+    /// Counts what a task has sent.
+    ///
+    /// - Returns: Whether it is to wait for the next turn.
+    @inlinable
+    @inline(__always)
+    func endsTurn(_ bytes: Int) -> Bool {
+        sentByTasks &+= bytes &+ 64
+        guard sentByTasks >= 256 * 1024 else { return false }
+        sentByTasks = 0
+        return true
+    }
+
     /// Wakes a task in the next turn.
     func wakeInNextTurn(_ slot: TaskSlot) {
         tasksForTurn.append(slot)

@@ -21,20 +21,28 @@ extension UVLoop {
         isRunning = true
         defer { isRunning = false }
         callback { drainInbox() }
-        // Lets handles that are closing finish.
-        turn(UV_RUN_NOWAIT)
+        finishClosing()
         try checkNothingIsOpen()
         // What was taken is done, also where it came just now.
         let last = inbox.beginClosing()
         callback { handle(last) }
         finishJobs()
-        turn(UV_RUN_NOWAIT)
+        finishClosing()
         do throws(UVError) {
             try checkNothingIsOpen()
         } catch {
             wakeUp.map(inbox.open)
             throw error
         }
+    }
+
+    /// Lets handles that are closing finish, and those that their callbacks close.
+    private func finishClosing() {
+        var rounds = 0
+        repeat {
+            turn(UV_RUN_NOWAIT)
+            rounds += 1
+        } while closingHandles > 0 && rounds < 16
     }
 
     /// Leaves the jobs of tasks that came meanwhile, and those that will, to a thread of their own. The

@@ -17,8 +17,8 @@ internal import Synchronization
 /// descriptors that are closed are opened on `/dev/null`, so that no socket becomes one of them.
 ///
 /// A loop holds one receive buffer of 64 KiB for all of its connections. What is open on it keeps it:
-/// a listener, a connection, a timer, a signal watch. So does a task that is to go on there, and a
-/// completion that it still has to call. Where nothing is, and nobody keeps it, it is closed.
+/// a listener, a connection, a timer, a signal watch. So does what it still has to do or to tell: a task
+/// that is to go on there, the end of a connection, a completion. Where nothing is, and nobody keeps it, it is closed.
 @safe public final class UVLoop: @unchecked Sendable {
     // Sendable is unchecked because all that follows, but for the inbox and the owner, is used on
     // the loop's thread only, which `confine` checks.
@@ -84,9 +84,14 @@ internal import Synchronization
     var drained: [UVConnection] = []
     var later: [() -> Void] = []
     var waitingForTurn: [UVConnection] = []
+    /// How much its tasks have sent since one of them has waited for a turn. A message counts 64 bytes more
+    /// than it has.
+    @usableFromInline var sentByTasks = 0
     /// The tasks that let others have their turn.
     var tasksForTurn: [TaskSlot] = []
     var turnBudget = TurnBudget()
+    /// The handles that libuv has still to close.
+    var closingHandles = 0
     var isRunning = false
     private var isStopping = false
     /// Whether libuv runs: the only time at which it may be told to stop.

@@ -346,6 +346,30 @@ struct RelayTests {
         }
     }
 
+    @Test("A goodbye does not make whole what was cut off, and the reason is told")
+    func goodbye() async throws {
+        let upstream = try RawListener()
+        let outcomes = Journal<Outcome>()
+        try await withProxy(to: upstream.local, outcomes: outcomes) { server in
+            let peer = try server.connect()
+            let other = try upstream.accept()
+            try other.send("half of the ans")
+            #expect(try peer.receive(15).count == 15)
+            let hasStopped = Journal<Void>()
+            Task {
+                await server.remote.stop(drainFor: .seconds(20), goodbye: [1, 2, 3])
+                hasStopped.append(())
+            }
+            while server.remote.localEndpoint != nil { usleep(1000) }
+            try other.reset()
+            let (rest, error) = peer.receiveToReset()
+            #expect(rest == [])
+            #expect(error == ECONNRESET)
+            #expect(try outcomes.first() == .ended(.peerReset))
+            try hasStopped.first()
+        }
+    }
+
     @Test("It is over where the other has ended before, and what nobody takes is told")
     func endedBefore() async throws {
         let upstream = try RawListener()

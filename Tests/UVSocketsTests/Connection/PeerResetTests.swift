@@ -120,6 +120,23 @@ struct PeerResetTests {
             })
     }
 
+    @Test("What came from one that reset before it was accepted is handled")
+    func beforeAccept() throws {
+        let heard = Journal<[UInt8]>()
+        try withServer(
+            onMessage: { _, message in heard.append([UInt8](copying: message)) },
+            body: { server in
+                try server.onLoop { listener in
+                    // The kernel accepts it meanwhile.
+                    let peer = try? RawPeer(to: listener.localEndpoint ?? listener.endpoint)
+                    try? peer?.send("last words")
+                    try? peer?.reset()
+                }
+                #expect(try server.ended.first().reason == .peerReset)
+                #expect(heard.entries == [Array("last words".utf8)])
+            })
+    }
+
     @Test("A handler that pauses for a moment at each message gets all, though it can answer none")
     func pausesForMoments() throws {
         let heard = Journal<Void>()

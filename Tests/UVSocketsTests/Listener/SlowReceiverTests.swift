@@ -143,6 +143,27 @@ struct SlowReceiverTests {
         }
     }
 
+    @Test("Where the kernel takes what has grown in the queue, the receiver is slow no more")
+    func grownAndTaken() throws {
+        let answers = Journal<UVSendResult>()
+        try withServer(
+            onMessage: { client, _ in answers.append(client.send([3])) },
+            configure: { listener in
+                listener.onConnected = { client in
+                    listener.broadcast([1], slow: .keepLatest(key: "k"))
+                    listener.broadcast(
+                        [UInt8](repeating: 2, count: 100_000), slow: .keepLatest(key: "k"))
+                }
+            },
+            body: { server in
+                let peer = try server.connect()
+                #expect(try peer.receive(100_000).last == 2)
+                // What it sends is not held back.
+                #expect(try peer.exchange([1]) == [3])
+                #expect(try answers.first() == .taken)
+            })
+    }
+
     @Test("A message that takes the place of a shorter one counts for the budget, too")
     func budgetOfReplaced() throws {
         var options = UVListenerOptions()

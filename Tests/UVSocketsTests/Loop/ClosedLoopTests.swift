@@ -93,6 +93,26 @@ struct ClosedLoopTests {
         }
     }
 
+    @Test("A close finishes what was ended just before, and what ends with that")
+    func closeAfterEnd() throws {
+        try onThread {
+            let loop = try UVLoop()
+            let listener = UVListener(on: loop, at: "127.0.0.1:0") { _, _ in }
+            var client: UVConnection?
+            listener.onConnected = {
+                client = $0
+                loop.stop()
+            }
+            try listener.startAccept()
+            let peer = try RawPeer(to: try #require(listener.localEndpoint))
+            loop.run(.untilStopped)
+            client?.reset()
+            listener.stop(drainFor: .zero)
+            try loop.close()
+            peer.close()
+        }
+    }
+
     @Test("Loops that nobody keeps leave no descriptor")
     func dropped() async {
         await #expect(processExitsWith: .success) {
