@@ -75,7 +75,7 @@ internal import CLibuv
     final func close() {
         guard !isClosing else { return }
         isClosing = true
-        loop.closingHandles += 1
+        withLoop { $0.closingHandles += 1 }
         unsafe uv_close(base) { unsafe Handle.from($0).closeCompleted() }
         dropCallbacks()
         // The last thing: where nobody else has the loop it is closed now, and this with it.
@@ -91,9 +91,11 @@ internal import CLibuv
     }
 
     private func closeCompleted() {
-        loop.openHandles -= 1
-        loop.closingHandles -= 1
-        loop.callback { didClose() }
+        withLoop { loop in
+            loop.openHandles -= 1
+            loop.closingHandles -= 1
+            loop.callback { didClose() }
+        }
         unsafe Unmanaged.passUnretained(self).release()
     }
 

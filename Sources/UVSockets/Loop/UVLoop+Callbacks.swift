@@ -114,10 +114,10 @@ extension UVLoop {
     @inlinable
     @inline(__always)
     func endsTurn(_ bytes: Int) -> Bool {
-        sentByTasks &+= bytes &+ 64
-        guard sentByTasks >= 256 * 1024 else { return false }
-        sentByTasks = 0
-        return true
+        let sent = unsafe sentByTasks &+ bytes &+ 64
+        let isEnough = sent >= 256 * 1024
+        unsafe sentByTasks = isEnough ? 0 : sent
+        return isEnough
     }
 
     /// Wakes a task in the next turn.

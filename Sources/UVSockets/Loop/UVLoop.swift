@@ -86,7 +86,8 @@ internal import Synchronization
     var waitingForTurn: [UVConnection] = []
     /// How much its tasks have sent since one of them has waited for a turn. A message counts 64 bytes more
     /// than it has.
-    @usableFromInline var sentByTasks = 0
+    // Unchecked because other modules add to it for each message, and nothing else happens meanwhile.
+    @exclusivity(unchecked) @usableFromInline var sentByTasks = 0
     /// The tasks that let others have their turn.
     var tasksForTurn: [TaskSlot] = []
     var turnBudget = TurnBudget()

@@ -286,6 +286,9 @@ struct TaskEndTests {
             loop.run(.untilStopped)
             // The system may give the number of a thread that has ended to another.
             try? over.first()
+            // What was given up ends.
+            loop.run()
+            try? loop.close()
         }
         #expect(await client.value?.code == .timedOut)
         let server = beginTask {
