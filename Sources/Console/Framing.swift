@@ -3,8 +3,8 @@ public import UVSockets
 
 /// How a program's messages are told apart, as named on its command line.
 public struct Framing: Sendable {
-    /// The codec; nil for bytes as they come.
-    public let codec: (any FrameCodec)?
+    /// The framing, for the library.
+    public let value: UVFraming
 
     /// What can be named.
     public static let names =
@@ -30,28 +30,31 @@ public struct Framing: Sendable {
     /// - Returns: The framing; nil where its messages have no limit to be set: they come as they
     ///   come, or are all of one length.
     public func limited(to maximumLength: Int) -> Framing? {
-        if codec == nil || codec is FixedLengthCodec { return nil }
+        if !hasLimit { return nil }
         return Framing(name, maximumLength)
     }
+
+    /// Whether its messages vary in length, and have a limit to be set.
+    public var hasLimit: Bool { value.codec != nil && !(value.codec is FixedLengthCodec) }
 
     private init?(_ name: String, _ limit: Int) {
         self.name = name
         switch name {
-        case "raw": codec = nil
-        case "lines": codec = LineCodec(maximumLength: limit)
-        case "crlf": codec = LineCodec(ending: .crlf, maximumLength: limit)
-        case "netstring": codec = NetstringCodec(maximumLength: limit)
-        case "varint": codec = VarintPrefixCodec(maximumLength: limit)
-        case "length1": codec = LengthPrefixCodec(.bytes1, maximumLength: limit)
-        case "length2": codec = LengthPrefixCodec(.bytes2, maximumLength: limit)
-        case "length4": codec = LengthPrefixCodec(.bytes4, maximumLength: limit)
-        case "length8": codec = LengthPrefixCodec(.bytes8, maximumLength: limit)
+        case "raw": value = .raw
+        case "lines": value = .lines(maximumLength: limit)
+        case "crlf": value = .lines(ending: .crlf, maximumLength: limit)
+        case "netstring": value = .netstring(maximumLength: limit)
+        case "varint": value = .varint(maximumLength: limit)
+        case "length1": value = .lengthPrefix(.bytes1, maximumLength: limit)
+        case "length2": value = .lengthPrefix(.bytes2, maximumLength: limit)
+        case "length4": value = .lengthPrefix(.bytes4, maximumLength: limit)
+        case "length8": value = .lengthPrefix(.bytes8, maximumLength: limit)
         default:
             let parts = name.split(separator: ":", omittingEmptySubsequences: false)
             guard parts.count == 2, parts[0] == "fixed", let length = Int(digits: parts[1]),
                 1...(1 << 20) ~= length
             else { return nil }
-            codec = FixedLengthCodec(length)
+            value = .fixed(length)
         }
     }
 }

@@ -25,6 +25,7 @@
         /// - Parameters:
         ///   - endpoint: Where to listen; port 0 takes a free port.
         ///   - backlog: How many clients the kernel accepts ahead of the server.
+        ///   - framing: How the bytes are divided into messages, such as `.lines`.
         ///   - options: How the server and its connections behave.
         ///   - loops: On how many loops, each on a thread of its own.
         ///   - balance: How clients are spread over the loops.
@@ -36,45 +37,7 @@
         ///   - setUp: Called on each loop with its listener, before it listens.
         ///   - handler: Serves a client.
         public init(
-            at endpoint: UVEndpoint, backlog: Int = 4096,
-            options: UVListenerOptions = UVListenerOptions(),
-            loops: Int = 1, balance: UVBalance = .fewestClients,
-            drainFor drainTime: Duration = .seconds(5), goodbye: [UInt8] = [],
-            onListening: @escaping @Sendable (UVRemoteListener) -> Void = { _ in },
-            setUp: @escaping @Sendable (UVListener) -> Void = { _ in },
-            handler:
-                nonisolated(nonsending) @escaping @Sendable (UVAsyncConnection) async throws -> Void
-        ) {
-            self.drainTime = drainTime
-            self.goodbye = goodbye
-            serve = { opened in
-                try await UVListener.serve(
-                    at: endpoint, backlog: backlog, options: options, loops: loops,
-                    balance: balance,
-                    drainFor: drainTime,
-                    onListening: { server in
-                        opened(server)
-                        onListening(server)
-                    }, setUp: setUp, handler: handler)
-            }
-        }
-
-        /// Describes a server of messages.
-        ///
-        /// - Parameters:
-        ///   - endpoint: Where to listen; port 0 takes a free port.
-        ///   - backlog: How many clients the kernel accepts ahead of the server.
-        ///   - framing: How the bytes are divided into messages, such as `.lines`.
-        ///   - options: How the server and its connections behave.
-        ///   - loops: On how many loops, each on a thread of its own.
-        ///   - balance: How clients are spread over the loops.
-        ///   - drainTime: How long clients have, once the group shuts down, before they are reset.
-        ///   - goodbye: The last message to every client when the group shuts down.
-        ///   - onListening: Called once it listens, with the server for other tasks.
-        ///   - setUp: Called on each loop with its listener, before it listens.
-        ///   - handler: Serves a client.
-        public init(
-            at endpoint: UVEndpoint, backlog: Int = 4096, framing: some FrameCodec,
+            at endpoint: UVEndpoint, backlog: Int = 4096, framing: UVFraming = .raw,
             options: UVListenerOptions = UVListenerOptions(),
             loops: Int = 1, balance: UVBalance = .fewestClients,
             drainFor drainTime: Duration = .seconds(5), goodbye: [UInt8] = [],
@@ -88,8 +51,7 @@
             serve = { opened in
                 try await UVListener.serve(
                     at: endpoint, backlog: backlog, framing: framing, options: options,
-                    loops: loops,
-                    balance: balance, drainFor: drainTime,
+                    loops: loops, balance: balance, drainFor: drainTime,
                     onListening: { server in
                         opened(server)
                         onListening(server)

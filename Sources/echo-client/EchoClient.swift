@@ -45,7 +45,7 @@ final class EchoClient {
 
     init(_ options: Options) throws(UVError) {
         self.options = options
-        lines = LineBuffer(maximumLength: options.framing?.codec?.maximumLength ?? 0)
+        lines = LineBuffer(maximumLength: options.framing?.value.codec?.maximumLength ?? 0)
         loop = try UVLoop(submissionLimit: Self.submissionLimit)
     }
 
@@ -80,18 +80,11 @@ final class EchoClient {
         // A server that finishes first is told apart from one that answers our end.
         settings.allowsHalfOpen = true
         let reconnect = options.reconnect ? UVReconnect() : nil
-        let connector =
-            if let codec = options.framing?.codec {
-                UVConnector(
-                    on: loop, to: options.server, deadline: options.timeout, framing: codec,
-                    options: settings, reconnect: reconnect, queueLimit: Options.queueLimit
-                ) { [self] in received($0, $1) }
-            } else {
-                UVConnector(
-                    on: loop, to: options.server, deadline: options.timeout, options: settings,
-                    reconnect: reconnect, queueLimit: Options.queueLimit
-                ) { [self] in received($0, $1) }
-            }
+        let connector = UVConnector(
+            on: loop, to: options.server, deadline: options.timeout,
+            framing: options.framing?.value ?? .raw, options: settings, reconnect: reconnect,
+            queueLimit: Options.queueLimit
+        ) { [self] in received($0, $1) }
         connector.onConnected = { [self] in connected($0) }
         connector.onDrained = { [self] _ in input?.request() }
         connector.onPeerFinished = { [self] in serverFinished($0) }
@@ -129,7 +122,7 @@ final class EchoClient {
         if output?.write(bytes) ?? 0 > Self.outputHighWatermark { server.pauseReceiving() }
     }
 
-    private var isFramed: Bool { options.framing?.codec != nil }
+    private var isFramed: Bool { options.framing?.value.codec != nil }
 
     private func handle(_ event: Input.Event) {
         guard let connector, !isFinished else { return }

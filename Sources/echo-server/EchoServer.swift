@@ -103,7 +103,7 @@ final class EchoServer {
     private func openConsole(_ server: UVRemoteListener) {
         let quit = loop.mailbox { [self] (_: Void) in stop() }
         let console = OperatorConsole(
-            server, codec: options.codec, output, waits: service.waits,
+            server, framing: options.usedFraming, output, waits: service.waits,
             quit: { quit.post(()) })
         // On this loop, so that what is printed of one loop stands between what that prints itself.
         Task(executorPreference: loop) { await console.run() }

@@ -22,16 +22,9 @@ struct EchoService: Sendable {
         let relay = makeRelay()
         let handler = messageHandler(relay)
         let settings = options.listenerOptions
-        let listener =
-            if let codec = options.codec {
-                UVListener(
-                    on: loop, at: endpoint, backlog: options.backlog, framing: codec,
-                    options: settings, onMessageReceived: handler)
-            } else {
-                UVListener(
-                    on: loop, at: endpoint, backlog: options.backlog, options: settings,
-                    onMessageReceived: handler)
-            }
+        let listener = UVListener(
+            on: loop, at: endpoint, backlog: options.backlog, framing: options.usedFraming,
+            options: settings, onMessageReceived: handler)
         watch(listener, relay)
         return listener
     }
@@ -93,17 +86,10 @@ struct EchoService: Sendable {
             watch(listener, relay)
             return messageHandler(relay)
         }
-        let server =
-            if let codec = options.codec {
-                try await group.listen(
-                    at: endpoint, backlog: options.backlog, framing: codec,
-                    options: options.listenerOptions, balance: options.usedBalance,
-                    makeHandler: makeHandler)
-            } else {
-                try await group.listen(
-                    at: endpoint, backlog: options.backlog, options: options.listenerOptions,
-                    balance: options.usedBalance, makeHandler: makeHandler)
-            }
+        let server = try await group.listen(
+            at: endpoint, backlog: options.backlog, framing: options.usedFraming,
+            options: options.listenerOptions, balance: options.usedBalance,
+            makeHandler: makeHandler)
         onListening(server)
         await group.run()
     }
@@ -115,19 +101,11 @@ struct EchoService: Sendable {
             nonisolated(nonsending) @escaping @Sendable (UVAsyncConnection) async throws -> Void
     ) async throws(UVError) {
         let setUp: @Sendable (UVListener) -> Void = { watch($0, makeRelay()) }
-        if let codec = options.codec {
-            try await UVListener.serve(
-                at: endpoint, backlog: options.backlog, framing: codec,
-                options: options.listenerOptions, on: loop, loops: options.loops,
-                balance: options.usedBalance, drainFor: options.drainTime,
-                onListening: onListening, setUp: setUp, handler: handler)
-        } else {
-            try await UVListener.serve(
-                at: endpoint, backlog: options.backlog, options: options.listenerOptions,
-                on: loop, loops: options.loops, balance: options.usedBalance,
-                drainFor: options.drainTime, onListening: onListening, setUp: setUp,
-                handler: handler)
-        }
+        try await UVListener.serve(
+            at: endpoint, backlog: options.backlog, framing: options.usedFraming,
+            options: options.listenerOptions, on: loop, loops: options.loops,
+            balance: options.usedBalance, drainFor: options.drainTime,
+            onListening: onListening, setUp: setUp, handler: handler)
     }
 
     // MARK: - Tasks

@@ -12,15 +12,15 @@ struct OperatorConsole: Sendable {
     private let waits: WaitCount
     private let quit: @Sendable () -> Void
 
-    /// How a broadcast line becomes a message; nil where it is sent as a line.
-    private let codec: (any FrameCodec)?
+    /// How a broadcast line becomes a message. Where nothing frames it, it is sent as a line.
+    private let framing: UVFraming
 
     init(
-        _ server: UVRemoteListener, codec: (any FrameCodec)?, _ output: Output, waits: WaitCount,
+        _ server: UVRemoteListener, framing: UVFraming, _ output: Output, waits: WaitCount,
         quit: @escaping @Sendable () -> Void
     ) {
         self.server = server
-        self.codec = codec
+        self.framing = framing
         self.output = output
         self.waits = waits
         self.quit = quit
@@ -82,11 +82,11 @@ struct OperatorConsole: Sendable {
 
     private func broadcast(_ text: String) async {
         do throws(FramingError) {
-            _ = try codec?.ends(of: Array(text.utf8).span)
+            _ = try framing.codec?.ends(of: Array(text.utf8).span)
         } catch {
             return output.write(line: "the text \(error)")
         }
-        let receipt = await server.broadcast(codec == nil ? text + "\n" : text)
+        let receipt = await server.broadcast(framing.codec == nil ? text + "\n" : text)
         output.write(line: "sent to \(receipt.receivers) clients")
     }
 

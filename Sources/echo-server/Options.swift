@@ -128,20 +128,20 @@ struct Options: ParsableCommand {
         if balance != nil, loops == 1 {
             throw ValidationError("--balance takes --loops of 2 or more")
         }
-        if limits.maxFrame != nil, codec == nil || codec is FixedLengthCodec {
+        if limits.maxFrame != nil, framing?.hasLimit != true {
             throw ValidationError("--max-frame takes a --framing of messages that vary in length")
         }
         do throws(FramingError) {
-            _ = try codec?.ends(of: lastMessage.span)
+            _ = try usedFraming.codec?.ends(of: lastMessage.span)
         } catch {
             if !lastMessage.isEmpty { throw ValidationError("--goodbye is no message: \(error)") }
         }
     }
 
-    /// How bytes are divided into messages; nil for as they come.
-    var codec: (any FrameCodec)? {
-        guard let limit = limits.maxFrame else { return framing?.codec }
-        return framing?.limited(to: limit)?.codec
+    /// How bytes are divided into messages.
+    var usedFraming: UVFraming {
+        let limited = limits.maxFrame.map { framing?.limited(to: $0) } ?? framing
+        return limited?.value ?? .raw
     }
 
     /// How clients are spread.
@@ -150,7 +150,7 @@ struct Options: ParsableCommand {
     /// What every client is sent when the server stops; empty for nothing.
     var lastMessage: [UInt8] {
         guard let goodbye, !goodbye.isEmpty else { return [] }
-        return Array((codec == nil ? goodbye + "\n" : goodbye).utf8)
+        return Array((usedFraming.codec == nil ? goodbye + "\n" : goodbye).utf8)
     }
 
     /// How the listener and its connections behave.

@@ -23,20 +23,20 @@ enum FuzzedCodec: String {
     func make(variant: Int, limit: Int) -> any FrameCodec {
         switch self {
         case .lines:
-            return .lines(ending: Self.endings[variant % 3], maximumLength: limit)
+            return LineCodec(ending: Self.endings[variant % 3], maximumLength: limit)
         case .delimiter:
-            return .delimiter(Self.delimiters[variant % 6].utf8, maximumLength: limit)
+            return DelimiterCodec(Self.delimiters[variant % 6].utf8, maximumLength: limit)
         case .fixed:
-            return .fixed(limit)
+            return FixedLengthCodec(limit)
         case .lengthPrefix:
-            return .lengthPrefix(
+            return LengthPrefixCodec(
                 LengthPrefixCodec.Width.allCases[variant & 3],
                 byteOrder: variant & 4 == 0 ? .bigEndian : .littleEndian,
                 countsItself: variant & 8 != 0, maximumLength: limit)
         case .varint:
-            return .varint(maximumLength: limit)
+            return VarintPrefixCodec(maximumLength: limit)
         case .netstring:
-            return .netstring(maximumLength: limit)
+            return NetstringCodec(maximumLength: limit)
         }
     }
 

@@ -31,7 +31,7 @@ struct Scenario {
         checkFrames(whole, codec)
         checkSending(codec)
         let other: any FrameCodec =
-            isOdd ? .lines(maximumLength: limit) : .fixed(1 + limit % 3)
+            isOdd ? LineCodec(maximumLength: limit) : FixedLengthCodec(1 + limit % 3)
         _ = checkCuts([codec, other])
     }
 

@@ -13,11 +13,12 @@ extension UVConnector {
     /// When this task is cancelled the connection is closed, so that the messages of the server end.
     ///
     /// A handler that brings its client to another server connects by
-    /// ``UVAsyncConnection/connect(to:deadline:options:body:)``, whose closure may use both.
+    /// ``UVAsyncConnection/connect(to:deadline:framing:options:body:)``, whose closure may use both.
     ///
     /// - Parameters:
     ///   - endpoint: Whom to connect to. A name is looked up, and its addresses are tried in turn.
     ///   - deadline: How long the lookup and all attempts together may take.
+    ///   - framing: How the bytes are divided into messages, such as `.lines`.
     ///   - options: How the connection behaves. It is half-open where the server has finished
     ///     sending, until the closure returns, whatever the options say.
     ///   - loop: A loop that somebody runs meanwhile, as ``UVLoop/run(task:)`` does; nil for one with a
@@ -28,36 +29,13 @@ extension UVConnector {
     /// - Throws: ``UVError`` where it cannot connect, `CancellationError` where it was cancelled
     ///   before it had, and what the closure throws.
     nonisolated(nonsending) public static func connect<Result: Sendable>(
-        to endpoint: UVEndpoint, deadline: Duration = .seconds(10),
-        options: UVConnectionOptions = .connector, on loop: UVLoop? = nil,
-        body: nonisolated(nonsending) @Sendable (UVAsyncConnection) async throws -> Result
-    ) async throws -> Result {
-        try await connect(
-            ConnectSettings(endpoint: endpoint, deadline: deadline, codec: nil, options: options),
-            on: loop, body)
-    }
-
-    /// Connects to a server, in messages of a framing, and closes the connection when the closure
-    /// returns or throws; as ``connect(to:deadline:options:on:body:)`` does.
-    ///
-    /// - Parameters:
-    ///   - endpoint: Whom to connect to.
-    ///   - deadline: How long the lookup and all attempts together may take.
-    ///   - framing: How the bytes are divided into messages, such as `.lines`.
-    ///   - options: How the connection behaves.
-    ///   - loop: A loop that somebody runs meanwhile; nil for one that all share.
-    ///   - body: Uses the connection, which ends with it.
-    /// - Returns: What the closure returns.
-    /// - Throws: ``UVError`` where it cannot connect, `CancellationError` where it was cancelled
-    ///   before it had, and what the closure throws.
-    nonisolated(nonsending) public static func connect<Result: Sendable>(
-        to endpoint: UVEndpoint, deadline: Duration = .seconds(10), framing: some FrameCodec,
+        to endpoint: UVEndpoint, deadline: Duration = .seconds(10), framing: UVFraming = .raw,
         options: UVConnectionOptions = .connector, on loop: UVLoop? = nil,
         body: nonisolated(nonsending) @Sendable (UVAsyncConnection) async throws -> Result
     ) async throws -> Result {
         try await connect(
             ConnectSettings(
-                endpoint: endpoint, deadline: deadline, codec: framing, options: options),
+                endpoint: endpoint, deadline: deadline, framing: framing, options: options),
             on: loop, body)
     }
 
@@ -129,12 +107,13 @@ extension UVAsyncConnection {
     ///         }
     ///     }
     ///
-    /// Otherwise it is as ``UVConnector/connect(to:deadline:options:on:body:)``. Kept beyond the closure,
+    /// Otherwise it is as ``UVConnector/connect(to:deadline:framing:options:on:body:)``. Kept beyond the closure,
     /// in a variable of the handler, it is a connection that has ended.
     ///
     /// - Parameters:
     ///   - endpoint: Whom to connect to. A name is looked up, and its addresses are tried in turn.
     ///   - deadline: How long the lookup and all attempts together may take.
+    ///   - framing: How the bytes are divided into messages, such as `.lines`.
     ///   - options: How the connection behaves. It is half-open where the server has finished
     ///     sending, until the closure returns, whatever the options say.
     ///   - body: Uses the connection, which ends with it.
@@ -142,34 +121,13 @@ extension UVAsyncConnection {
     /// - Throws: ``UVError`` where it cannot connect, `CancellationError` where it was cancelled
     ///   before it had, and what the closure throws.
     nonisolated(nonsending) public func connect<Result: Sendable>(
-        to endpoint: UVEndpoint, deadline: Duration = .seconds(10),
-        options: UVConnectionOptions = .connector,
-        body: nonisolated(nonsending) (UVAsyncConnection) async throws -> Result
-    ) async throws -> Result {
-        try await AsyncClient(on: connection.loop).connect(
-            ConnectSettings(endpoint: endpoint, deadline: deadline, codec: nil, options: options),
-            body)
-    }
-
-    /// Connects to another server, on the same loop and in messages of a framing, and closes that
-    /// connection when the closure returns or throws; as ``connect(to:deadline:options:body:)`` does.
-    ///
-    /// - Parameters:
-    ///   - endpoint: Whom to connect to.
-    ///   - deadline: How long the lookup and all attempts together may take.
-    ///   - framing: How the bytes are divided into messages, such as `.lines`.
-    ///   - options: How the connection behaves.
-    ///   - body: Uses the connection, which ends with it.
-    /// - Returns: What the closure returns.
-    /// - Throws: ``UVError`` where it cannot connect, `CancellationError` where it was cancelled
-    ///   before it had, and what the closure throws.
-    nonisolated(nonsending) public func connect<Result: Sendable>(
-        to endpoint: UVEndpoint, deadline: Duration = .seconds(10), framing: some FrameCodec,
+        to endpoint: UVEndpoint, deadline: Duration = .seconds(10), framing: UVFraming = .raw,
         options: UVConnectionOptions = .connector,
         body: nonisolated(nonsending) (UVAsyncConnection) async throws -> Result
     ) async throws -> Result {
         try await AsyncClient(on: connection.loop).connect(
             ConnectSettings(
-                endpoint: endpoint, deadline: deadline, codec: framing, options: options), body)
+                endpoint: endpoint, deadline: deadline, framing: framing, options: options),
+            body)
     }
 }

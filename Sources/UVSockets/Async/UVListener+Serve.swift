@@ -24,6 +24,7 @@ extension UVListener {
     /// - Parameters:
     ///   - endpoint: Where to listen; port 0 takes a free port.
     ///   - backlog: How many clients the kernel accepts ahead of the server.
+    ///   - framing: How the bytes are divided into messages, such as `.lines`.
     ///   - options: How the server and its connections behave. Connections are half-open where their
     ///     peer has finished sending, until their handler returns, whatever the options say.
     ///   - loop: A loop to serve on, which somebody runs meanwhile, as ``UVLoop/run(task:)`` does; nil
@@ -39,7 +40,7 @@ extension UVListener {
     ///   - handler: Serves a client.
     /// - Throws: ``UVError`` where it cannot listen.
     nonisolated(nonsending) public static func serve(
-        at endpoint: UVEndpoint, backlog: Int = 4096,
+        at endpoint: UVEndpoint, backlog: Int = 4096, framing: UVFraming = .raw,
         options: UVListenerOptions = UVListenerOptions(),
         on loop: UVLoop? = nil, loops: Int = 1, balance: UVBalance = .fewestClients,
         drainFor drainTime: Duration = .seconds(5),
@@ -51,45 +52,7 @@ extension UVListener {
         try await serve(
             ServeSettings(
                 listening: ListenSettings(
-                    endpoint: endpoint, backlog: backlog, codec: nil, options: options),
-                loop: loop, loops: loops, balance: balance, drainTime: drainTime,
-                onListening: onListening, setUp: setUp), handler)
-    }
-
-    /// Serves each client by a task of its own, in messages of a framing, until this task is
-    /// cancelled; as ``serve(at:backlog:options:on:loops:balance:drainFor:onListening:setUp:handler:)`` does.
-    ///
-    /// - Parameters:
-    ///   - endpoint: Where to listen; port 0 takes a free port.
-    ///   - backlog: How many clients the kernel accepts ahead of the server.
-    ///   - framing: How the bytes are divided into messages, such as `.lines`.
-    ///   - options: How the server and its connections behave.
-    ///   - loop: A loop to serve on, which somebody runs meanwhile, as ``UVLoop/run(task:)`` does; nil
-    ///     for one of its own, or so many.
-    ///   - loops: On how many loops, each on a thread of its own; ``UVLoopGroup/cores`` for one a core.
-    ///     All limits hold for them together, but each has an equal share of the `outboundBudget`.
-    ///   - balance: How clients are spread over the loops.
-    ///   - drainTime: How long clients have, once the task is cancelled, before they are reset.
-    ///   - onListening: Called once it listens, with the server for other tasks: where it listens, who
-    ///     is there, broadcasts.
-    ///   - setUp: Called on each loop with its listener, before it listens: to set its callbacks or
-    ///     its `userToken`.
-    ///   - handler: Serves a client.
-    /// - Throws: ``UVError`` where it cannot listen.
-    nonisolated(nonsending) public static func serve(
-        at endpoint: UVEndpoint, backlog: Int = 4096, framing: some FrameCodec,
-        options: UVListenerOptions = UVListenerOptions(),
-        on loop: UVLoop? = nil, loops: Int = 1, balance: UVBalance = .fewestClients,
-        drainFor drainTime: Duration = .seconds(5),
-        onListening: @escaping @Sendable (UVRemoteListener) -> Void = { _ in },
-        setUp: @escaping @Sendable (UVListener) -> Void = { _ in },
-        handler:
-            nonisolated(nonsending) @escaping @Sendable (UVAsyncConnection) async throws -> Void
-    ) async throws(UVError) {
-        try await serve(
-            ServeSettings(
-                listening: ListenSettings(
-                    endpoint: endpoint, backlog: backlog, codec: framing, options: options),
+                    endpoint: endpoint, backlog: backlog, framing: framing, options: options),
                 loop: loop, loops: loops, balance: balance, drainTime: drainTime,
                 onListening: onListening, setUp: setUp), handler)
     }
@@ -166,7 +129,7 @@ extension UVListener {
             let place = desk.map { ListenerPlace(desk: $0, part: part) }
             parts.append(await server.makeListener(settings, place: place))
         }
-        let remote = UVRemoteListener(parts, settings.listening.codec, desk)
+        let remote = UVRemoteListener(parts, settings.listening.framing, desk)
         for server in servers { await server.join(remote, settings) }
         return remote
     }

@@ -37,13 +37,13 @@ final class ConnectionHandlers {
     var onDrained: ((UVConnection) -> Void)?
 
     init(
-        _ options: UVConnectionOptions, _ codec: (any FrameCodec)?, outboundBudget: Int = .max,
+        _ options: UVConnectionOptions, _ framing: UVFraming, outboundBudget: Int = .max,
         onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
     ) {
         let options = options.withinBounds
         self.options = options
         self.outboundBudget = max(0, outboundBudget)
-        coder = codec.map { FrameCoder.of($0) }
+        coder = framing.codec.map { FrameCoder.of($0) }
         limits = DeadlineLimits(
             idle: options.idleTimeout, idleCountsSent: options.idleCountsSent,
             firstFrame: options.firstMessageTimeout, lifetime: options.maximumLifetime,

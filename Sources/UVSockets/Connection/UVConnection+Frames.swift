@@ -1,14 +1,13 @@
 extension UVConnection {
-    /// How what is received is divided into messages, and how messages are sent; nil for bytes as
-    /// they come.
+    /// How what is received is divided into messages, and how messages are sent.
     ///
     /// It is the agent's until it is changed. A change within a handler, as after a handshake, holds
     /// from the next byte: those behind the message, which may have come with it, are not lost.
-    public var framing: (any FrameCodec)? {
-        get { coder?.codec }
+    public var framing: UVFraming {
+        get { UVFraming(coder?.codec) }
         set {
             loop.confine("UVConnection.framing")
-            let coder = newValue.map { FrameCoder.of($0) }
+            let coder = newValue.codec.map { FrameCoder.of($0) }
             let reader = frames ?? FrameReader(coder)
             reader.coder = coder
             reader.isCodecOwn = true

@@ -2,7 +2,7 @@
 struct ConnectSettings: Sendable {
     let endpoint: UVEndpoint
     var deadline = Duration.seconds(10)
-    var codec: (any FrameCodec)?
+    var framing = UVFraming.raw
     var options = UVConnectionOptions.connector
     var reconnect: UVReconnect?
     var queueLimit = UVConnector.defaultQueueLimit

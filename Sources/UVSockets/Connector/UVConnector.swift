@@ -76,49 +76,24 @@ public final class UVConnector {
     ///   - loop: The loop it is to belong to.
     ///   - endpoint: Whom to connect to. A name is looked up anew for each attempt.
     ///   - deadline: How long an attempt may take: the lookup and all addresses together.
-    ///   - options: How its connection behaves.
-    ///   - reconnect: How to try again; nil does not.
-    ///   - queueLimit: How many bytes ``send(_:)-(Span<UInt8>)`` keeps while there is no
-    ///     connection, counting 8 more for each message. Those beyond it are not taken.
-    ///   - onMessageReceived: What to do with the bytes of the server. They are valid during the
-    ///     call; the compiler refuses to keep them.
-    public convenience init(
-        on loop: UVLoop, to endpoint: UVEndpoint, deadline: Duration = .seconds(10),
-        options: UVConnectionOptions = .connector, reconnect: UVReconnect? = nil,
-        queueLimit: Int = defaultQueueLimit,
-        onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
-    ) {
-        self.init(
-            loop,
-            ConnectSettings(
-                endpoint: endpoint, deadline: deadline, options: options, reconnect: reconnect,
-                queueLimit: queueLimit),
-            onMessageReceived)
-    }
-
-    /// Makes a connector whose connection sends and receives messages of a framing.
-    ///
-    /// - Parameters:
-    ///   - loop: The loop it is to belong to.
-    ///   - endpoint: Whom to connect to.
-    ///   - deadline: How long an attempt may take: the lookup and all addresses together.
     ///   - framing: How the bytes are divided into messages, such as `.lines`.
     ///   - options: How its connection behaves.
     ///   - reconnect: How to try again; nil does not.
     ///   - queueLimit: How many bytes ``send(_:)-(Span<UInt8>)`` keeps while there is no
     ///     connection, counting 8 more for each message. Those beyond it are not taken.
-    ///   - onMessageReceived: What to do with a message of the server, which is whole, and without
-    ///     what frames it. It is valid during the call; the compiler refuses to keep it.
+    ///   - onMessageReceived: What to do with a message of the server: whole, and without what frames
+    ///     it; with `.raw`, the bytes that came. It is valid during the call; the compiler refuses to
+    ///     keep it.
     public convenience init(
         on loop: UVLoop, to endpoint: UVEndpoint, deadline: Duration = .seconds(10),
-        framing: some FrameCodec, options: UVConnectionOptions = .connector,
+        framing: UVFraming = .raw, options: UVConnectionOptions = .connector,
         reconnect: UVReconnect? = nil, queueLimit: Int = defaultQueueLimit,
         onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
     ) {
         self.init(
             loop,
             ConnectSettings(
-                endpoint: endpoint, deadline: deadline, codec: framing, options: options,
+                endpoint: endpoint, deadline: deadline, framing: framing, options: options,
                 reconnect: reconnect, queueLimit: queueLimit),
             onMessageReceived)
     }
@@ -133,7 +108,7 @@ public final class UVConnector {
         kept = KeptMessages(limit: settings.queueLimit)
         backoff = settings.reconnect.map { Backoff($0) }
         handlers = ConnectionHandlers(
-            settings.options, settings.codec, onMessageReceived: onMessageReceived)
+            settings.options, settings.framing, onMessageReceived: onMessageReceived)
     }
 
     /// Whom it connects to.

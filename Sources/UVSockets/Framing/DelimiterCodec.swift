@@ -76,17 +76,17 @@ public struct DelimiterCodec: FrameCodec {
     }
 }
 
-extension FrameCodec where Self == DelimiterCodec {
+extension UVFraming {
     /// Frames that end where a delimiter first occurs.
     ///
     /// - Parameters:
     ///   - delimiter: What ends a frame: 1 to 16 bytes, such as `[0]` or `"\r\n.\r\n".utf8`.
     ///   - maximumLength: The most bytes a payload may have, the delimiter not counted. Positive.
-    /// - Returns: The codec.
+    /// - Returns: The framing.
     public static func delimiter(
         _ delimiter: some Collection<UInt8>,
         maximumLength: Int = DelimiterCodec.defaultMaximumLength
-    ) -> DelimiterCodec {
-        DelimiterCodec(delimiter, maximumLength: maximumLength)
+    ) -> UVFraming {
+        .codec(DelimiterCodec(delimiter, maximumLength: maximumLength))
     }
 }

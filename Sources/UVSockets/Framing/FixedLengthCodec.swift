@@ -30,12 +30,12 @@ public struct FixedLengthCodec: FrameCodec {
     }
 }
 
-extension FrameCodec where Self == FixedLengthCodec {
+extension UVFraming {
     /// Frames that all have the same length.
     ///
     /// - Parameter length: The length of every frame in bytes. Positive.
-    /// - Returns: The codec.
-    public static func fixed(_ length: Int) -> FixedLengthCodec {
-        FixedLengthCodec(length)
+    /// - Returns: The framing.
+    public static func fixed(_ length: Int) -> UVFraming {
+        .codec(FixedLengthCodec(length))
     }
 }

@@ -6,7 +6,7 @@
 ///
 /// The codecs that come with the library are ``LineCodec``, ``DelimiterCodec``,
 /// ``FixedLengthCodec``, ``LengthPrefixCodec``, ``VarintPrefixCodec`` and ``NetstringCodec``. Each
-/// can send back every payload it has received. To receive bytes as they come, use no codec.
+/// can send back every payload it has received. To receive bytes as they come, use ``UVFraming/raw``.
 public protocol FrameCodec: Sendable {
     /// The most bytes a frame's payload may have. Positive, and the bound of what a connection
     /// keeps of a frame that has not come whole: a frame, with what frames the payload, has at most 46

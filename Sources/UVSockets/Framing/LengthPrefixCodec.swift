@@ -88,7 +88,7 @@ public struct LengthPrefixCodec: FrameCodec {
     }
 }
 
-extension FrameCodec where Self == LengthPrefixCodec {
+extension UVFraming {
     /// Frames that begin with their length.
     ///
     /// - Parameters:
@@ -96,14 +96,16 @@ extension FrameCodec where Self == LengthPrefixCodec {
     ///   - byteOrder: In which order they come.
     ///   - countsItself: Whether the length counts its own bytes, too.
     ///   - maximumLength: The most bytes a payload may have. Positive.
-    /// - Returns: The codec.
+    /// - Returns: The framing.
     public static func lengthPrefix(
         _ width: LengthPrefixCodec.Width,
         byteOrder: LengthPrefixCodec.ByteOrder = .bigEndian,
         countsItself: Bool = false,
         maximumLength: Int = LengthPrefixCodec.defaultMaximumLength
-    ) -> LengthPrefixCodec {
-        LengthPrefixCodec(
-            width, byteOrder: byteOrder, countsItself: countsItself, maximumLength: maximumLength)
+    ) -> UVFraming {
+        .codec(
+            LengthPrefixCodec(
+                width, byteOrder: byteOrder, countsItself: countsItself,
+                maximumLength: maximumLength))
     }
 }

@@ -90,20 +90,20 @@ public struct LineCodec: FrameCodec {
     }
 }
 
-extension FrameCodec where Self == LineCodec {
+extension UVFraming {
     /// Lines of at most 1 MiB that end in a line feed, with or without a carriage return.
-    public static var lines: LineCodec { LineCodec() }
+    public static var lines: UVFraming { .codec(LineCodec()) }
 
     /// Lines.
     ///
     /// - Parameters:
     ///   - ending: What ends a line; by default a line feed, with or without a carriage return.
     ///   - maximumLength: The most bytes a line may have, its end not counted. Positive.
-    /// - Returns: The codec.
+    /// - Returns: The framing.
     public static func lines(
         ending: LineCodec.Ending = .lfOrCRLF,
         maximumLength: Int = LineCodec.defaultMaximumLength
-    ) -> LineCodec {
-        LineCodec(ending: ending, maximumLength: maximumLength)
+    ) -> UVFraming {
+        .codec(LineCodec(ending: ending, maximumLength: maximumLength))
     }
 }

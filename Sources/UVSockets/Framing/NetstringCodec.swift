@@ -61,15 +61,15 @@ public struct NetstringCodec: FrameCodec {
     }
 }
 
-extension FrameCodec where Self == NetstringCodec {
+extension UVFraming {
     /// Netstrings of at most 1 MiB.
-    public static var netstring: NetstringCodec { NetstringCodec() }
+    public static var netstring: UVFraming { .codec(NetstringCodec()) }
 
     /// Netstrings.
     ///
     /// - Parameter maximumLength: The most bytes a payload may have. Positive.
-    /// - Returns: The codec.
-    public static func netstring(maximumLength: Int) -> NetstringCodec {
-        NetstringCodec(maximumLength: maximumLength)
+    /// - Returns: The framing.
+    public static func netstring(maximumLength: Int) -> UVFraming {
+        .codec(NetstringCodec(maximumLength: maximumLength))
     }
 }

@@ -51,15 +51,15 @@ public struct VarintPrefixCodec: FrameCodec {
     }
 }
 
-extension FrameCodec where Self == VarintPrefixCodec {
+extension UVFraming {
     /// Frames of at most 1 MiB that begin with their length as a varint.
-    public static var varint: VarintPrefixCodec { VarintPrefixCodec() }
+    public static var varint: UVFraming { .codec(VarintPrefixCodec()) }
 
     /// Frames that begin with their length as a varint.
     ///
     /// - Parameter maximumLength: The most bytes a payload may have. Positive.
-    /// - Returns: The codec.
-    public static func varint(maximumLength: Int) -> VarintPrefixCodec {
-        VarintPrefixCodec(maximumLength: maximumLength)
+    /// - Returns: The framing.
+    public static func varint(maximumLength: Int) -> UVFraming {
+        .codec(VarintPrefixCodec(maximumLength: maximumLength))
     }
 }

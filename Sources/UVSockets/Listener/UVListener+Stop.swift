@@ -145,7 +145,7 @@ extension UVListener {
         (desk as? PartDesk)?.server = nil
         let old = handlers
         // In its place, because a connection does not look for its handler at each message.
-        handlers = ConnectionHandlers(old.options, nil) { _, _ in }
+        handlers = ConnectionHandlers(old.options, .raw) { _, _ in }
         handlers.guards = old.guards
         // Connections that somebody keeps still have the old ones.
         (old.onConnected, old.onDisconnected) = (nil, nil)

@@ -102,37 +102,20 @@ public final class UVListener {
     ///     the machine has no IPv6, on every IPv4 address. Port 0 takes a free port.
     ///   - backlog: How many clients the kernel accepts ahead of the listener. The kernel lowers
     ///     it to its own limit, `net.core.somaxconn`.
-    ///   - options: How it and its connections behave.
-    ///   - onMessageReceived: What to do with the bytes of a client. They are valid during the
-    ///     call; the compiler refuses to keep them.
-    public convenience init(
-        on loop: UVLoop, at endpoint: UVEndpoint, backlog: Int = 4096,
-        options: UVListenerOptions = UVListenerOptions(),
-        onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
-    ) {
-        self.init(loop, endpoint, backlog, nil, options, onMessageReceived)
-    }
-
-    /// Makes a listener whose clients send and receive messages of a framing.
-    ///
-    /// - Parameters:
-    ///   - loop: The loop it is to belong to.
-    ///   - endpoint: Where to listen.
-    ///   - backlog: How many clients the kernel accepts ahead of the listener.
     ///   - framing: How the bytes are divided into messages, such as `.lines`.
     ///   - options: How it and its connections behave.
-    ///   - onMessageReceived: What to do with a message of a client, which is whole, and without
-    ///     what frames it. It is valid during the call; the compiler refuses to keep it.
+    ///   - onMessageReceived: What to do with a message of a client: whole, and without what frames it;
+    ///     with `.raw`, the bytes that came. It is valid during the call; the compiler refuses to keep it.
     public convenience init(
         on loop: UVLoop, at endpoint: UVEndpoint, backlog: Int = 4096,
-        framing: some FrameCodec, options: UVListenerOptions = UVListenerOptions(),
+        framing: UVFraming = .raw, options: UVListenerOptions = UVListenerOptions(),
         onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
     ) {
         self.init(loop, endpoint, backlog, framing, options, onMessageReceived)
     }
 
     init(
-        _ loop: UVLoop, _ endpoint: UVEndpoint, _ backlog: Int, _ codec: (any FrameCodec)?,
+        _ loop: UVLoop, _ endpoint: UVEndpoint, _ backlog: Int, _ framing: UVFraming,
         _ options: UVListenerOptions, place: ListenerPlace? = nil,
         _ onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
     ) {
@@ -142,7 +125,7 @@ public final class UVListener {
         self.backlog = Int32(clamping: max(1, backlog))
         self.place = place
         handlers = ConnectionHandlers(
-            options.connection, codec,
+            options.connection, framing,
             outboundBudget: options.outboundBudget / (place?.desk.parts ?? 1),
             onMessageReceived: onMessageReceived)
         if let place {

@@ -23,6 +23,7 @@ extension UVLoopGroup {
     /// - Parameters:
     ///   - endpoint: Where to listen, as for a ``UVListener``.
     ///   - backlog: How many clients the kernel accepts ahead of each listener.
+    ///   - framing: How the bytes are divided into messages, such as `.lines`.
     ///   - options: How the server and its connections behave.
     ///   - balance: How clients are spread over the loops.
     ///   - makeHandler: Called on each loop; sets its listener's callbacks, which must not be started,
@@ -31,42 +32,12 @@ extension UVLoopGroup {
     /// - Throws: ``UVError``, naming the call and the address, where it cannot listen.
     @discardableResult
     public func listen(
-        at endpoint: UVEndpoint, backlog: Int = 4096,
+        at endpoint: UVEndpoint, backlog: Int = 4096, framing: UVFraming = .raw,
         options: UVListenerOptions = UVListenerOptions(), balance: UVBalance = .fewestClients,
         makeHandler: @escaping @Sendable (UVListener) -> MessageHandler
     ) async throws(UVError) -> UVRemoteListener {
-        try await listen(
-            ListenSettings(endpoint: endpoint, backlog: backlog, codec: nil, options: options),
-            balance, makeHandler)
-    }
-
-    /// Serves an address on all loops of the group, in messages of a framing; as
-    /// ``listen(at:backlog:options:balance:makeHandler:)`` does.
-    ///
-    /// - Parameters:
-    ///   - endpoint: Where to listen.
-    ///   - backlog: How many clients the kernel accepts ahead of each listener.
-    ///   - framing: How the bytes are divided into messages, such as `.lines`.
-    ///   - options: How the server and its connections behave.
-    ///   - balance: How clients are spread over the loops.
-    ///   - makeHandler: Called on each loop; returns what to do with messages.
-    /// - Returns: The server, which listens.
-    /// - Throws: ``UVError``, naming the call and the address, where it cannot listen.
-    @discardableResult
-    public func listen(
-        at endpoint: UVEndpoint, backlog: Int = 4096, framing: some FrameCodec,
-        options: UVListenerOptions = UVListenerOptions(), balance: UVBalance = .fewestClients,
-        makeHandler: @escaping @Sendable (UVListener) -> MessageHandler
-    ) async throws(UVError) -> UVRemoteListener {
-        try await listen(
-            ListenSettings(endpoint: endpoint, backlog: backlog, codec: framing, options: options),
-            balance, makeHandler)
-    }
-
-    private func listen(
-        _ settings: ListenSettings, _ balance: UVBalance,
-        _ makeHandler: @escaping @Sendable (UVListener) -> MessageHandler
-    ) async throws(UVError) -> UVRemoteListener {
+        let settings = ListenSettings(
+            endpoint: endpoint, backlog: backlog, framing: framing, options: options)
         let desk = settings.sharedDesk(loops: loops, balance)
         var parts: [ListenerPart] = []
         for (part, loop) in loops.enumerated() {
@@ -81,7 +52,7 @@ extension UVLoopGroup {
             guard let made else { throw settings.isCanceled }
             parts.append(made)
         }
-        let server = UVRemoteListener(parts, settings.codec, desk)
+        let server = UVRemoteListener(parts, settings.framing, desk)
         let joined: [Void] = await server.ask(parts) { listener, reply in
             listener.join(server, makeHandler)
             reply(())
@@ -96,7 +67,7 @@ extension UVLoopGroup {
 struct ListenSettings: Sendable {
     let endpoint: UVEndpoint
     let backlog: Int
-    let codec: (any FrameCodec)?
+    let framing: UVFraming
     var options: UVListenerOptions
 
     /// Nobody listens there, because the server was stopped before.
@@ -116,7 +87,7 @@ extension UVListener {
     /// Makes a part of a server, which has no handler before it joins that.
     convenience init(_ loop: UVLoop, _ settings: ListenSettings, place: ListenerPlace?) {
         self.init(
-            loop, settings.endpoint, settings.backlog, settings.codec, settings.options,
+            loop, settings.endpoint, settings.backlog, settings.framing, settings.options,
             place: place
         ) { _, _ in }
     }

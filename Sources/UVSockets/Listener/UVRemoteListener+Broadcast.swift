@@ -87,7 +87,7 @@ extension UVRemoteListener {
     }
 
     private func share(_ message: Span<UInt8>, _ slow: UVSlowReceiver) -> SharedMessage? {
-        guard let ends = try? codec?.ends(of: message) ?? FrameEnds(),
+        guard let ends = try? framing.ends(of: message),
             ends.count + message.count > 0
         else { return nil }
         return SharedMessage(message, between: ends, slow: slow)

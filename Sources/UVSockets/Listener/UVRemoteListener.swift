@@ -11,14 +11,14 @@
 /// closed has nobody.
 public final class UVRemoteListener: Sendable {
     let parts: [ListenerPart]
-    let codec: (any FrameCodec)?
+    let framing: UVFraming
     /// The desk of several loops.
     private let desk: SharedDesk?
     private let listening = Locked<(endpoint: UVEndpoint?, parts: Int)>((nil, 0))
 
-    init(_ parts: [ListenerPart], _ codec: (any FrameCodec)?, _ desk: SharedDesk?) {
+    init(_ parts: [ListenerPart], _ framing: UVFraming, _ desk: SharedDesk?) {
         self.parts = parts
-        self.codec = codec
+        self.framing = framing
         self.desk = desk
     }
 
@@ -193,7 +193,7 @@ extension UVListener {
         loop.confine("UVListener.remote")
         if let remoteListener { return remoteListener }
         let remote = UVRemoteListener(
-            [ListenerPart(self)], handlers.coder?.codec, nil)
+            [ListenerPart(self)], UVFraming(handlers.coder?.codec), nil)
         remote.moved(from: nil, to: localEndpoint)
         remoteListener = remote
         return remote

@@ -26,7 +26,7 @@ extension Action {
         connection("resumeReceiving()") { $1.connection.resumeReceiving() },
         connection("framing") { world, record in
             let connection = record.connection
-            guard record.isSteady else { return connection.framing = world.random.codec() }
+            guard record.isSteady else { return connection.framing = world.random.framing() }
             connection.framing = connection.framing
         },
         connection("userToken") { world, record in

@@ -13,21 +13,16 @@ extension Action {
 
     static let connectors: [Action] = [
         Action(
-            "UVConnector.init(on:to:deadline:options:reconnect:queueLimit:onMessageReceived:)"
+            "UVConnector.init(on:to:deadline:framing:options:reconnect:queueLimit:onMessageReceived:)"
         ) { world in
             guard world.kind != .bare else { return }
             let connector = UVConnector(
                 on: world.loop, to: world.target(), deadline: world.random.milliseconds(1...500),
-                options: world.random.wild(.connector), reconnect: world.random.reconnect(),
+                framing: world.random.framing(), options: world.random.wild(.connector),
+                reconnect: world.random.reconnect(),
                 queueLimit: world.random.pick([0, 1000, UVConnector.defaultQueueLimit]),
                 onMessageReceived: world.messageHandler(echo: 4))
             world.start(connector)
-        },
-        Action(
-            "UVConnector.init(on:to:deadline:framing:options:reconnect:queueLimit:onMessageReceived:)"
-        ) { world in
-            guard world.kind != .bare, let codec = world.random.codec() else { return }
-            world.start(world.makeConnector(codec))
         },
         connector("startConnect()") { try? ($0, $1.startConnect()).1 },
         connector("cancel()") { _ = ($0, $1.cancel()) },
@@ -62,13 +57,6 @@ extension Action {
 }
 
 extension World {
-    fileprivate func makeConnector(_ codec: some FrameCodec) -> UVConnector {
-        UVConnector(
-            on: loop, to: target(), deadline: random.milliseconds(1...500), framing: codec,
-            options: random.wild(.connector), reconnect: random.reconnect(),
-            onMessageReceived: messageHandler(echo: 4))
-    }
-
     /// Gives a connector its callbacks and, usually, starts it.
     fileprivate func start(_ connector: UVConnector) {
         adopt(connector)

@@ -15,17 +15,13 @@ extension Action {
     }
 
     static let listeners: [Action] = [
-        Action("UVListener.init(on:at:backlog:options:onMessageReceived:)") { world in
+        Action("UVListener.init(on:at:backlog:framing:options:onMessageReceived:)") { world in
             guard world.kind != .bare else { return }
             let listener = UVListener(
                 on: world.loop, at: world.address(), backlog: world.random.pick([1, 4096]),
-                options: world.random.wildListener(),
+                framing: world.random.framing(), options: world.random.wildListener(),
                 onMessageReceived: world.messageHandler(echo: 2))
             world.start(listener)
-        },
-        Action("UVListener.init(on:at:backlog:framing:options:onMessageReceived:)") { world in
-            guard world.kind != .bare, let codec = world.random.codec() else { return }
-            world.start(world.makeListener(codec))
         },
         listener("startAccept()") { world, entry in
             guard entry.owner == .world else { return }
@@ -91,12 +87,6 @@ extension World {
             "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", "localhost:0", "[::]:0", "0.0.0.0:0",
             "192.0.2.1:0",
         ])
-    }
-
-    fileprivate func makeListener(_ codec: some FrameCodec) -> UVListener {
-        UVListener(
-            on: loop, at: address(), framing: codec, options: random.wildListener(),
-            onMessageReceived: messageHandler(echo: 2))
     }
 
     /// Gives a listener its callbacks and, usually, starts it.

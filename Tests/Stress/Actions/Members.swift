@@ -13,12 +13,9 @@ enum Members {
         "UVLoopGroup.init(loops:submissionLimit:logger:)": "starts threads",
         "UVLoopGroup.loops": "their worlds begin",
         "UVLoopGroup.cores": "how many loops a group has",
-        "UVLoopGroup.listen(at:backlog:options:balance:makeHandler:)": "again and again",
         "UVLoopGroup.listen(at:backlog:framing:options:balance:makeHandler:)": "again and again",
         "UVLoopGroup.run()": "beside stop",
         "UVLoopGroup.stop(drainFor:goodbye:)": "traps on its own loops, by contract; at the end",
-        "UVListener.serve(at:backlog:options:on:loops:balance:drainFor:onListening:setUp:handler:)":
-            "lasts as long as its server; again and again",
         "UVListener.serve(at:backlog:framing:options:on:loops:balance:drainFor:onListening:setUp:handler:)":
             "lasts as long as its server; again and again",
     ]

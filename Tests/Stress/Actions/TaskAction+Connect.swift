@@ -2,35 +2,21 @@ import UVSockets
 
 extension TaskAction {
     static let connecting: [TaskAction] = [
-        TaskAction("UVAsyncConnection.connect(to:deadline:options:body:)") { world, entry in
+        TaskAction("UVAsyncConnection.connect(to:deadline:framing:options:body:)") {
+            world, entry in
             try await entry.connection.connect(
                 to: world.target(), deadline: world.random.milliseconds(1...500),
+                framing: world.random.framing(),
                 options: world.random.wild(.connector)
             ) { server in
                 try await world.use(server, for: entry)
             }
         },
-        TaskAction("UVAsyncConnection.connect(to:deadline:framing:options:body:)") {
-            world, entry in
-            try await entry.connection.connect(
-                to: world.target(), deadline: world.random.milliseconds(1...500),
-                framing: .lines, options: world.random.wild(.connector)
-            ) { server in
-                try await world.use(server, for: entry)
-            }
-        },
-        TaskAction("UVConnector.connect(to:deadline:options:on:body:)") { world, _ in
-            try await UVConnector.connect(
-                to: world.target(), deadline: world.random.milliseconds(1...500),
-                options: world.random.wild(.connector), on: world.loop
-            ) { server in
-                try await world.use(server, for: nil)
-            }
-        },
         TaskAction("UVConnector.connect(to:deadline:framing:options:on:body:)") { world, _ in
             try await UVConnector.connect(
                 to: world.target(), deadline: world.random.milliseconds(1...500),
-                framing: .lines, options: world.random.wild(.connector), on: world.loop
+                framing: world.random.framing(),
+                options: world.random.wild(.connector), on: world.loop
             ) { server in
                 try await world.use(server, for: nil)
             }

@@ -93,12 +93,8 @@ final class GroupServers: Sendable {
             return world.messageHandler(echo: 2)
         }
         let (options, balance) = (random.wildListener(), random.pick(UVBalance.allCases))
-        guard let framing = random.codec() else {
-            return try await group.listen(
-                at: "127.0.0.1:0", options: options, balance: balance, makeHandler: makeHandler)
-        }
         return try await group.listen(
-            at: "127.0.0.1:0", framing: framing, options: options, balance: balance,
+            at: "127.0.0.1:0", framing: random.framing(), options: options, balance: balance,
             makeHandler: makeHandler)
     }
 }

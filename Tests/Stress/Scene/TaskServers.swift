@@ -51,7 +51,7 @@ extension Scene {
     private func serve(_ run: Run, _ generator: SplitMix64) async throws {
         var random = generator
         let kind: World.Kind = run.loop == nil ? .bare : .task
-        let (options, framing) = (random.wildListener(), random.codec())
+        let (options, framing) = (random.wildListener(), random.framing())
         let loops = run.loop == nil ? random.number(1...2) : 1
         let balance = random.pick(UVBalance.allCases)
         let listens: @Sendable (UVRemoteListener) -> Void = { [self] remote in
@@ -65,12 +65,6 @@ extension Scene {
         }
         let handler: TaskHandler = { client in
             try await self.world(of: client.connection.loop, run.name, kind).serve(client)
-        }
-        guard let framing else {
-            return try await UVListener.serve(
-                at: "127.0.0.1:0", options: options, on: run.loop, loops: loops, balance: balance,
-                drainFor: .milliseconds(100), onListening: listens, setUp: setUp,
-                handler: handler)
         }
         try await UVListener.serve(
             at: "127.0.0.1:0", framing: framing, options: options, on: run.loop, loops: loops,

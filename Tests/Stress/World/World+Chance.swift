@@ -15,15 +15,15 @@ extension SplitMix64 {
         return bytes
     }
 
-    mutating func codec() -> (any FrameCodec)? {
+    mutating func framing() -> UVFraming {
         switch number(0...6) {
-        case 0: LineCodec(maximumLength: pick([10, 1000, 100_000]))
-        case 1: LengthPrefixCodec(.bytes2)
-        case 2: VarintPrefixCodec(maximumLength: 1000)
-        case 3: NetstringCodec(maximumLength: 100_000)
-        case 4: FixedLengthCodec(7)
-        case 5: DelimiterCodec([0x78, 0x0a], maximumLength: 1000)
-        default: nil
+        case 0: .lines(maximumLength: pick([10, 1000, 100_000]))
+        case 1: .lengthPrefix(.bytes2)
+        case 2: .varint(maximumLength: 1000)
+        case 3: .netstring(maximumLength: 100_000)
+        case 4: .fixed(7)
+        case 5: .delimiter([0x78, 0x0a], maximumLength: 1000)
+        default: .raw
         }
     }
 

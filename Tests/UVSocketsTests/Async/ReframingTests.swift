@@ -32,7 +32,7 @@ struct ReframingTests {
                 let line = try await client.nextMessage()
                 #expect(line == Array("CONNECT a:1".utf8))
                 await meanwhile.wait()
-                client.connection.framing = nil
+                client.connection.framing = .raw
                 await meanwhile.wait()
                 while let bytes = try await client.nextMessage() { heard.append(bytes) }
             },
@@ -80,7 +80,7 @@ struct ReframingTests {
             handler: { client in
                 try await client.forEachMessage { message in
                     heard.append([UInt8](copying: message))
-                    if heard.entries.count == 1 { client.connection.framing = nil }
+                    if heard.entries.count == 1 { client.connection.framing = .raw }
                 }
             },
             body: { server in
@@ -104,7 +104,7 @@ struct ReframingTests {
                     guard heard.entries.count == 1 else { return }
                     client.pauseReceiving()
                     _ = try? client.loop.after(.milliseconds(5)) {
-                        client.framing = nil
+                        client.framing = .raw
                         client.resumeReceiving()
                     }
                 },
@@ -127,7 +127,7 @@ struct ReframingTests {
                 _ = try await client.nextMessage()
                 await meanwhile.wait()
                 try await client.connect(to: upstream.local) { server in
-                    client.connection.framing = nil
+                    client.connection.framing = .raw
                     try await client.relay(with: server)
                 }
             },

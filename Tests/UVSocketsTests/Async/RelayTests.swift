@@ -14,8 +14,7 @@ struct RelayTests {
 
     /// Runs a server that relays each client to another server, and writes down how each relay ended.
     private func withProxy(
-        to upstream: UVEndpoint, framing: (any FrameCodec)? = nil,
-        upstreamFraming: (any FrameCodec)? = nil,
+        to upstream: UVEndpoint, framing: UVFraming = .raw, upstreamFraming: UVFraming = .raw,
         options: UVListenerOptions = UVListenerOptions(),
         outcomes: Journal<Outcome> = Journal(), arrivals: Journal<Void> = Journal(),
         ended: Journal<UVEndReason> = Journal(),
@@ -31,7 +30,7 @@ struct RelayTests {
             handler: { client in
                 arrivals.append(())
                 do {
-                    try await connect(client, to: upstream, upstreamFraming) { server in
+                    try await client.connect(to: upstream, framing: upstreamFraming) { server in
                         try await before(client, server)
                         try await client.relay(with: server)
                     }
@@ -44,17 +43,6 @@ struct RelayTests {
                     throw error
                 }
             }, body: body)
-    }
-
-    nonisolated(nonsending) private func connect(
-        _ client: UVAsyncConnection, to endpoint: UVEndpoint, _ framing: (any FrameCodec)?,
-        _ body: nonisolated(nonsending) (UVAsyncConnection) async throws -> Void
-    ) async throws {
-        if let framing {
-            try await client.connect(to: endpoint, framing: framing, body: body)
-        } else {
-            try await client.connect(to: endpoint, body: body)
-        }
     }
 
     // MARK: - Connecting from a handler
@@ -475,7 +463,7 @@ struct RelayTests {
         let upstream = try RawListener()
         try await withProxy(
             to: upstream.local, framing: .lines,
-            upstreamFraming: LengthPrefixCodec(.bytes2)
+            upstreamFraming: .lengthPrefix(.bytes2)
         ) { server in
             let peer = try server.connect()
             let other = try upstream.accept()
@@ -493,7 +481,7 @@ struct RelayTests {
         let upstream = try RawListener()
         try await withProxy(
             to: upstream.local, framing: .lines,
-            upstreamFraming: LengthPrefixCodec(.bytes2), outcomes: outcomes
+            upstreamFraming: .lengthPrefix(.bytes2), outcomes: outcomes
         ) { server in
             let peer = try server.connect()
             let other = try upstream.accept()

@@ -116,7 +116,7 @@ struct DeadlineTests {
         var options = UVListenerOptions()
         options.connection.firstMessageTimeout = .milliseconds(400)
         options.connection.idleTimeout = .seconds(20)
-        try withServer(framing: LineCodec(), options: options) { server in
+        try withServer(framing: .lines, options: options) { server in
             let began = ContinuousClock.now
             let good = try server.connect()
             try good.send("hello\n")

@@ -60,12 +60,12 @@ struct FrameLimitTests {
     static let mebibyte = 1 << 20
     /// Each codec with the default limit, and the same with a limit beyond it.
     static let codecs: [(any FrameCodec, any FrameCodec)] = [
-        (.lines, .lines(maximumLength: 1 << 21)),
-        (.lines(ending: .crlf), .lines(ending: .crlf, maximumLength: 1 << 21)),
-        (.delimiter("end".utf8), .delimiter("end".utf8, maximumLength: 1 << 21)),
-        (.lengthPrefix(.bytes4), .lengthPrefix(.bytes4, maximumLength: 1 << 21)),
-        (.varint, .varint(maximumLength: 1 << 21)),
-        (.netstring, .netstring(maximumLength: 1 << 21)),
+        (LineCodec(), LineCodec(maximumLength: 1 << 21)),
+        (LineCodec(ending: .crlf), LineCodec(ending: .crlf, maximumLength: 1 << 21)),
+        (DelimiterCodec("end".utf8), DelimiterCodec("end".utf8, maximumLength: 1 << 21)),
+        (LengthPrefixCodec(.bytes4), LengthPrefixCodec(.bytes4, maximumLength: 1 << 21)),
+        (VarintPrefixCodec(), VarintPrefixCodec(maximumLength: 1 << 21)),
+        (NetstringCodec(), NetstringCodec(maximumLength: 1 << 21)),
     ]
 
     @Test("Without being told, a codec takes 1 MiB and no byte more", arguments: codecs)

@@ -57,12 +57,13 @@ struct EndlessCodecTests {
         }
         if isTask {
             try await withTaskServer(
-                framing: codec, setUp: { $0.onDisconnected = { _, reason in ends.append(reason) } },
+                framing: .codec(codec),
+                setUp: { $0.onDisconnected = { _, reason in ends.append(reason) } },
                 handler: { client in while try await client.nextMessage() != nil {} },
                 body: { try flood($0.connect()) })
         } else {
             try withServer(
-                framing: codec,
+                framing: .codec(codec),
                 configure: { $0.onDisconnected = { _, reason in ends.append(reason) } },
                 body: { try flood($0.connect()) })
         }

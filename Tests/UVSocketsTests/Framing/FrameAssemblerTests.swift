@@ -11,10 +11,10 @@ struct FrameAssemblerTests {
         var assembler = FrameAssembler()
         var offset = 0
         for index in 0..<16 {
-            let place = try assembler.next(in: chunk.span, &offset, .lines)
+            let place = try assembler.next(in: chunk.span, &offset, LineCodec())
             #expect(place == .chunk(index * 5..<index * 5 + 4))
         }
-        #expect(try assembler.next(in: chunk.span, &offset, .lines) == nil)
+        #expect(try assembler.next(in: chunk.span, &offset, LineCodec()) == nil)
         #expect(assembler.kept.capacity == 0)
     }
 
@@ -25,15 +25,15 @@ struct FrameAssemblerTests {
         var offset = 0
         assembler.keep(wire.span.extracting(..<2))
         let chunk = Array(wire[2..<4998])
-        #expect(try assembler.next(in: chunk.span, &offset, .lines) == .kept(0..<4))
+        #expect(try assembler.next(in: chunk.span, &offset, LineCodec()) == .kept(0..<4))
         #expect(assembler.kept.count == 5)
         #expect(offset == 3)
         for index in 0..<998 {
-            let place = try assembler.next(in: chunk.span, &offset, .lines)
+            let place = try assembler.next(in: chunk.span, &offset, LineCodec())
             #expect(place == .chunk(3 + index * 5..<3 + index * 5 + 4))
             #expect(assembler.kept.capacity == 0)
         }
-        #expect(try assembler.next(in: chunk.span, &offset, .lines) == nil)
+        #expect(try assembler.next(in: chunk.span, &offset, LineCodec()) == nil)
         assembler.keep(chunk.span.extracting(offset...))
         #expect(assembler.isMidFrame)
         #expect(assembler.count == 3)
@@ -43,9 +43,9 @@ struct FrameAssemblerTests {
         "A long frame in small pieces is looked at once",
         arguments: [1, 7, 1000],
         [
-            .lines(maximumLength: 50_000), .lines(ending: .crlf, maximumLength: 50_000),
-            .delimiter("\0".utf8, maximumLength: 50_000),
-            .delimiter("xxxy".utf8, maximumLength: 50_000),
+            LineCodec(maximumLength: 50_000), LineCodec(ending: .crlf, maximumLength: 50_000),
+            DelimiterCodec("\0".utf8, maximumLength: 50_000),
+            DelimiterCodec("xxxy".utf8, maximumLength: 50_000),
         ] as [any FrameCodec])
     func linear(size: Int, codec: any FrameCodec) throws {
         let payload = "x" * 49_999 as Wire
@@ -63,8 +63,9 @@ struct FrameAssemblerTests {
     @Test(
         "A codec that knows a frame's length is not asked again before that has come",
         arguments: [
-            (.fixed(50_000), 2), (.lengthPrefix(.bytes8, maximumLength: 50_000), 3),
-            (.varint(maximumLength: 50_000), 5), (.netstring(maximumLength: 50_000), 8),
+            (FixedLengthCodec(50_000), 2), (LengthPrefixCodec(.bytes8, maximumLength: 50_000), 3),
+            (VarintPrefixCodec(maximumLength: 50_000), 5),
+            (NetstringCodec(maximumLength: 50_000), 8),
         ] as [(any FrameCodec, Int)])
     func asked(codec: any FrameCodec, most: Int) throws {
         let payload = "x" * 50_000 as Wire
@@ -78,7 +79,7 @@ struct FrameAssemblerTests {
     func memory() throws {
         let limit = 10_000
         for codec: any FrameCodec in [
-            .lines(maximumLength: limit), .lengthPrefix(.bytes4, maximumLength: limit),
+            LineCodec(maximumLength: limit), LengthPrefixCodec(.bytes4, maximumLength: limit),
         ] {
             let wire = try Wire(framing: "x" * limit, by: codec).bytes
             var assembler = FrameAssembler()
@@ -100,7 +101,7 @@ struct FrameAssemblerTests {
         for byte in chunk {
             var offset = 0
             let piece = [byte]
-            #expect(try assembler.next(in: piece.span, &offset, .lengthPrefix(.bytes4)) == nil)
+            #expect(try assembler.next(in: piece.span, &offset, LengthPrefixCodec(.bytes4)) == nil)
             assembler.keep(piece.span.extracting(offset...))
         }
         #expect(assembler.count == 7)
@@ -112,15 +113,15 @@ struct FrameAssemblerTests {
         let wire = (Wire(stringLiteral: "line\n") * 1000).bytes + Wire("rest").bytes
         var assembler = FrameAssembler()
         var offset = 0
-        #expect(try assembler.next(in: wire.span, &offset, .lines) == .chunk(0..<4))
+        #expect(try assembler.next(in: wire.span, &offset, LineCodec()) == .chunk(0..<4))
         assembler.keep(wire.span.extracting(offset...))
         for index in 0..<999 {
             var none = 0
-            let place = try assembler.next(in: Span(), &none, .lines)
+            let place = try assembler.next(in: Span(), &none, LineCodec())
             #expect(place == .kept(index * 5..<index * 5 + 4))
         }
         var none = 0
-        #expect(try assembler.next(in: Span(), &none, .lines) == nil)
+        #expect(try assembler.next(in: Span(), &none, LineCodec()) == nil)
         #expect(assembler.count == 4)
         #expect(assembler.kept.capacity < 100)
     }
@@ -130,13 +131,13 @@ struct FrameAssemblerTests {
         var assembler = FrameAssembler()
         let chunk = Wire("ab").bytes
         var offset = 0
-        #expect(try assembler.next(in: chunk.span, &offset, .lines) == nil)
+        #expect(try assembler.next(in: chunk.span, &offset, LineCodec()) == nil)
         assembler.keep(chunk.span)
         assembler.keep(Wire("c\nd\n").bytes.span)
         var none = 0
-        #expect(try assembler.next(in: Span(), &none, .lines) == .kept(0..<3))
-        #expect(try assembler.next(in: Span(), &none, .lines) == .kept(4..<5))
-        #expect(try assembler.next(in: Span(), &none, .lines) == nil)
+        #expect(try assembler.next(in: Span(), &none, LineCodec()) == .kept(0..<3))
+        #expect(try assembler.next(in: Span(), &none, LineCodec()) == .kept(4..<5))
+        #expect(try assembler.next(in: Span(), &none, LineCodec()) == nil)
     }
 
     @Test("A codec switched between two frames sees every byte that follows")
@@ -145,9 +146,9 @@ struct FrameAssemblerTests {
         let frames: [Wire] = ["HELLO", "one", "", "two"]
         func codec(_ count: Int) -> (any FrameCodec)? {
             switch count {
-            case 0: .lines
-            case 1, 2: .lengthPrefix(.bytes2)
-            case 3: .netstring
+            case 0: LineCodec()
+            case 1, 2: LengthPrefixCodec(.bytes2)
+            case 3: NetstringCodec()
             default: nil
             }
         }
@@ -173,13 +174,13 @@ struct FrameAssemblerTests {
         var assembler = FrameAssembler()
         let chunk = Wire("a;b;c").bytes
         var offset = 0
-        #expect(try assembler.next(in: chunk.span, &offset, .lines) == nil)
+        #expect(try assembler.next(in: chunk.span, &offset, LineCodec()) == nil)
         assembler.keep(chunk.span.extracting(offset...))
         assembler.codecChanged()
         var none = 0
-        #expect(try assembler.next(in: Span(), &none, .delimiter(";".utf8)) == .kept(0..<1))
-        #expect(try assembler.next(in: Span(), &none, .delimiter(";".utf8)) == .kept(2..<3))
-        #expect(try assembler.next(in: Span(), &none, .delimiter(";".utf8)) == nil)
+        #expect(try assembler.next(in: Span(), &none, DelimiterCodec(";".utf8)) == .kept(0..<1))
+        #expect(try assembler.next(in: Span(), &none, DelimiterCodec(";".utf8)) == .kept(2..<3))
+        #expect(try assembler.next(in: Span(), &none, DelimiterCodec(";".utf8)) == nil)
         #expect(assembler.takeAll(of: Span(), &none) == .kept(0..<1))
         #expect(assembler.takeAll(of: Span(), &none) == nil)
         #expect(!assembler.isMidFrame)

@@ -7,26 +7,29 @@ struct FrameEndsTests {
     @Test(
         "A payload is written with the ends of its codec",
         arguments: [
-            (.lines, "one", "one\n"),
-            (.lines, "", "\n"),
-            (.lines, "one\r", "one\r\r\n"),
-            (.lines(ending: .lf), "one\r", "one\r\n"),
-            (.lines(ending: .crlf), "one", "one\r\n"),
-            (.lines(ending: .crlf), "one\r", "one\r\r\n"),
-            (.delimiter("::".utf8), "one", "one::"),
-            (.fixed(3), "one", "one"),
-            (.lengthPrefix(.bytes1), "one", "\u{3}one"),
-            (.lengthPrefix(.bytes2), "one", "\u{0}\u{3}one"),
-            (.lengthPrefix(.bytes4), "", "\u{0}\u{0}\u{0}\u{0}"),
-            (.lengthPrefix(.bytes4, byteOrder: .littleEndian), "one", "\u{3}\u{0}\u{0}\u{0}one"),
-            (.lengthPrefix(.bytes4, countsItself: true), "one", "\u{0}\u{0}\u{0}\u{7}one"),
-            (.lengthPrefix(.bytes8), "x" * 258, "\0\0\0\0\0\0\u{1}\u{2}" + "x" * 258),
-            (.varint, "", "\u{0}"),
-            (.varint, "x" * 127, "\u{7F}" + "x" * 127),
-            (.varint, "x" * 300, "\u{AC}\u{2}" + "x" * 300),
-            (.netstring, "", "0:,"),
-            (.netstring, "hello", "5:hello,"),
-            (.netstring, "x" * 100, "100:" + "x" * 100 + ","),
+            (LineCodec(), "one", "one\n"),
+            (LineCodec(), "", "\n"),
+            (LineCodec(), "one\r", "one\r\r\n"),
+            (LineCodec(ending: .lf), "one\r", "one\r\n"),
+            (LineCodec(ending: .crlf), "one", "one\r\n"),
+            (LineCodec(ending: .crlf), "one\r", "one\r\r\n"),
+            (DelimiterCodec("::".utf8), "one", "one::"),
+            (FixedLengthCodec(3), "one", "one"),
+            (LengthPrefixCodec(.bytes1), "one", "\u{3}one"),
+            (LengthPrefixCodec(.bytes2), "one", "\u{0}\u{3}one"),
+            (LengthPrefixCodec(.bytes4), "", "\u{0}\u{0}\u{0}\u{0}"),
+            (
+                LengthPrefixCodec(.bytes4, byteOrder: .littleEndian), "one",
+                "\u{3}\u{0}\u{0}\u{0}one"
+            ),
+            (LengthPrefixCodec(.bytes4, countsItself: true), "one", "\u{0}\u{0}\u{0}\u{7}one"),
+            (LengthPrefixCodec(.bytes8), "x" * 258, "\0\0\0\0\0\0\u{1}\u{2}" + "x" * 258),
+            (VarintPrefixCodec(), "", "\u{0}"),
+            (VarintPrefixCodec(), "x" * 127, "\u{7F}" + "x" * 127),
+            (VarintPrefixCodec(), "x" * 300, "\u{AC}\u{2}" + "x" * 300),
+            (NetstringCodec(), "", "0:,"),
+            (NetstringCodec(), "hello", "5:hello,"),
+            (NetstringCodec(), "x" * 100, "100:" + "x" * 100 + ","),
         ] as [(any FrameCodec, Wire, Wire)])
     func written(codec: any FrameCodec, payload: Wire, framed: Wire) throws {
         #expect(try Wire(framing: payload, by: codec) == framed)
@@ -39,25 +42,25 @@ struct FrameEndsTests {
     @Test(
         "A payload that cannot be one frame is refused",
         arguments: [
-            (.lines, "o\nne", "a line feed within a line"),
-            (.lines(ending: .crlf), "\n", "a line feed within a line"),
-            (.lines(maximumLength: 4), "five!", "5 bytes are more than the limit of 4"),
-            (.delimiter("::".utf8), "o::ne", "the delimiter within the payload"),
-            (.delimiter("::".utf8), "one:", "the delimiter within the payload"),
-            (.delimiter("abab".utf8), "xab", "the delimiter within the payload"),
+            (LineCodec(), "o\nne", "a line feed within a line"),
+            (LineCodec(ending: .crlf), "\n", "a line feed within a line"),
+            (LineCodec(maximumLength: 4), "five!", "5 bytes are more than the limit of 4"),
+            (DelimiterCodec("::".utf8), "o::ne", "the delimiter within the payload"),
+            (DelimiterCodec("::".utf8), "one:", "the delimiter within the payload"),
+            (DelimiterCodec("abab".utf8), "xab", "the delimiter within the payload"),
             (
-                .delimiter("aab".utf8, maximumLength: 1), "xy",
+                DelimiterCodec("aab".utf8, maximumLength: 1), "xy",
                 "2 bytes are more than the limit of 1"
             ),
-            (.fixed(3), "on", "2 bytes where every frame has 3"),
-            (.fixed(3), "ones", "4 bytes where every frame has 3"),
-            (.lengthPrefix(.bytes1), "x" * 256, "256 bytes are more than the limit of 255"),
+            (FixedLengthCodec(3), "on", "2 bytes where every frame has 3"),
+            (FixedLengthCodec(3), "ones", "4 bytes where every frame has 3"),
+            (LengthPrefixCodec(.bytes1), "x" * 256, "256 bytes are more than the limit of 255"),
             (
-                .lengthPrefix(.bytes1, countsItself: true), "x" * 255,
+                LengthPrefixCodec(.bytes1, countsItself: true), "x" * 255,
                 "255 bytes are more than the limit of 254"
             ),
-            (.varint(maximumLength: 1), "xy", "2 bytes are more than the limit of 1"),
-            (.netstring(maximumLength: 1), "xy", "2 bytes are more than the limit of 1"),
+            (VarintPrefixCodec(maximumLength: 1), "xy", "2 bytes are more than the limit of 1"),
+            (NetstringCodec(maximumLength: 1), "xy", "2 bytes are more than the limit of 1"),
         ] as [(any FrameCodec, Wire, String)])
     func refused(codec: any FrameCodec, payload: Wire, reason: String) {
         #expect(throws: FramingError.unsendable(reason)) { try Wire(framing: payload, by: codec) }

@@ -23,7 +23,7 @@ struct FramedConnectionTests {
     func server(row: WireCase) throws {
         let heard = Journal<Wire>()
         let hear: MessageHandler = { heard.append(Wire([UInt8](copying: $1))) }
-        try withServer(framing: row.codec, onMessage: hear) { server in
+        try withServer(framing: .codec(row.codec), onMessage: hear) { server in
             for (number, pieces) in Self.divisions(row.wire).enumerated() {
                 let peer = try server.connect()
                 for piece in pieces where !piece.isEmpty { try peer.send(piece) }
@@ -63,7 +63,7 @@ struct FramedConnectionTests {
         let send: MessageHandler = { client, _ in
             for payload in payloads { client.send(payload) }
         }
-        try withServer(framing: codec, onMessage: send) { server in
+        try withServer(framing: .codec(codec), onMessage: send) { server in
             let peer = try server.connect()
             try peer.send("x")
             try peer.finish()
@@ -76,13 +76,13 @@ struct FramedConnectionTests {
         "A part of a message that came is sent between its own ends, whatever stands around it",
         arguments: ["\n", "<->", "<--------->"])
     func parts(end: String) throws {
-        let codec: any FrameCodec = end == "\n" ? .lines : .delimiter(end.utf8)
+        let framing: UVFraming = end == "\n" ? .lines : .delimiter(end.utf8)
         let send: MessageHandler = { client, message in
             for range in [1..<4, 0..<5, 0..<message.count, 0..<0] {
                 client.send(message.extracting(range))
             }
         }
-        try withServer(framing: codec, onMessage: send) { server in
+        try withServer(framing: framing, onMessage: send) { server in
             let peer = try server.connect()
             // Behind the first five bytes stands all of an end but its last byte.
             let messages = ["abcde" + end.dropLast() + "f", "longer"]
@@ -120,10 +120,10 @@ struct FramedConnectionTests {
             ][row]
             if isTaken {
                 try await withTaskServer(
-                    framing: codec, handler: { for try await _ in $0.messages {} },
+                    framing: .codec(codec), handler: { for try await _ in $0.messages {} },
                     body: { try Self.provoke($0.connect()) })
             } else {
-                try withServer(framing: codec, onMessage: { _, _ in }) { server in
+                try withServer(framing: .codec(codec), onMessage: { _, _ in }) { server in
                     try Self.provoke(server.connect())
                 }
             }
@@ -148,12 +148,12 @@ struct FramedConnectionTests {
             }
             try listener.startAccept()
             guard let endpoint = listener.localEndpoint else { return }
-            func connect(_ codec: some FrameCodec) -> UVConnector {
-                UVConnector(on: loop, to: endpoint, framing: codec) { _, message in
+            func connect(_ framing: UVFraming) -> UVConnector {
+                UVConnector(on: loop, to: endpoint, framing: framing) { _, message in
                     heard.append(Wire([UInt8](copying: message)))
                 }
             }
-            let connector = connect(row.codec)
+            let connector = connect(.codec(row.codec))
             connector.onDisconnected = { _, reason in
                 ended.append(reason)
                 listener.stop()
@@ -233,8 +233,8 @@ struct FramedConnectionTests {
         let heard = Journal<String>()
         let hear: MessageHandler = { client, message in
             heard.append(String(decoding: message))
-            if heard.entries.count == 1 { client.framing = LengthPrefixCodec(.bytes1) }
-            if heard.entries.count == 3 { client.framing = nil }
+            if heard.entries.count == 1 { client.framing = .lengthPrefix(.bytes1) }
+            if heard.entries.count == 3 { client.framing = .raw }
             client.send("ok")
         }
         let wire = Wire("hello\n\u{3}one\u{3}tworaw\nbytes")
@@ -254,9 +254,9 @@ struct FramedConnectionTests {
             let peer = try server.connect()
             try peer.send("one\n3:two,3:thr")
             try heard.wait(for: 1)
-            try server.onLoop { $0.client(1)?.framing = NetstringCodec() }
+            try server.onLoop { $0.client(1)?.framing = .netstring }
             #expect(try heard.wait(for: 2) == ["one", "two"])
-            try server.onLoop { $0.client(1)?.framing = nil }
+            try server.onLoop { $0.client(1)?.framing = .raw }
             #expect(try heard.wait(for: 3) == ["one", "two", "3:thr"])
         }
     }
@@ -266,7 +266,7 @@ struct FramedConnectionTests {
         try withServer(
             framing: .lines,
             configure: { listener in
-                listener.onConnected = { if $0.id == 2 { $0.framing = NetstringCodec() } }
+                listener.onConnected = { if $0.id == 2 { $0.framing = .netstring } }
             }
         ) { server in
             let peers = [try server.connect(), try server.connect()]

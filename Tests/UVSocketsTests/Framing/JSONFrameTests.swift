@@ -13,7 +13,7 @@ struct JSONFrameTests {
 
     @Test(
         "A value goes through any codec and comes out as it was",
-        arguments: [.lines, .netstring, .lengthPrefix(.bytes2)] as [any FrameCodec])
+        arguments: [LineCodec(), NetstringCodec(), LengthPrefixCodec(.bytes2)] as [any FrameCodec])
     func roundTrip(codec: any FrameCodec) throws {
         let move = Move(player: "line\nfeed ✓", x: -1)
         let payload = try JSONEncoder().payload(of: move)

@@ -2,11 +2,13 @@ import UVSockets
 
 extension WireCase {
     static let fixed: [WireCase] = [
-        .init("F1", "nothing", .fixed(3), "", []),
-        .init("F2", "single bytes", .fixed(1), "\u{0}\n\u{FF}", ["\u{0}", "\n", "\u{FF}"]),
-        .init("F3", "two frames", .fixed(3), "onetwo", ["one", "two"]),
-        .init("F4", "one byte missing", .fixed(3), "onetw", ["one"], .truncated(2)),
-        .init("F5", "one byte more", .fixed(3), "onetwo3", ["one", "two"], .truncated(1)),
+        .init("F1", "nothing", FixedLengthCodec(3), "", []),
+        .init(
+            "F2", "single bytes", FixedLengthCodec(1), "\u{0}\n\u{FF}", ["\u{0}", "\n", "\u{FF}"]),
+        .init("F3", "two frames", FixedLengthCodec(3), "onetwo", ["one", "two"]),
+        .init("F4", "one byte missing", FixedLengthCodec(3), "onetw", ["one"], .truncated(2)),
+        .init(
+            "F5", "one byte more", FixedLengthCodec(3), "onetwo3", ["one", "two"], .truncated(1)),
     ]
 
     /// A length in so many bytes, the most significant first.
@@ -76,26 +78,26 @@ extension WireCase {
 
     private static let prefixes: [WireCase] = [
         .init(
-            "P1", "2^32 - 1 at the default limit", .lengthPrefix(.bytes4),
+            "P1", "2^32 - 1 at the default limit", LengthPrefixCodec(.bytes4),
             number(0xFFFF_FFFF, 4), [], beyondDefault),
         .init(
             "P2", "2^32 - 1 where it is allowed",
-            .lengthPrefix(.bytes4, maximumLength: 1 << 40), number(0xFFFF_FFFF, 4) + "x", [],
+            LengthPrefixCodec(.bytes4, maximumLength: 1 << 40), number(0xFFFF_FFFF, 4) + "x", [],
             .truncated(5)),
         .init(
             "P3", "2^64 - 1 at the greatest limit",
-            .lengthPrefix(.bytes8, maximumLength: .max / 2), number(.max, 8), [],
+            LengthPrefixCodec(.bytes8, maximumLength: .max / 2), number(.max, 8), [],
             .error(.frameTooLong(limit: .max / 2))),
         .init(
             "P4", "the greatest limit",
-            .lengthPrefix(.bytes8, maximumLength: .max / 2), number(.max / 4, 8) + "x", [],
+            LengthPrefixCodec(.bytes8, maximumLength: .max / 2), number(.max / 4, 8) + "x", [],
             .truncated(9)),
         .init(
             "P5", "what a width can say is allowed",
-            .lengthPrefix(.bytes1), "\u{FF}" + "x" * 255, ["x" * 255]),
+            LengthPrefixCodec(.bytes1), "\u{FF}" + "x" * 255, ["x" * 255]),
         .init(
             "P6", "the least significant byte first",
-            .lengthPrefix(.bytes2, byteOrder: .littleEndian), "\u{1}\u{0}x\u{2}\u{0}yz",
+            LengthPrefixCodec(.bytes2, byteOrder: .littleEndian), "\u{1}\u{0}x\u{2}\u{0}yz",
             ["x", "yz"]),
     ]
 
@@ -105,13 +107,13 @@ extension WireCase {
     private static let overlong = WireEnd.error(.malformed("a length in more bytes than it needs"))
 
     static let varints: [WireCase] = [
-        .init("V1", "nothing", .varint, "", []),
-        .init("V2", "length 0", .varint, "\u{0}\u{0}", ["", ""]),
-        .init("V3", "one byte", .varint, "\u{1}x\u{7F}" + "x" * 127, ["x", "x" * 127]),
-        .init("V4", "two bytes", .varint, "\u{80}\u{1}" + "x" * 128, ["x" * 128]),
+        .init("V1", "nothing", VarintPrefixCodec(), "", []),
+        .init("V2", "length 0", VarintPrefixCodec(), "\u{0}\u{0}", ["", ""]),
+        .init("V3", "one byte", VarintPrefixCodec(), "\u{1}x\u{7F}" + "x" * 127, ["x", "x" * 127]),
+        .init("V4", "two bytes", VarintPrefixCodec(), "\u{80}\u{1}" + "x" * 128, ["x" * 128]),
         .init("V5", "the limit", limit300, "\u{AC}\u{2}" + "x" * 300, ["x" * 300]),
         .init("V6", "one more", limit300, "\u{1}x\u{AD}\u{2}x", ["x"], beyond300),
-        .init("V7", "2^32 - 1", .varint, "\u{FF}" * 4 + "\u{F}", [], beyondDefault),
+        .init("V7", "2^32 - 1", VarintPrefixCodec(), "\u{FF}" * 4 + "\u{F}", [], beyondDefault),
         .init("V8", "2^63", limit300, "\u{80}" * 9 + "\u{1}", [], beyond300),
         .init("V9", "2^64 - 1", limit300, "\u{FF}" * 9 + "\u{1}", [], beyond300),
         .init("V10", "2^64", limit300, "\u{80}" * 9 + "\u{2}", [], tooManyBits),

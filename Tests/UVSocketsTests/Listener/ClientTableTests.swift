@@ -15,7 +15,7 @@ struct ClientTableTests {
     func againstModel() throws {
         try withLoop { loop in
             let address = try #require(SocketAddress("127.0.0.1:1"))
-            let handlers = ConnectionHandlers(.listener, nil) { _, _ in }
+            let handlers = ConnectionHandlers(.listener, .raw) { _, _ in }
             let everybody = try (1...40).map { id in
                 UVConnection(
                     try TCPHandle(on: loop), peer: address, id: id, of: NoHost(), handlers)

@@ -183,7 +183,7 @@ struct GroupBroadcastTests {
     @Test("A message is framed once, however many loops and clients there are")
     func framedOnce() async throws {
         let framed = Journal<Int>()
-        try await withGroup(framing: CountingCodec(framed: framed)) { server in
+        try await withGroup(framing: .codec(CountingCodec(framed: framed))) { server in
             let peers = try server.connect(12)
             #expect(try server.ask { await $0.broadcast("abc") }.receivers == 12)
             #expect(server.remote.post("de"))

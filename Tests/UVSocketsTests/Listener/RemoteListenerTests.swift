@@ -7,7 +7,7 @@ import Testing
 struct RemoteListenerTests {
     /// Runs a server for the time of a test, with its remote face.
     private static func withRemote(
-        framing: (any FrameCodec)? = nil, isHeld: Bool = false,
+        framing: UVFraming = .raw, isHeld: Bool = false,
         configure: @escaping @Sendable (UVListener) -> Void = { _ in },
         body: (Server, UVRemoteListener) throws -> Void
     ) throws {

@@ -110,14 +110,14 @@ let echoOnLoops: @Sendable (UVListener) -> MessageHandler = { _ in echo }
 ///     its own: another test's server may have got the port by then.
 ///   - loops: How many loops.
 ///   - balance: How clients are spread over them.
-///   - framing: How messages are told apart; nil for bytes as they come.
+///   - framing: How messages are told apart.
 ///   - options: How the server behaves.
 ///   - makeHandler: What is made on each loop.
 ///   - body: The test, on a thread of its own: it may block.
 /// - Throws: What the body throws, when the loops are closed.
 func withGroup(
     at endpoint: UVEndpoint = "127.0.0.1:0", loops: Int = 3, balance: UVBalance = .fewestClients,
-    framing: (any FrameCodec)? = nil,
+    framing: UVFraming = .raw,
     options: UVListenerOptions = UVListenerOptions(),
     makeHandler: @escaping @Sendable (UVListener) -> UVLoopGroup.MessageHandler = echoOnLoops,
     body: @escaping @Sendable (GroupServer) throws -> Void
@@ -131,15 +131,9 @@ func withGroup(
                 listener, connected: { connected.append(.init(id: $0, loop: loop)) }, ended: ended)
             return handler
         }
-        let remote =
-            if let framing {
-                try await group.listen(
-                    at: endpoint, framing: framing, options: options, balance: balance,
-                    makeHandler: observed)
-            } else {
-                try await group.listen(
-                    at: endpoint, options: options, balance: balance, makeHandler: observed)
-            }
+        let remote = try await group.listen(
+            at: endpoint, framing: framing, options: options, balance: balance,
+            makeHandler: observed)
         let server = GroupServer(group, remote, connected: connected, ended: ended)
         let result = await onThreadOfItsOwn { try body(server) }
         await group.stop(drainFor: .zero)

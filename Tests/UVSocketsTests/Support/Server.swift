@@ -88,7 +88,7 @@ let echo: MessageHandler = { client, message in client.send(message) }
 ///
 /// - Parameters:
 ///   - endpoint: Where it listens.
-///   - framing: How messages are told apart; nil for bytes as they come.
+///   - framing: How messages are told apart.
 ///   - options: How it behaves.
 ///   - isHeld: Whether its loop waits for ``Server/run()``, while clients can already connect.
 ///   - onMessage: What it does with messages.
@@ -96,7 +96,7 @@ let echo: MessageHandler = { client, message in client.send(message) }
 ///   - body: The test.
 /// - Throws: What the body throws, when the loop is closed.
 func withServer(
-    at endpoint: UVEndpoint = "127.0.0.1:0", framing: (any FrameCodec)? = nil,
+    at endpoint: UVEndpoint = "127.0.0.1:0", framing: UVFraming = .raw,
     options: UVListenerOptions = UVListenerOptions(), isHeld: Bool = false,
     onMessage: @escaping MessageHandler = echo,
     configure: @escaping @Sendable (UVListener) -> Void = { _ in },
@@ -105,14 +105,9 @@ func withServer(
     let connected = Journal<UVConnection.ID>()
     let ended = Journal<Server.End>()
     let thread = try LoopThread(.untilStopped, isHeld: isHeld) { loop in
-        let listener =
-            if let framing {
-                UVListener(
-                    on: loop, at: endpoint, framing: framing, options: options,
-                    onMessageReceived: onMessage)
-            } else {
-                UVListener(on: loop, at: endpoint, options: options, onMessageReceived: onMessage)
-            }
+        let listener = UVListener(
+            on: loop, at: endpoint, framing: framing, options: options,
+            onMessageReceived: onMessage)
         configure(listener)
         observe(listener, connected: { connected.append($0) }, ended: ended)
         try listener.startAccept()

@@ -31,7 +31,7 @@ typealias TaskHandler = nonisolated(nonsending) @Sendable (UVAsyncConnection) as
 /// - Parameters:
 ///   - endpoint: Where it listens. A test that connects when the server has stopped needs an address of
 ///     its own: another test's server may have got the port by then.
-///   - framing: How messages are told apart; nil for bytes as they come.
+///   - framing: How messages are told apart.
 ///   - options: How it behaves.
 ///   - loops: On how many loops it runs.
 ///   - balance: How clients are spread over them.
@@ -41,7 +41,7 @@ typealias TaskHandler = nonisolated(nonsending) @Sendable (UVAsyncConnection) as
 ///   - body: The test, on a thread of its own: it may block.
 /// - Throws: What the body throws, when the server has returned.
 func withTaskServer(
-    at endpoint: UVEndpoint = "127.0.0.1:0", framing: (any FrameCodec)? = nil,
+    at endpoint: UVEndpoint = "127.0.0.1:0", framing: UVFraming = .raw,
     options: UVListenerOptions = UVListenerOptions(),
     loops: Int = 1, balance: UVBalance = .fewestClients,
     drainFor drainTime: Duration = .seconds(20),
@@ -57,17 +57,10 @@ func withTaskServer(
             listens.finish()
             hasReturned.append(())
         }
-        if let framing {
-            try await UVListener.serve(
-                at: endpoint, framing: framing, options: options, loops: loops,
-                balance: balance, drainFor: drainTime, onListening: { listens.yield($0) },
-                setUp: setUp, handler: handler)
-        } else {
-            try await UVListener.serve(
-                at: endpoint, options: options, loops: loops, balance: balance,
-                drainFor: drainTime, onListening: { listens.yield($0) }, setUp: setUp,
-                handler: handler)
-        }
+        try await UVListener.serve(
+            at: endpoint, framing: framing, options: options, loops: loops, balance: balance,
+            drainFor: drainTime, onListening: { listens.yield($0) }, setUp: setUp,
+            handler: handler)
     }
     var remotes = listening.makeAsyncIterator()
     guard let remote = await remotes.next(), let local = remote.localEndpoint else {
