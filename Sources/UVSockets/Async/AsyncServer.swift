@@ -28,8 +28,8 @@ actor AsyncServer {
     }
 
     /// Makes the listener, which is told to listen by way of what this returns.
-    func makeListener(_ settings: ServeSettings, place: ListenerPlace?) -> ListenerPart {
-        let listener = UVListener(loop, settings.listening, place: place)
+    func makeListener(_ settings: ServeSettings, part: ServerPart?) -> ListenerPart {
+        let listener = UVListener(loop, settings.listening, part: part)
         self.listener = listener
         return ListenerPart(listener)
     }

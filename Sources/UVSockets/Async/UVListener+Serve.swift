@@ -122,14 +122,14 @@ extension UVListener {
         _ servers: [AsyncServer], _ settings: ServeSettings
     ) async -> UVRemoteListener {
         let loops = servers.map(\.loop)
-        let desk =
-            loops.count > 1 ? settings.listening.sharedDesk(loops: loops, settings.balance) : nil
+        let admissions =
+            loops.count > 1 ? settings.listening.admissions(loops: loops, settings.balance) : nil
         var parts: [ListenerPart] = []
-        for (part, server) in servers.enumerated() {
-            let place = desk.map { ListenerPlace(desk: $0, part: part) }
-            parts.append(await server.makeListener(settings, place: place))
+        for (index, server) in servers.enumerated() {
+            let part = admissions.map { ServerPart(admissions: $0, index: index) }
+            parts.append(await server.makeListener(settings, part: part))
         }
-        let remote = UVRemoteListener(parts, settings.listening.framing, desk)
+        let remote = UVRemoteListener(parts, settings.listening.framing, admissions)
         for server in servers { await server.join(remote, settings) }
         return remote
     }

@@ -9,12 +9,15 @@ extension UVListener {
 
     /// Makes an accepted connection a client, or sends it away.
     func admit(_ accepted: AcceptedSocket) {
-        switch desk.decide(accepted.peer, now: loop.now) {
+        let (decision, next) = part.admissions.decide(
+            accepted.peer, now: loop.now, part: part.index)
+        letNextIn(next)
+        switch decision {
         case .admit: join(accepted)
-        case .pass(let part): handOver(accepted, toPart: part)
+        case .pass(let index): handOver(accepted, toPart: index)
         case .hold:
             guard case .listening(let door) = state else {
-                desk.close()
+                letNextIn(part.admissions.close(part.index))
                 return accepted.reset()
             }
             door.held = accepted
@@ -28,10 +31,24 @@ extension UVListener {
     private func refuse(_ accepted: AcceptedSocket, _ reason: AdmissionDecision.Reason) {
         loop.logger.debug(
             "refused", metadata: ["peer": "\(accepted.peer.endpoint)", "reason": "\(reason)"])
-        if case .refuse(let goodbye) = desk.policy.whenFull {
+        if case .refuse(let goodbye) = part.admissions.policy.whenFull {
             accepted.close(saying: goodbye)
         } else {
             accepted.close()
+        }
+    }
+
+    /// A client that was admitted is gone. Another may have its place.
+    func clientLeft(_ address: SocketAddress) {
+        letNextIn(part.admissions.left(address, part: part.index))
+    }
+
+    /// Tells the listener that is to accept next. This one goes on by itself.
+    func letNextIn(_ index: Int?) {
+        guard let index, index != part.index, let server else { return }
+        // A loop that has ended by itself would keep its place for ever.
+        if !server.parts[index].post({ $0.acceptNext() }) {
+            letNextIn(part.admissions.close(index))
         }
     }
 

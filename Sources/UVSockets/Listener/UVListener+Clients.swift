@@ -34,7 +34,7 @@ extension UVListener {
     }
 
     /// How many clients there may be at a time.
-    public var maxConnections: Int { desk.limit }
+    public var maxConnections: Int { part.admissions.limit }
 
     /// Finds a client.
     ///

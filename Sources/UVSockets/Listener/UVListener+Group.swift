@@ -6,7 +6,7 @@ extension UVListener {
         _ server: UVRemoteListener, _ makeHandler: (UVListener) -> UVLoopGroup.MessageHandler
     ) {
         remoteListener = server
-        (desk as? PartDesk)?.server = server
+        self.server = server
         let handler = makeHandler(self)
         handlers = ConnectionHandlers(handlers, onMessageReceived: handler)
     }
@@ -55,12 +55,11 @@ extension UVListener {
     }
 
     /// Gives a client to another loop.
-    func handOver(_ accepted: AcceptedSocket, toPart part: Int) {
-        guard let place else { return accepted.reset() }
-        let transit = SocketInTransit(accepted, to: part, by: place.desk)
-        let isPosted = remoteListener?.parts[part].post { $0.takeOver(transit) } ?? false
+    func handOver(_ accepted: AcceptedSocket, toPart index: Int) {
+        let transit = SocketInTransit(accepted, to: index, by: part.admissions)
+        let isPosted = server?.parts[index].post { $0.takeOver(transit) } ?? false
         // The loop has ended by itself: nobody is to be passed there again.
-        if !isPosted { place.desk.close(part) }
+        if !isPosted { part.admissions.close(index) }
     }
 
     /// Makes a client of a connection that another loop has accepted.
@@ -75,18 +74,18 @@ extension UVListener {
 private final class SocketInTransit: Sendable {
     private let accepted: Locked<AcceptedSocket?>
     private let part: Int
-    private let desk: SharedDesk
+    private let admissions: Admissions
 
-    init(_ accepted: AcceptedSocket, to part: Int, by desk: SharedDesk) {
+    init(_ accepted: AcceptedSocket, to part: Int, by admissions: Admissions) {
         self.accepted = Locked(accepted)
         self.part = part
-        self.desk = desk
+        self.admissions = admissions
     }
 
     deinit {
         guard let accepted = take() else { return }
         accepted.reset()
-        _ = desk.left(accepted.peer, part: part)
+        _ = admissions.left(accepted.peer, part: part)
     }
 
     /// Whoever gets the socket owns it.

@@ -11,7 +11,7 @@ extension UVListener: ConnectionHost {
             "disconnected", metadata: ["client": "\(connection.id)", "reason": "\(reason)"])
         handlers.onDisconnected?(connection, reason)
         // Another loop may have a client in its place from here on.
-        desk.left(connection.peerAddress, part: place?.part ?? 0)
+        clientLeft(connection.peerAddress)
         finishDrain()
         accept()
     }

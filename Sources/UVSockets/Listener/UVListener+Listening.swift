@@ -17,7 +17,7 @@ extension UVListener {
 
     private func bindAndListen(_ address: SocketAddress) throws(UVError) {
         // The first of several that share a port finds out whether it is somebody else's.
-        if place?.desk.balance == .kernel, place?.part == 0, address.port != 0 {
+        if part.admissions.balance == .kernel, part.index == 0, address.port != 0 {
             try ListeningSocket.checkIsFree(address)
         }
         try startAccept(at: address)
@@ -62,7 +62,7 @@ extension UVListener {
     /// Ends listening for good.
     func closeDoor() {
         gate.close()
-        desk.close()
+        letNextIn(part.admissions.close(part.index))
         lookup?.cancel()
         lookup = nil
         if case .listening(let door) = state { door.close() }

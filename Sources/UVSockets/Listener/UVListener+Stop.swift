@@ -142,7 +142,7 @@ extension UVListener {
         onFailed = nil
         onStopped = nil
         // Its face is its users' alone now, who may still ask how it has been.
-        (desk as? PartDesk)?.server = nil
+        server = nil
         let old = handlers
         // In its place, because a connection does not look for its handler at each message.
         handlers = ConnectionHandlers(old.options, .raw) { _, _ in }

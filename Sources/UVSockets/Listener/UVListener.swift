@@ -34,7 +34,6 @@ public final class UVListener {
 
     var handlers: ConnectionHandlers
     let gate = AcceptGate()
-    let desk: any Admission
     var refused = UVRefusals()
     let clientTable = ClientTable()
     var drain: DrainProgress?
@@ -46,15 +45,16 @@ public final class UVListener {
     private var nextID: UVConnection.ID = 1
     /// How many clients it has had.
     private(set) var joined: UInt64 = 0
-    /// Its face for other threads, which its users keep, and the desk of a server on many loops.
+    /// Its face for other threads, which its users keep.
     weak var remoteListener: UVRemoteListener?
     /// Finds clients that are gone; from the first client to the end.
     var peerWatch: PeerWatch?
     private var isAccepting = false
     private var isAcceptWanted = false
 
-    /// Its place in a server on many loops.
-    let place: ListenerPlace?
+    let part: ServerPart
+    /// The server on many loops, from when it is complete until this has stopped.
+    var server: UVRemoteListener?
     /// Who waits to hear whether it listens.
     var opening: ((Result<UVEndpoint, UVError>) -> Void)?
     /// It has stopped, and the last client is gone.
@@ -116,26 +116,27 @@ public final class UVListener {
 
     init(
         _ loop: UVLoop, _ endpoint: UVEndpoint, _ backlog: Int, _ framing: UVFraming,
-        _ options: UVListenerOptions, place: ListenerPlace? = nil,
+        _ options: UVListenerOptions, part: ServerPart? = nil,
         _ onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
     ) {
         loop.confineOpen("UVListener.init")
         self.loop = loop
         self.endpoint = endpoint
         self.backlog = Int32(clamping: max(1, backlog))
-        self.place = place
+        if part != nil { state = .joining }
+        let part =
+            part
+            ?? ServerPart(
+                admissions: Admissions(
+                    options.admission,
+                    limit: Self.connectionLimit(options.maxConnections, loops: 1, loop.logger)),
+                index: 0)
+        self.part = part
+        nextID = UVConnection.ID(part.index) + 1
         handlers = ConnectionHandlers(
             options.connection, framing,
-            outboundBudget: options.outboundBudget / (place?.desk.parts ?? 1),
+            outboundBudget: options.outboundBudget / part.admissions.parts,
             onMessageReceived: onMessageReceived)
-        if let place {
-            state = .joining
-            nextID = UVConnection.ID(place.part) + 1
-            desk = PartDesk(place)
-        } else {
-            let limit = Self.connectionLimit(options.maxConnections, loops: 1, loop.logger)
-            desk = AdmissionDesk(options.admission, limit: limit)
-        }
     }
 
     // MARK: - The accept cycle
@@ -180,7 +181,7 @@ public final class UVListener {
             (args.userToken as? UVListener)?.onAcceptCompleted(args)
         }
         let socket = try ListeningSocket(
-            on: loop, at: address, backlog: backlog, sharesPort: place?.desk.balance == .kernel,
+            on: loop, at: address, backlog: backlog, sharesPort: part.admissions.balance == .kernel,
             args)
         socket.setOptions(
             noDelay: handlers.options.noDelay, keepAlive: handlers.options.keepAlive)
@@ -224,9 +225,14 @@ public final class UVListener {
         defer { isAccepting = false }
         while isAcceptWanted, case .listening(let door) = state {
             isAcceptWanted = false
-            switch gate.next(turn: loop.turn, isFull: desk.isHolding()) {
+            var entry = Admissions.Entry.now
+            func mayEnter() -> Bool {
+                entry = part.admissions.entry(to: part.index, now: loop.now)
+                return entry != .whenTold
+            }
+            switch gate.next(turn: loop.turn, isFull: !mayEnter()) {
             case .accept:
-                if let wait = desk.wait(now: loop.now) {
+                if case .after(let wait) = entry {
                     door.pause.start(after: .milliseconds(wait))
                     break
                 }
@@ -262,11 +268,11 @@ public final class UVListener {
             socket = try TCPHandle(on: loop, owning: accepted.socket)
         } catch {
             accepted.reset()
-            desk.left(accepted.peer, part: place?.part ?? 0)
+            clientLeft(accepted.peer)
             return acceptFailed(error.code)
         }
         let client = UVConnection(socket, peer: accepted.peer, id: nextID, of: self, handlers)
-        nextID += UVConnection.ID(place?.desk.parts ?? 1)
+        nextID += UVConnection.ID(part.admissions.parts)
         joined += 1
         clientTable.join(client)
         watchPeers()

@@ -78,8 +78,8 @@ extension UVListener {
         loop.confine("UVListener.stats")
         var stats = past.stats
         stats.clients = clientTable.all.count
-        stats.maxConnections = desk.limit
-        stats.peakClients = desk.peak
+        stats.maxConnections = part.admissions.limit
+        stats.peakClients = part.admissions.peak
         stats.accepted = joined
         stats.refusals = refused
         stats.acceptFailures = acceptFailures

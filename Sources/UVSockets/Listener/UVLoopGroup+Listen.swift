@@ -38,13 +38,13 @@ extension UVLoopGroup {
     ) async throws(UVError) -> UVRemoteListener {
         let settings = ListenSettings(
             endpoint: endpoint, backlog: backlog, framing: framing, options: options)
-        let desk = settings.sharedDesk(loops: loops, balance)
+        let admissions = settings.admissions(loops: loops, balance)
         var parts: [ListenerPart] = []
-        for (part, loop) in loops.enumerated() {
+        for (index, loop) in loops.enumerated() {
             let made: ListenerPart? = await withCheckedContinuation { continuation in
                 let isPosted = loop.submitAlways {
-                    let place = ListenerPlace(desk: desk, part: part)
-                    let listener = UVListener(loop, settings, place: place)
+                    let part = ServerPart(admissions: admissions, index: index)
+                    let listener = UVListener(loop, settings, part: part)
                     continuation.resume(returning: ListenerPart(listener))
                 }
                 if !isPosted { continuation.resume(returning: nil) }
@@ -52,7 +52,7 @@ extension UVLoopGroup {
             guard let made else { throw settings.isCanceled }
             parts.append(made)
         }
-        let server = UVRemoteListener(parts, settings.framing, desk)
+        let server = UVRemoteListener(parts, settings.framing, admissions)
         let joined: [Void] = await server.ask(parts) { listener, reply in
             listener.join(server, makeHandler)
             reply(())
@@ -75,20 +75,20 @@ struct ListenSettings: Sendable {
         UVError(call: "listen", subject: "\(endpoint)", code: .canceled)
     }
 
-    /// The desk of a server on these loops.
-    func sharedDesk(loops: [UVLoop], _ balance: UVBalance) -> SharedDesk {
+    /// Whom a server on these loops admits.
+    func admissions(loops: [UVLoop], _ balance: UVBalance) -> Admissions {
         let limit = UVListener.connectionLimit(
             options.maxConnections, loops: loops.count, loops[0].logger)
-        return SharedDesk(options.admission, limit: limit, parts: loops.count, balance)
+        return Admissions(options.admission, limit: limit, parts: loops.count, balance)
     }
 }
 
 extension UVListener {
     /// Makes a part of a server, which has no handler before it joins that.
-    convenience init(_ loop: UVLoop, _ settings: ListenSettings, place: ListenerPlace?) {
+    convenience init(_ loop: UVLoop, _ settings: ListenSettings, part: ServerPart?) {
         self.init(
             loop, settings.endpoint, settings.backlog, settings.framing, settings.options,
-            place: place
+            part: part
         ) { _, _ in }
     }
 }

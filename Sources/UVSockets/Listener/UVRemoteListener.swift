@@ -12,14 +12,14 @@
 public final class UVRemoteListener: Sendable {
     let parts: [ListenerPart]
     let framing: UVFraming
-    /// The desk of several loops.
-    private let desk: SharedDesk?
+    /// Whom it admits, on several loops.
+    private let admissions: Admissions?
     private let listening = Locked<(endpoint: UVEndpoint?, parts: Int)>((nil, 0))
 
-    init(_ parts: [ListenerPart], _ framing: UVFraming, _ desk: SharedDesk?) {
+    init(_ parts: [ListenerPart], _ framing: UVFraming, _ admissions: Admissions?) {
         self.parts = parts
         self.framing = framing
-        self.desk = desk
+        self.admissions = admissions
     }
 
     deinit {
@@ -109,9 +109,9 @@ public final class UVRemoteListener: Sendable {
                 if !isStopping { completion(nil) }
             }
         }
-        desk?.close()
+        admissions?.close()
         let isBegun =
-            desk?.balance == .fewestClients
+            admissions?.balance == .fewestClients
             && parts[0].post { first in
                 first.closeDoor()
                 stopAll()

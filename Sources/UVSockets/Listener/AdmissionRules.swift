@@ -1,25 +1,3 @@
-/// Who may come in to a listener, which asks for each client, and tells when one has left.
-protocol Admission: AnyObject {
-    var policy: UVAdmission { get }
-    /// How many clients there may be at a time.
-    var limit: Int { get }
-    /// The most there have been at a time.
-    var peak: Int { get }
-
-    /// The listener takes no more clients.
-    func close()
-    /// Whether nobody may be accepted before a client has left.
-    func isHolding() -> Bool
-    /// In how many milliseconds the next client may be accepted; nil where it may now, or would be
-    /// refused rather than held.
-    func wait(now: UInt64) -> UInt64?
-    /// Whether a client from this address may come in now. One that may is present until it has
-    /// ``left(_:part:)``; one that may not takes no part of the rate.
-    func decide(_ address: SocketAddress, now: UInt64) -> AdmissionDecision
-    /// A client that was admitted is gone, from this loop of several.
-    func left(_ address: SocketAddress, part: Int)
-}
-
 /// What is done about a client.
 enum AdmissionDecision: Equatable {
     enum Reason {
@@ -41,10 +19,10 @@ enum AdmissionDecision: Equatable {
     case refuse(Reason)
 }
 
-/// Applies the admission policy of one listener, or of one group of them.
+/// Applies the admission policy of a server. A pure value: it is told who comes and who has left.
 ///
 /// It remembers the addresses of present clients only, and those only where the policy counts them.
-final class AdmissionDesk: Admission {
+struct AdmissionRules {
     let policy: UVAdmission
     let limit: Int
     private let admitsEverybody: Bool
@@ -74,17 +52,15 @@ final class AdmissionDesk: Admission {
     /// How many more clients there may be.
     var free: Int { limit - clients }
 
-    func close() {}
-
-    func isHolding() -> Bool {
-        isFull && policy.whenFull == .hold
-    }
-
+    /// In how many milliseconds the next client may be accepted; nil where it may now, or would be
+    /// refused rather than held.
     func wait(now: UInt64) -> UInt64? {
         holdsForRate ? rate.wait(toTake: 1, now: now) : nil
     }
 
-    func decide(_ address: SocketAddress, now: UInt64) -> AdmissionDecision {
+    /// Whether a client from this address may come in now. One that may is present until it has
+    /// ``left(_:)``. One that may not takes no part of the rate.
+    mutating func decide(_ address: SocketAddress, now: UInt64) -> AdmissionDecision {
         if !admitsEverybody, isDenied(address) { return .refuse(.denied) }
         if isFull { return .refuse(.full) }
         if !admitsEverybody, let reason = refusal(of: address, now: now) { return .refuse(reason) }
@@ -94,7 +70,9 @@ final class AdmissionDesk: Admission {
     }
 
     /// Why the client may not come in; nil where it may, and then it is counted.
-    private func refusal(of address: SocketAddress, now: UInt64) -> AdmissionDecision.Reason? {
+    private mutating func refusal(of address: SocketAddress, now: UInt64) -> AdmissionDecision
+        .Reason?
+    {
         let network = network(of: address)
         if let limit = policy.perAddress, present[network, default: 0] >= limit {
             return .perAddress
@@ -105,7 +83,8 @@ final class AdmissionDesk: Admission {
         return nil
     }
 
-    func left(_ address: SocketAddress, part: Int = 0) {
+    /// A client that was admitted is gone.
+    mutating func left(_ address: SocketAddress) {
         clients -= 1
         guard policy.perAddress != nil else { return }
         let network = network(of: address)

@@ -2,16 +2,16 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("AdmissionDesk", .ownThreads)
-struct AdmissionDeskTests {
+@Suite("AdmissionRules", .ownThreads)
+struct AdmissionRulesTests {
     @Test("By default everybody is admitted, and nobody is remembered")
     func everybody() throws {
-        let desk = AdmissionDesk(UVAdmission(), limit: 1000)
+        var rules = AdmissionRules(UVAdmission(), limit: 1000)
         let address = try Self.address("192.0.2.1")
-        for _ in 0..<1000 { #expect(desk.decide(address, now: 0) == .admit) }
-        #expect(desk.addresses == 0)
-        #expect(desk.wait(now: 0) == nil)
-        for _ in 0..<1000 { desk.left(address) }
+        for _ in 0..<1000 { #expect(rules.decide(address, now: 0) == .admit) }
+        #expect(rules.addresses == 0)
+        #expect(rules.wait(now: 0) == nil)
+        for _ in 0..<1000 { rules.left(address) }
     }
 
     @Test(
@@ -25,38 +25,38 @@ struct AdmissionDeskTests {
         var policy = UVAdmission()
         policy.allow = ["10.0.0.0/8", "2001:db8::/32"]
         policy.deny = ["10.9.9.9", "2001:db8:1::/48"]
-        let desk = AdmissionDesk(policy, limit: 1000)
-        let decision = desk.decide(try Self.address(text), now: 0)
+        var rules = AdmissionRules(policy, limit: 1000)
+        let decision = rules.decide(try Self.address(text), now: 0)
         #expect(decision == (isAdmitted ? .admit : .refuse(.denied)))
     }
 
-    @Test("At the limit clients wait, or are refused, until one leaves", arguments: [true, false])
+    @Test("At the limit nobody comes in until one leaves", arguments: [true, false])
     func limit(waits: Bool) throws {
         var policy = UVAdmission()
         policy.whenFull = waits ? .hold : .refuse(goodbye: [])
         policy.deny = ["10.0.0.0/8"]
-        let desk = AdmissionDesk(policy, limit: 2)
+        var rules = AdmissionRules(policy, limit: 2)
         let address = try Self.address("192.0.2.1")
         for _ in 0..<2 {
-            #expect(!desk.isHolding())
-            #expect(desk.decide(address, now: 0) == .admit)
+            #expect(rules.free > 0)
+            #expect(rules.decide(address, now: 0) == .admit)
         }
-        #expect(desk.isHolding() == waits)
-        #expect(desk.decide(address, now: 0) == .refuse(.full))
-        #expect(desk.decide(try Self.address("10.0.0.1"), now: 0) == .refuse(.denied))
-        desk.left(address)
-        #expect(!desk.isHolding())
-        #expect(desk.peak == 2)
-        #expect(desk.decide(address, now: 0) == .admit)
+        #expect(rules.free == 0)
+        #expect(rules.decide(address, now: 0) == .refuse(.full))
+        #expect(rules.decide(try Self.address("10.0.0.1"), now: 0) == .refuse(.denied))
+        rules.left(address)
+        #expect(rules.free > 0)
+        #expect(rules.peak == 2)
+        #expect(rules.decide(address, now: 0) == .admit)
     }
 
     @Test("With nobody allowed by name, everybody is who is not denied")
     func denyOnly() throws {
         var policy = UVAdmission()
         policy.deny = ["10.0.0.0/8"]
-        let desk = AdmissionDesk(policy, limit: 1000)
-        #expect(desk.decide(try Self.address("10.0.0.1"), now: 0) == .refuse(.denied))
-        #expect(desk.decide(try Self.address("11.0.0.1"), now: 0) == .admit)
+        var rules = AdmissionRules(policy, limit: 1000)
+        #expect(rules.decide(try Self.address("10.0.0.1"), now: 0) == .refuse(.denied))
+        #expect(rules.decide(try Self.address("11.0.0.1"), now: 0) == .admit)
     }
 
     @Test(
@@ -82,15 +82,15 @@ struct AdmissionDeskTests {
         policy.perAddress = 1
         policy.ipv4PrefixLength = v4
         policy.ipv6PrefixLength = v6
-        let desk = AdmissionDesk(policy, limit: 1000)
+        var rules = AdmissionRules(policy, limit: 1000)
         let (one, other) = (try Self.address(one), try Self.address(other, port: 2))
-        #expect(desk.decide(one, now: 0) == .admit)
-        #expect(desk.decide(other, now: 0) == (isShared ? .refuse(.perAddress) : .admit))
-        #expect(desk.addresses == (isShared ? 1 : 2))
-        desk.left(one)
-        if !isShared { desk.left(other) }
-        #expect(desk.addresses == 0)
-        #expect(desk.decide(other, now: 0) == .admit)
+        #expect(rules.decide(one, now: 0) == .admit)
+        #expect(rules.decide(other, now: 0) == (isShared ? .refuse(.perAddress) : .admit))
+        #expect(rules.addresses == (isShared ? 1 : 2))
+        rules.left(one)
+        if !isShared { rules.left(other) }
+        #expect(rules.addresses == 0)
+        #expect(rules.decide(other, now: 0) == .admit)
     }
 
     @Test("Who is refused for another reason takes no part of the rate")
@@ -99,37 +99,37 @@ struct AdmissionDeskTests {
         policy.perAddress = 1
         policy.acceptsPerSecond = 2
         policy.deny = ["10.0.0.0/8"]
-        let desk = AdmissionDesk(policy, limit: 1000)
+        var rules = AdmissionRules(policy, limit: 1000)
         let (denied, busy) = (try Self.address("10.0.0.1"), try Self.address("192.0.2.1"))
-        #expect(desk.decide(busy, now: 0) == .admit)
+        #expect(rules.decide(busy, now: 0) == .admit)
         for _ in 0..<10 {
-            #expect(desk.decide(denied, now: 0) == .refuse(.denied))
-            #expect(desk.decide(busy, now: 0) == .refuse(.perAddress))
+            #expect(rules.decide(denied, now: 0) == .refuse(.denied))
+            #expect(rules.decide(busy, now: 0) == .refuse(.perAddress))
         }
-        #expect(desk.wait(now: 0) == nil)
-        #expect(desk.decide(try Self.address("192.0.2.2"), now: 0) == .admit)
-        #expect(desk.decide(try Self.address("192.0.2.3"), now: 0) == .refuse(.rate))
-        #expect(desk.addresses == 2)
+        #expect(rules.wait(now: 0) == nil)
+        #expect(rules.decide(try Self.address("192.0.2.2"), now: 0) == .admit)
+        #expect(rules.decide(try Self.address("192.0.2.3"), now: 0) == .refuse(.rate))
+        #expect(rules.addresses == 2)
     }
 
     @Test("A burst of the rate's size comes in at once, the next when one is due, not before")
     func rate() throws {
         var policy = UVAdmission()
         policy.acceptsPerSecond = 3
-        let desk = AdmissionDesk(policy, limit: 1000)
+        var rules = AdmissionRules(policy, limit: 1000)
         let address = try Self.address("192.0.2.1")
-        for _ in 0..<3 { #expect(desk.decide(address, now: 5000) == .admit) }
-        #expect(desk.wait(now: 5000) == 334)
-        #expect(desk.decide(address, now: 5333) == .refuse(.rate))
-        #expect(desk.wait(now: 5333) == 1)
-        #expect(desk.decide(address, now: 5334) == .admit)
-        #expect(desk.wait(now: 5334) == 333)
-        #expect(desk.decide(address, now: 5666) == .refuse(.rate))
-        #expect(desk.decide(address, now: 5667) == .admit)
-        #expect(desk.decide(address, now: 5999) == .refuse(.rate))
-        #expect(desk.decide(address, now: 6000) == .admit)
-        for _ in 0..<3 { #expect(desk.decide(address, now: 60_000) == .admit) }
-        #expect(desk.decide(address, now: 60_000) == .refuse(.rate))
+        for _ in 0..<3 { #expect(rules.decide(address, now: 5000) == .admit) }
+        #expect(rules.wait(now: 5000) == 334)
+        #expect(rules.decide(address, now: 5333) == .refuse(.rate))
+        #expect(rules.wait(now: 5333) == 1)
+        #expect(rules.decide(address, now: 5334) == .admit)
+        #expect(rules.wait(now: 5334) == 333)
+        #expect(rules.decide(address, now: 5666) == .refuse(.rate))
+        #expect(rules.decide(address, now: 5667) == .admit)
+        #expect(rules.decide(address, now: 5999) == .refuse(.rate))
+        #expect(rules.decide(address, now: 6000) == .admit)
+        for _ in 0..<3 { #expect(rules.decide(address, now: 60_000) == .admit) }
+        #expect(rules.decide(address, now: 60_000) == .refuse(.rate))
     }
 
     @Test("Any crowd is treated as a plain count and a plain bucket would", arguments: 1...8)
@@ -139,7 +139,7 @@ struct AdmissionDeskTests {
         policy.perAddress = Int.random(in: 1...3, using: &random)
         policy.acceptsPerSecond = Int.random(in: 10...50, using: &random)
         policy.deny = ["10.0.0.0/31"]
-        let desk = AdmissionDesk(policy, limit: 1000)
+        var rules = AdmissionRules(policy, limit: 1000)
         let addresses = try (0..<8).map { try Self.address("10.0.0.\($0)") }
         var model = Model(policy)
         var now: UInt64 = 0
@@ -153,11 +153,11 @@ struct AdmissionDeskTests {
                 Int.random(in: 0..<3, using: &random) == 0
             {
                 let address = present.remove(at: leaver)
-                desk.left(addresses[address])
+                rules.left(addresses[address])
                 model.present[address] -= 1
             } else {
                 let comer = Int.random(in: 0..<8, using: &random)
-                let decision = desk.decide(addresses[comer], now: now)
+                let decision = rules.decide(addresses[comer], now: now)
                 try #require(decision == model.decide(comer, isDenied: comer < 2, now: now))
                 switch decision {
                 case .admit: present.append(comer)
@@ -165,10 +165,10 @@ struct AdmissionDeskTests {
                 case .pass, .hold: Issue.record("one listener has no other")
                 }
             }
-            try #require(desk.addresses == Set(present).count)
+            try #require(rules.addresses == Set(present).count)
         }
-        for address in present { desk.left(addresses[address]) }
-        #expect(desk.addresses == 0)
+        for address in present { rules.left(addresses[address]) }
+        #expect(rules.addresses == 0)
         #expect([refusals.denied, refusals.perAddress, refusals.rate] == model.refused)
         #expect(refusals.full == 0)
         #expect(model.refused.allSatisfy { $0 > 0 })

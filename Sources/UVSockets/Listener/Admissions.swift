@@ -1,8 +1,17 @@
-/// The admission of a server on many loops: one desk, so that what it allows holds for all of them
+/// The clients that a server admits, on one loop or on many. What its policy allows holds for all loops
 /// together, under a lock that is taken when a client comes and when it goes, and never for a message.
-final class SharedDesk: Sendable {
+final class Admissions: Sendable {
+    /// When a listener may accept its next client.
+    enum Entry: Equatable {
+        case now
+        /// In so many milliseconds.
+        case after(UInt64)
+        /// When it is told, because a client has left.
+        case whenTold
+    }
+
     private struct State {
-        let desk: AdmissionDesk
+        var rules: AdmissionRules
         /// How many clients each loop has.
         var clients: [Int]
         /// The loop that got a client last.
@@ -15,12 +24,12 @@ final class SharedDesk: Sendable {
         var isClosed = false
 
         func isTurn(of part: Int) -> Bool {
-            !isClosed && (waiting.firstIndex(of: part) ?? waiting.count) < desk.free
+            !isClosed && (waiting.firstIndex(of: part) ?? waiting.count) < rules.free
         }
 
         /// For whom a place is kept since the last change; to be told so more than once does no harm.
         var next: Int? {
-            !isClosed && waiting.indices.contains(desk.free - 1) ? waiting[desk.free - 1] : nil
+            !isClosed && waiting.indices.contains(rules.free - 1) ? waiting[rules.free - 1] : nil
         }
 
         mutating func wait(_ part: Int) {
@@ -38,38 +47,39 @@ final class SharedDesk: Sendable {
     let balance: UVBalance
     private let state: Locked<State>
 
-    init(_ policy: UVAdmission, limit: Int, parts: Int, _ balance: UVBalance) {
+    init(
+        _ policy: UVAdmission, limit: Int, parts: Int = 1, _ balance: UVBalance = .fewestClients
+    ) {
         self.policy = policy
         self.limit = limit
         self.parts = parts
         self.balance = balance
         state = Locked(
             State(
-                desk: AdmissionDesk(policy, limit: limit),
+                rules: AdmissionRules(policy, limit: limit),
                 clients: Array(repeating: 0, count: parts), latest: parts - 1))
     }
 
-    var peak: Int { state.withLock { $0.desk.peak } }
+    var peak: Int { state.withLock { $0.rules.peak } }
 
-    /// Whether the part may accept nobody before it has its turn; it is told then.
+    /// When the part may accept its next client.
     ///
     /// One of several that accept waits when it has accepted one client more, whom it holds: nobody
     /// else has a turn for which there may be no client.
-    func isHolding(_ part: Int) -> Bool {
+    func entry(to part: Int, now: UInt64) -> Entry {
         let acceptsAlone = parts == 1 || balance == .fewestClients
         return state.withLock { state in
-            guard policy.whenFull == .hold, !state.isClosed else { return state.isClosed }
-            if state.isTurn(of: part) {
-                if acceptsAlone { state.leave(part) }
-                return false
+            if state.isClosed { return .whenTold }
+            if policy.whenFull == .hold {
+                if state.isTurn(of: part) {
+                    if acceptsAlone { state.leave(part) }
+                } else {
+                    if acceptsAlone { state.wait(part) }
+                    if state.waiting.contains(part) { return .whenTold }
+                }
             }
-            if acceptsAlone { state.wait(part) }
-            return state.waiting.contains(part)
+            return state.rules.wait(now: now).map { .after($0) } ?? .now
         }
-    }
-
-    func wait(now: UInt64) -> UInt64? {
-        state.withLock { $0.desk.wait(now: now) }
     }
 
     /// Decides about a client that the part has accepted, or held until now.
@@ -91,7 +101,7 @@ final class SharedDesk: Sendable {
     private func decide(
         _ address: SocketAddress, now: UInt64, part: Int, _ state: inout State
     ) -> AdmissionDecision {
-        switch state.desk.decide(address, now: now) {
+        switch state.rules.decide(address, now: now) {
         case .admit:
             let chosen =
                 balance == .kernel ? part : Self.fewest(state.clients, behind: state.latest)
@@ -109,7 +119,7 @@ final class SharedDesk: Sendable {
     /// - Returns: Which part is to go on, if any.
     func left(_ address: SocketAddress, part: Int) -> Int? {
         state.withLock { state in
-            state.desk.left(address)
+            state.rules.left(address)
             state.clients[part] -= 1
             return state.next
         }
@@ -144,53 +154,9 @@ final class SharedDesk: Sendable {
     }
 }
 
-/// A listener's place in a server on many loops.
-struct ListenerPlace: Sendable {
-    let desk: SharedDesk
-    let part: Int
-}
-
-/// The shared desk as one of the listeners sees it.
-final class PartDesk: Admission {
-    private let place: ListenerPlace
-    /// The server, once it is complete.
-    var server: UVRemoteListener?
-
-    init(_ place: ListenerPlace) {
-        self.place = place
-    }
-
-    var policy: UVAdmission { place.desk.policy }
-    var limit: Int { place.desk.limit }
-    var peak: Int { place.desk.peak }
-
-    func close() {
-        goOn(place.desk.close(place.part))
-    }
-
-    func isHolding() -> Bool {
-        place.desk.isHolding(place.part)
-    }
-
-    func wait(now: UInt64) -> UInt64? {
-        place.desk.wait(now: now)
-    }
-
-    func decide(_ address: SocketAddress, now: UInt64) -> AdmissionDecision {
-        let (decision, next) = place.desk.decide(address, now: now, part: place.part)
-        goOn(next)
-        return decision
-    }
-
-    func left(_ address: SocketAddress, part: Int) {
-        goOn(place.desk.left(address, part: part))
-    }
-
-    /// Tells a listener that it has its turn. This one goes on by itself, when a client's end has been
-    /// told.
-    private func goOn(_ part: Int?) {
-        guard let part, part != place.part, let server else { return }
-        // A loop that has ended by itself would keep its place for ever.
-        if !server.parts[part].post({ $0.acceptNext() }) { goOn(place.desk.close(part)) }
-    }
+/// A listener's part of its server.
+struct ServerPart: Sendable {
+    let admissions: Admissions
+    /// Its number among the listeners of the server.
+    let index: Int
 }
