@@ -31,7 +31,7 @@ public struct UVEndpoint: Hashable, Sendable {
     ///   left out.
     /// - Throws: ``UVError`` with the code ``UVError/Code/invalidArgument`` and a reason that says
     ///   which part is wrong.
-    public init(parsing text: String) throws(UVError) {
+    public init(_ text: String) throws(UVError) {
         func refuse(_ reason: String) -> UVError {
             UVError(
                 call: "read endpoint", subject: "'\(text)'", code: .invalidArgument, reason: reason)
@@ -65,7 +65,7 @@ public struct UVEndpoint: Hashable, Sendable {
 }
 
 extension UVEndpoint: CustomStringConvertible {
-    /// The endpoint as text that ``init(parsing:)`` reads back.
+    /// The endpoint as text that ``init(_:)`` reads back.
     public var description: String {
         host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     }
@@ -75,10 +75,10 @@ extension UVEndpoint: ExpressibleByStringLiteral {
     /// Reads an endpoint from a literal; one that is not an endpoint is a programmer's error and
     /// traps with the reason.
     ///
-    /// - Parameter value: The literal, as ``init(parsing:)`` takes it.
+    /// - Parameter value: The literal, as ``init(_:)`` takes it.
     public init(stringLiteral value: String) {
         do {
-            try self.init(parsing: value)
+            try self.init(value)
         } catch {
             fatalError("\(error)")
         }

@@ -12,6 +12,6 @@ extension JSONDecoder {
     public func decode<Value: Decodable>(
         _ type: Value.Type = Value.self, from payload: Span<UInt8>
     ) throws -> Value {
-        try decode(type, from: Data(Array(copying: payload)))
+        try decode(type, from: Data(Array(message: payload)))
     }
 }

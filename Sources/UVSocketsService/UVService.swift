@@ -18,7 +18,7 @@
         private let drainTime: Duration
         private let goodbye: [UInt8]
         private let serve:
-            @Sendable (@escaping @Sendable (UVRemoteListener) -> Void) async throws -> Void
+            @Sendable (@escaping @Sendable (UVServerHandle) -> Void) async throws -> Void
 
         /// Describes a server.
         ///
@@ -41,7 +41,7 @@
             options: UVListenerOptions = UVListenerOptions(),
             loops: Int = 1, balance: UVBalance = .fewestClients,
             drainFor drainTime: Duration = .seconds(5), goodbye: [UInt8] = [],
-            onListening: @escaping @Sendable (UVRemoteListener) -> Void = { _ in },
+            onListening: @escaping @Sendable (UVServerHandle) -> Void = { _ in },
             setUp: @escaping @Sendable (UVListener) -> Void = { _ in },
             handler:
                 nonisolated(nonsending) @escaping @Sendable (UVAsyncConnection) async throws -> Void
@@ -75,14 +75,14 @@
         private final class Shutdown: Sendable {
             private let drainTime: Duration
             private let goodbye: [UInt8]
-            private let state = Locked<(server: UVRemoteListener?, isBegun: Bool)>((nil, false))
+            private let state = Locked<(server: UVServerHandle?, isBegun: Bool)>((nil, false))
 
             init(_ drainTime: Duration, _ goodbye: [UInt8]) {
                 self.drainTime = drainTime
                 self.goodbye = goodbye
             }
 
-            func opened(_ server: UVRemoteListener) {
+            func opened(_ server: UVServerHandle) {
                 let isBegun = state.withLock { state in
                     state.server = server
                     return state.isBegun
@@ -98,7 +98,7 @@
                 if let server { stop(server) }
             }
 
-            private func stop(_ server: UVRemoteListener) {
+            private func stop(_ server: UVServerHandle) {
                 // Its end is that of `serve`, which is awaited.
                 Task { await server.stop(drainFor: drainTime, goodbye: goodbye) }
             }

@@ -81,7 +81,7 @@ final class EchoClient {
         settings.allowsHalfOpen = true
         let reconnect = options.reconnect ? UVReconnect() : nil
         let connector = UVConnector(
-            on: loop, to: options.server, deadline: options.timeout,
+            on: loop, to: options.server, timeout: options.timeout,
             framing: options.framing?.value ?? .raw, options: settings, reconnect: reconnect,
             queueLimit: Options.queueLimit
         ) { [self] in received($0, $1) }
@@ -116,7 +116,7 @@ final class EchoClient {
     }
 
     private func received(_ server: UVConnection, _ message: Span<UInt8>) {
-        var bytes = [UInt8](copying: message)
+        var bytes = [UInt8](message: message)
         if isTerminal { bytes = Array(Printable(bytes, limit: .max).description.utf8) }
         if isTerminal || isFramed { bytes.append(UInt8(ascii: "\n")) }
         if output?.write(bytes) ?? 0 > Self.outputHighWatermark { server.pauseReceiving() }
@@ -213,7 +213,7 @@ final class EchoClient {
             server?.reset()
             exit(128 + signal)
         }
-        if connector?.messagesKept ?? 0 > 0 || lines.hasPart { inputIsLost() }
+        if connector?.messagesPending ?? 0 > 0 || lines.hasPart { inputIsLost() }
         isStopping = true
         guard let server else {
             connector?.cancel()

@@ -46,7 +46,7 @@ struct Options: ParsableCommand {
 
     private static func endpoint(_ text: String) throws -> UVEndpoint {
         do throws(UVError) {
-            return try UVEndpoint(parsing: text)
+            return try UVEndpoint(text)
         } catch {
             throw ValidationError(error.reason)
         }

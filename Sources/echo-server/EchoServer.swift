@@ -12,7 +12,7 @@ final class EchoServer {
     private let loop: UVLoop
     private let output: Output
     private let service: EchoService
-    private var server: UVRemoteListener?
+    private var server: UVServerHandle?
     private var failure: UVError?
     private var isStopping = false
     /// A signal that came when it was stopping already.
@@ -55,7 +55,7 @@ final class EchoServer {
 
     /// What is told to this loop.
     private enum Event: Sendable {
-        case listening(UVRemoteListener)
+        case listening(UVServerHandle)
         case failed(UVError)
         case ended
         case quit
@@ -94,13 +94,13 @@ final class EchoServer {
         try listener.startAccept()
     }
 
-    private func opened(_ server: UVRemoteListener) {
+    private func opened(_ server: UVServerHandle) {
         self.server = server
         server.localEndpoint.map { output.announce("listening on \($0)") }
         if options.console || isatty(0) == 1 { openConsole(server) }
     }
 
-    private func openConsole(_ server: UVRemoteListener) {
+    private func openConsole(_ server: UVServerHandle) {
         let quit = loop.mailbox { [self] (_: Void) in stop() }
         let console = OperatorConsole(
             server, framing: options.usedFraming, output, waits: service.waits,

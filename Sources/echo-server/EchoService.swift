@@ -68,7 +68,7 @@ struct EchoService: Sendable {
     /// Serves until the server is stopped, by tasks on a loop, or on loops on threads of their own.
     nonisolated(nonsending) func serve(
         on loop: UVLoop? = nil,
-        onListening: @escaping @Sendable (UVRemoteListener) -> Void
+        onListening: @escaping @Sendable (UVServerHandle) -> Void
     ) async throws(UVError) {
         switch options.api {
         case .callback: try await serveByCallbacks(onListening)
@@ -78,7 +78,7 @@ struct EchoService: Sendable {
     }
 
     private func serveByCallbacks(
-        _ onListening: @Sendable (UVRemoteListener) -> Void
+        _ onListening: @Sendable (UVServerHandle) -> Void
     ) async throws(UVError) {
         let group = try UVLoopGroup(loops: options.loops)
         let makeHandler: @Sendable (UVListener) -> UVLoopGroup.MessageHandler = { listener in
@@ -96,7 +96,7 @@ struct EchoService: Sendable {
 
     nonisolated(nonsending) private func serveByTasks(
         _ loop: UVLoop?,
-        _ onListening: @escaping @Sendable (UVRemoteListener) -> Void,
+        _ onListening: @escaping @Sendable (UVServerHandle) -> Void,
         _ handler:
             nonisolated(nonsending) @escaping @Sendable (UVAsyncConnection) async throws -> Void
     ) async throws(UVError) {
@@ -140,6 +140,6 @@ extension UVConnection {
 
     /// What is printed of a message.
     func line(of message: Span<UInt8>) -> String {
-        "\(label): \(Printable([UInt8](copying: message)))"
+        "\(label): \(Printable([UInt8](message: message)))"
     }
 }

@@ -252,7 +252,7 @@ struct Limits: ParsableArguments {
 
     private static func range(_ text: String) throws -> UVAddressRange {
         do throws(UVError) {
-            return try UVAddressRange(parsing: text)
+            return try UVAddressRange(text)
         } catch {
             throw ValidationError(error.reason)
         }

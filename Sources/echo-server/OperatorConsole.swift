@@ -7,7 +7,7 @@ struct OperatorConsole: Sendable {
     /// The most bytes that a line may have.
     private static let longestLine = 4096
 
-    private let server: UVRemoteListener
+    private let server: UVServerHandle
     private let output: Output
     private let waits: WaitCount
     private let quit: @Sendable () -> Void
@@ -16,7 +16,7 @@ struct OperatorConsole: Sendable {
     private let framing: UVFraming
 
     init(
-        _ server: UVRemoteListener, framing: UVFraming, _ output: Output, waits: WaitCount,
+        _ server: UVServerHandle, framing: UVFraming, _ output: Output, waits: WaitCount,
         quit: @escaping @Sendable () -> Void
     ) {
         self.server = server
@@ -82,7 +82,7 @@ struct OperatorConsole: Sendable {
 
     private func broadcast(_ text: String) async {
         do throws(FramingError) {
-            _ = try framing.codec?.ends(of: Array(text.utf8).span)
+            _ = try framing.codec?.wrapper(of: Array(text.utf8).span)
         } catch {
             return output.write(line: "the text \(error)")
         }

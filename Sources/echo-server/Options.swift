@@ -132,7 +132,7 @@ struct Options: ParsableCommand {
             throw ValidationError("--max-frame takes a --framing of messages that vary in length")
         }
         do throws(FramingError) {
-            _ = try usedFraming.codec?.ends(of: lastMessage.span)
+            _ = try usedFraming.codec?.wrapper(of: lastMessage.span)
         } catch {
             if !lastMessage.isEmpty { throw ValidationError("--goodbye is no message: \(error)") }
         }

@@ -34,15 +34,16 @@ final class Relay {
     func pass(_ message: Span<UInt8>, from sender: UVConnection) {
         guard let listener = sender.listener else { return }
         guard isAlone else {
-            listener.remote.post(message, but: sender.id, slow: slow(for: sender))
+            listener.remote.post(message, except: sender.id, whenSlow: slow(for: sender))
             return
         }
         if waiting.isEmpty {
-            let receipt = listener.broadcast(message, to: .allBut(sender), slow: slow(for: sender))
+            let receipt = listener.broadcast(
+                message, to: .all(except: sender), whenSlow: slow(for: sender))
             guard receipt.waitsFor > 0 else { return }
         }
         waits.add()
-        waiting.append(Waiting(message: [UInt8](copying: message), sender: sender))
+        waiting.append(Waiting(message: [UInt8](message: message), sender: sender))
         sender.pauseReceiving()
     }
 
@@ -53,7 +54,8 @@ final class Relay {
         isGoingOn = true
         defer { isGoingOn = false }
         while let next = waiting.first {
-            let receipt = listener.broadcast(next.message, to: .allBut(next.sender), slow: .wait)
+            let receipt = listener.broadcast(
+                next.message, to: .all(except: next.sender), whenSlow: .wait)
             guard receipt.waitsFor == 0 else { return }
             waiting.removeFirst()
             next.sender.resumeReceiving()
@@ -62,7 +64,7 @@ final class Relay {
 
     /// Sends what waits to the slow ones, too: the server is about to stop.
     func finish(_ listener: UVListener) {
-        for last in waiting { listener.broadcast(last.message, to: .allBut(last.sender)) }
+        for last in waiting { listener.broadcast(last.message, to: .all(except: last.sender)) }
         waiting = []
     }
 

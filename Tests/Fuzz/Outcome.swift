@@ -31,7 +31,7 @@ struct Outcome: Equatable {
         _ stops: Bool
     ) {
         let limit = codecs.reduce(0) { max($0, $1.maximumLength) }
-        let bound = limit + 2 * FrameEnds.Bytes.capacity + chunk.count
+        let bound = limit + 2 * FrameWrapper.Bytes.capacity + chunk.count
         do throws(FramingError) {
             var offset = 0
             while let place = try assembler.next(

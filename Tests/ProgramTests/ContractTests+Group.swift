@@ -77,7 +77,7 @@ extension ContractTests {
                 "clients collected from every loop",
                 refusedWith: "mutation of captured var 'clients'",
                 source: """
-                    func collect(_ server: UVRemoteListener) {
+                    func collect(_ server: UVServerHandle) {
                         var clients: [UVConnection] = []
                         server.forEachListener { clients += $0.clients }
                     }
@@ -86,7 +86,7 @@ extension ContractTests {
                 "a listener in a box that is shared", refusedWith: "non-Sendable type 'Box'",
                 source: """
                     final class Box { var listener: UVListener? }
-                    func collect(_ server: UVRemoteListener) {
+                    func collect(_ server: UVServerHandle) {
                         let box = Box()
                         server.forEachListener { box.listener = $0 }
                     }
@@ -94,14 +94,14 @@ extension ContractTests {
             Snippet(
                 "a client on every loop", refusedWith: "UVConnection", "Sendable",
                 source: """
-                    func send(_ client: UVConnection, by server: UVRemoteListener) {
+                    func send(_ client: UVConnection, by server: UVServerHandle) {
                         server.forEachListener { _ in client.send("x") }
                     }
                     """),
             Snippet(
                 "a listener sent away by a stream", refusedWith: race,
                 source: """
-                    func collect(_ server: UVRemoteListener) {
+                    func collect(_ server: UVServerHandle) {
                         let (listeners, all) = AsyncStream.makeStream(of: UVListener.self)
                         server.forEachListener { all.yield($0) }
                         Task { for await listener in listeners { listener.stop() } }
@@ -110,7 +110,7 @@ extension ContractTests {
             Snippet(
                 "a listener that forEachListener returns", refusedWith: "Void",
                 source: """
-                    func find(_ server: UVRemoteListener) -> UVListener? {
+                    func find(_ server: UVServerHandle) -> UVListener? {
                         server.forEachListener { listener -> UVListener in listener }
                     }
                     """),
@@ -164,7 +164,7 @@ extension ContractTests {
                             listener.onDisconnected = { client, _ in names[client.id] = nil }
                             return { client, message in
                                 messages += 1
-                                server.post(message, but: client.id)
+                                server.post(message, except: client.id)
                             }
                         }
                         await group.run()
@@ -187,7 +187,7 @@ extension ContractTests {
             Snippet(
                 "a server's face in tasks and on threads", imports: "import Foundation",
                 source: """
-                    func use(_ server: UVRemoteListener) {
+                    func use(_ server: UVServerHandle) {
                         Thread.detachNewThread { server.post("x") }
                         Task.detached {
                             print(await server.broadcast("x").receivers, await server.stats())
@@ -199,7 +199,7 @@ extension ContractTests {
             Snippet(
                 "what is Sendable, collected from every loop",
                 source: """
-                    func collect(_ server: UVRemoteListener) -> AsyncStream<UVListenerStats> {
+                    func collect(_ server: UVServerHandle) -> AsyncStream<UVListenerStats> {
                         let (stream, answers) = AsyncStream.makeStream(of: UVListenerStats.self)
                         server.forEachListener { answers.yield($0.stats) }
                         return stream
@@ -215,7 +215,7 @@ extension ContractTests {
                             setUp: { $0.onDisconnected = { print($0.peer, $1) } }
                         ) { client in
                             for try await line in client.messages {
-                                await client.server?.broadcast(line, but: client.id, slow: .skip)
+                                await client.server?.broadcast(line, except: client.id, whenSlow: .skip)
                             }
                         }
                     }

@@ -12,7 +12,7 @@ struct EndpointTests {
             ("[fe80::1%lo]:1", "fe80::1%lo", 1),
         ])
     func roundTrip(text: String, host: String, port: Int) throws {
-        let endpoint = try UVEndpoint(parsing: text)
+        let endpoint = try UVEndpoint(text)
         #expect(endpoint.host == host)
         #expect(Int(endpoint.port) == port)
         #expect(endpoint.description == text)
@@ -39,7 +39,7 @@ struct EndpointTests {
             ),
         ])
     func refused(text: String, reason: String) {
-        let error = #expect(throws: UVError.self) { try UVEndpoint(parsing: text) }
+        let error = #expect(throws: UVError.self) { try UVEndpoint(text) }
         #expect(error?.reason == reason)
         #expect(error?.code == .invalidArgument)
     }

@@ -99,7 +99,7 @@ struct ExtremesTests {
         try onThread {
             let loop = try UVLoop()
             let connector = UVConnector(
-                on: loop, to: endpoint, deadline: duration,
+                on: loop, to: endpoint, timeout: duration,
                 reconnect: UVReconnect(
                     initialDelay: max(.nanoseconds(1), duration),
                     maximumDelay: max(.nanoseconds(1), duration), attempts: 3, stableAfter: duration

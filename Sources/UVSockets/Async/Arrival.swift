@@ -7,15 +7,15 @@ extension UVLoop {
     /// - Parameters:
     ///   - call: What is begun.
     ///   - subject: What that is about.
-    ///   - deadline: How long it may take where the loop does not answer; nil for as long as it takes.
-    ///     A line in the log says so after a second. A loop that runs keeps the deadline itself.
+    ///   - timeout: How long it may take where the loop does not answer; nil for as long as it takes.
+    ///     A line in the log says so after a second. A loop that runs keeps to it by itself.
     ///   - abandon: Undoes what has begun too late: nobody waits for it any more.
     ///   - body: Begins it, on the loop.
     /// - Returns: What the closure returns.
     /// - Throws: What the closure throws; ``UVError`` where the loop is closed, or the time over;
     ///   `CancellationError` where the task was cancelled.
     nonisolated(nonsending) func begin<Value: Sendable>(
-        _ call: String, _ subject: UVEndpoint, within deadline: Duration?,
+        _ call: String, _ subject: UVEndpoint, within timeout: Duration?,
         abandon: @escaping @Sendable (Value) async -> Void,
         _ body: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
@@ -40,7 +40,7 @@ extension UVLoop {
             answer.end(.failure(error))
             task.cancel()
         }
-        let watching = Task { await watch(call, subject, within: deadline, giveUp: giveUp) }
+        let watching = Task { await watch(call, subject, within: timeout, giveUp: giveUp) }
         defer { watching.cancel() }
         return try await withTaskCancellationHandler {
             try await arrival.value
@@ -54,27 +54,27 @@ extension UVLoop {
     /// - Parameters:
     ///   - call: What the loop is to do.
     ///   - subject: What that is about.
-    ///   - deadline: When to give up a loop that does not answer; nil for never.
+    ///   - timeout: When to give up a loop that does not answer; nil for never.
     ///   - giveUp: Called with the reason.
     private func watch(
-        _ call: String, _ subject: UVEndpoint, within deadline: Duration?,
+        _ call: String, _ subject: UVEndpoint, within timeout: Duration?,
         giveUp: @Sendable (any Error) -> Void
     ) async {
         let silence = "the loop does not answer: nobody runs it, or a handler blocks it"
         // A duration can be longer than there is time.
-        let deadline = deadline.map { min(max(.zero, $0), .seconds(365 * 24 * 60 * 60)) }
+        let timeout = timeout.map { min(max(.zero, $0), .seconds(365 * 24 * 60 * 60)) }
         var isTold = false
         let start = ContinuousClock.now
         while true {
             let hasAnswered = Locked(false)
             guard submitAlways({ hasAnswered.withLock { $0 = true } }) else { return }
-            let left = deadline.map { $0 - (ContinuousClock.now - start) } ?? .seconds(1)
+            let left = timeout.map { $0 - (ContinuousClock.now - start) } ?? .seconds(1)
             let pause = left > .zero ? min(left, .seconds(1)) : .seconds(1)
             guard (try? await Task.sleep(for: pause)) != nil else { return }
             if hasAnswered.withLock({ $0 }) { continue }
             if !isTold { logger.warning("\(call) \(subject): \(silence)") }
             isTold = true
-            guard let deadline, ContinuousClock.now - start >= deadline else { continue }
+            guard let timeout, ContinuousClock.now - start >= timeout else { continue }
             return giveUp(
                 UVError(call: call, subject: "\(subject)", code: .timedOut, reason: silence))
         }

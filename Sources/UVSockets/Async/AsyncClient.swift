@@ -79,13 +79,13 @@ final class AsyncClient {
         let connector = makeConnector(settings)
         self.connector = connector
         key = loop.register(self)
-        loop.beginTiming(connector.handlers)
+        loop.beginTiming(connector.events)
         return connector
     }
 
     private func leave() {
         loop.unregister(key)
-        if let connector { loop.endTiming(connector.handlers) }
+        if let connector { loop.endTiming(connector.events) }
         // The connection keeps the connector, and that keeps this.
         (connector, server) = (nil, nil)
     }
@@ -127,7 +127,7 @@ final class AsyncClient {
         let connector = UVConnector(loop, settings) { server, message in
             server.session?.received(message)
         }
-        connector.handlers.onBegun = { connection in
+        connector.events.onBegun = { connection in
             let server = UVAsyncConnection(connection)
             connection.session = server
             self.server = server

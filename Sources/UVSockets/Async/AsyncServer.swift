@@ -28,24 +28,24 @@ actor AsyncServer {
     }
 
     /// Makes the listener, which is told to listen by way of what this returns.
-    func makeListener(_ settings: ServeSettings, part: ServerPart?) -> ListenerPart {
+    func makeListener(_ settings: ServeSettings, part: ServerPart?) -> ListenerReference {
         let listener = UVListener(loop, settings.listening, part: part)
         self.listener = listener
-        return ListenerPart(listener)
+        return ListenerReference(listener)
     }
 
     /// Makes the listener a part of the server.
-    func join(_ server: UVRemoteListener, _ settings: ServeSettings) {
+    func join(_ server: UVServerHandle, _ settings: ServeSettings) {
         guard let listener = listener.take() else { return }
         listener.join(server) { listener in
             settings.setUp(listener)
             return { client, message in client.session?.received(message) }
         }
-        listener.handlers.onBegun = { self.arrived($0) }
-        let handlers = listener.handlers
-        loop.beginTiming(handlers)
+        listener.events.onBegun = { self.arrived($0) }
+        let events = listener.events
+        loop.beginTiming(events)
         listener.onStopped = { [loop] in
-            loop.endTiming(handlers)
+            loop.endTiming(events)
             self.end()
         }
     }
@@ -125,6 +125,6 @@ struct ServeSettings: Sendable {
     let loops: Int
     let balance: UVBalance
     let drainTime: Duration
-    let onListening: @Sendable (UVRemoteListener) -> Void
+    let onListening: @Sendable (UVServerHandle) -> Void
     let setUp: @Sendable (UVListener) -> Void
 }

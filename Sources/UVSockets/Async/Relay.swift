@@ -113,7 +113,7 @@ final class Relay: ParkingSlot {
         _ message: Span<UInt8>, from source: UVAsyncConnection, to target: UVAsyncConnection
     ) throws {
         switch target.send(message) {
-        case .taken, .full: return
+        case .taken, .takenButFull: return
         case .refused(let error): throw error
         case .closed:
             // Where it was cut off, or its peer is gone, the relay is over for that reason once what the

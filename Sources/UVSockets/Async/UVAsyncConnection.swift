@@ -56,7 +56,7 @@ public final class UVAsyncConnection: Identifiable, ParkingSlot {
     public var peer: UVEndpoint { connection.peer }
 
     /// The server whose client this is, on all of its loops; nil for a connector's connection.
-    public var server: UVRemoteListener? { connection.listener?.remote }
+    public var server: UVServerHandle? { connection.listener?.remote }
 
     /// Ends the connection at once. Queued bytes are lost, and the peer gets an error, ECONNRESET.
     public func reset() {
@@ -210,7 +210,7 @@ public final class UVAsyncConnection: Identifiable, ParkingSlot {
     nonisolated(nonsending) func sent(_ result: UVSendResult) async throws {
         switch result {
         case .taken: await waitForTurn()
-        case .full: await waitUntilDrained()
+        case .takenButFull: await waitUntilDrained()
         case .refused(let error): throw error
         case .closed: break
         }

@@ -13,11 +13,11 @@ extension UVConnector {
     /// When this task is cancelled the connection is closed, so that the messages of the server end.
     ///
     /// A handler that brings its client to another server connects by
-    /// ``UVAsyncConnection/connect(to:deadline:framing:options:body:)``, whose closure may use both.
+    /// ``UVAsyncConnection/connect(to:timeout:framing:options:body:)``, whose closure may use both.
     ///
     /// - Parameters:
     ///   - endpoint: Whom to connect to. A name is looked up, and its addresses are tried in turn.
-    ///   - deadline: How long the lookup and all attempts together may take.
+    ///   - timeout: How long the lookup and all attempts together may take.
     ///   - framing: How the bytes are divided into messages, such as `.lines`.
     ///   - options: How the connection behaves. It is half-open where the server has finished
     ///     sending, until the closure returns, whatever the options say.
@@ -29,13 +29,13 @@ extension UVConnector {
     /// - Throws: ``UVError`` where it cannot connect, `CancellationError` where it was cancelled
     ///   before it had, and what the closure throws.
     nonisolated(nonsending) public static func connect<Result: Sendable>(
-        to endpoint: UVEndpoint, deadline: Duration = .seconds(10), framing: UVFraming = .raw,
+        to endpoint: UVEndpoint, timeout: Duration = .seconds(10), framing: UVFraming = .raw,
         options: UVConnectionOptions = .connector, on loop: UVLoop? = nil,
         body: nonisolated(nonsending) @Sendable (UVAsyncConnection) async throws -> Result
     ) async throws -> Result {
         try await connect(
             ConnectSettings(
-                endpoint: endpoint, deadline: deadline, framing: framing, options: options),
+                endpoint: endpoint, timeout: timeout, framing: framing, options: options),
             on: loop, body)
     }
 
@@ -48,7 +48,7 @@ extension UVConnector {
             return try await ConnectScope(on: loop).connect(settings, body)
         }
         let scope = ConnectScope(on: loop)
-        try await loop.begin("connect", settings.endpoint, within: settings.deadline) {
+        try await loop.begin("connect", settings.endpoint, within: settings.timeout) {
             await scope.abandon()
         } _: {
             try await scope.begin(settings)
@@ -107,12 +107,12 @@ extension UVAsyncConnection {
     ///         }
     ///     }
     ///
-    /// Otherwise it is as ``UVConnector/connect(to:deadline:framing:options:on:body:)``. Kept beyond the closure,
+    /// Otherwise it is as ``UVConnector/connect(to:timeout:framing:options:on:body:)``. Kept beyond the closure,
     /// in a variable of the handler, it is a connection that has ended.
     ///
     /// - Parameters:
     ///   - endpoint: Whom to connect to. A name is looked up, and its addresses are tried in turn.
-    ///   - deadline: How long the lookup and all attempts together may take.
+    ///   - timeout: How long the lookup and all attempts together may take.
     ///   - framing: How the bytes are divided into messages, such as `.lines`.
     ///   - options: How the connection behaves. It is half-open where the server has finished
     ///     sending, until the closure returns, whatever the options say.
@@ -121,13 +121,13 @@ extension UVAsyncConnection {
     /// - Throws: ``UVError`` where it cannot connect, `CancellationError` where it was cancelled
     ///   before it had, and what the closure throws.
     nonisolated(nonsending) public func connect<Result: Sendable>(
-        to endpoint: UVEndpoint, deadline: Duration = .seconds(10), framing: UVFraming = .raw,
+        to endpoint: UVEndpoint, timeout: Duration = .seconds(10), framing: UVFraming = .raw,
         options: UVConnectionOptions = .connector,
         body: nonisolated(nonsending) (UVAsyncConnection) async throws -> Result
     ) async throws -> Result {
         try await AsyncClient(on: connection.loop).connect(
             ConnectSettings(
-                endpoint: endpoint, deadline: deadline, framing: framing, options: options),
+                endpoint: endpoint, timeout: timeout, framing: framing, options: options),
             body)
     }
 }

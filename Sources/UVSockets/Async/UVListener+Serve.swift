@@ -44,7 +44,7 @@ extension UVListener {
         options: UVListenerOptions = UVListenerOptions(),
         on loop: UVLoop? = nil, loops: Int = 1, balance: UVBalance = .fewestClients,
         drainFor drainTime: Duration = .seconds(5),
-        onListening: @escaping @Sendable (UVRemoteListener) -> Void = { _ in },
+        onListening: @escaping @Sendable (UVServerHandle) -> Void = { _ in },
         setUp: @escaping @Sendable (UVListener) -> Void = { _ in },
         handler:
             nonisolated(nonsending) @escaping @Sendable (UVAsyncConnection) async throws -> Void
@@ -93,7 +93,7 @@ extension UVListener {
     /// Makes the server, which listens then.
     nonisolated(nonsending) private static func begin(
         _ servers: [AsyncServer], _ settings: ServeSettings
-    ) async throws -> UVRemoteListener {
+    ) async throws -> UVServerHandle {
         guard let loop = settings.loop, !loop.isOnLoop else {
             return try await open(servers, settings)
         }
@@ -107,7 +107,7 @@ extension UVListener {
     private static func open(
         _ servers: [AsyncServer], _ settings: ServeSettings,
         isolation: isolated (any Actor)? = #isolation
-    ) async throws -> UVRemoteListener {
+    ) async throws -> UVServerHandle {
         let server = await makeServer(servers, settings)
         try await withTaskCancellationHandler {
             _ = isolation
@@ -120,16 +120,16 @@ extension UVListener {
 
     nonisolated(nonsending) private static func makeServer(
         _ servers: [AsyncServer], _ settings: ServeSettings
-    ) async -> UVRemoteListener {
+    ) async -> UVServerHandle {
         let loops = servers.map(\.loop)
         let admissions =
             loops.count > 1 ? settings.listening.admissions(loops: loops, settings.balance) : nil
-        var parts: [ListenerPart] = []
+        var parts: [ListenerReference] = []
         for (index, server) in servers.enumerated() {
             let part = admissions.map { ServerPart(admissions: $0, index: index) }
             parts.append(await server.makeListener(settings, part: part))
         }
-        let remote = UVRemoteListener(parts, settings.listening.framing, admissions)
+        let remote = UVServerHandle(parts, settings.listening.framing, admissions)
         for server in servers { await server.join(remote, settings) }
         return remote
     }

@@ -60,7 +60,7 @@ final class FrameCoder {
                 guard connection.mayCork(payload.count) else {
                     return try connection.sendBeyondCork(framing: payload)
                 }
-                return try connection.sendFrame(payload, between: box.codec.ends(of: payload))
+                return try connection.sendFrame(payload, between: box.codec.wrapper(of: payload))
             } catch {
                 return .refused(error)
             }

@@ -41,7 +41,7 @@ final class SendQueue {
     }
 
     /// Adds a copy of a payload between its ends.
-    func append(copying payload: Span<UInt8>, between ends: FrameEnds) {
+    func append(copying payload: Span<UInt8>, between ends: FrameWrapper) {
         ends.prefix.withSpan { append(copying: $0) }
         append(copying: payload)
         ends.suffix.withSpan { append(copying: $0) }

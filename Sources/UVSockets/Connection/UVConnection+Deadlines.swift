@@ -5,7 +5,7 @@ extension UVConnection: DeadlineOwner {
 
     /// A relayed connection has no stall deadline, see ``UVAsyncConnection/relay(with:)``.
     private var limits: DeadlineLimits {
-        isWriting && reader != .relay ? handlers.limits : handlers.quietLimits
+        isWriting && reader != .relay ? events.limits : events.quietLimits
     }
 
     /// Whether the connection may be gone without a read that tells so.
@@ -21,7 +21,7 @@ extension UVConnection: DeadlineOwner {
         guard state.reason == nil, !state.isClosed else { return }
         // The common case: nothing can be due, and nothing is scheduled.
         let isProbed = isProbed
-        if !handlers.hasQuietLimits, !isProbed, !isWriting, deadlineSlot == nil { return }
+        if !events.hasQuietLimits, !isProbed, !isWriting, deadlineSlot == nil { return }
         let now = loop.now
         var at = deadlines.next(now: now, limits)
         if isProbed { at = min(at ?? .max, now + Self.probeInterval) }
@@ -77,8 +77,8 @@ extension UVConnection: DeadlineOwner {
 
     /// Notes on which side of the soft limit the queue is.
     func updateSoftLimit() {
-        guard handlers.limits.softLimit != nil else { return }
-        if queuedBytes > handlers.options.softSendLimit {
+        guard events.limits.softLimit != nil else { return }
+        if queuedBytes > events.options.softSendLimit {
             deadlines.roseAboveSoftLimit(at: loop.now)
         } else {
             deadlines.fellBelowSoftLimit()

@@ -84,7 +84,7 @@ extension UVConnection {
     /// No more can be sent: who waits for room is told.
     func sendingEnded() {
         guard !state.acceptsBytes else { return }
-        if owesDrained, host.isToldOfSlowEnds { tellDrained() }
+        if owesDrained, agent.isToldOfSlowEnds { tellDrained() }
         // Where no more messages come, either, the session is told of both.
         if state.delivers, let session { session.sendingEnded() }
     }
@@ -129,7 +129,7 @@ extension UVConnection {
 
     /// Whether the peer has acknowledged what was sent, for all that anybody asks: the report of a
     /// drain does.
-    var isAcknowledged: Bool { !host.countsLosses || bytesUnacknowledged == 0 }
+    var isAcknowledged: Bool { !agent.countsLosses || bytesUnacknowledged == 0 }
 
     /// Ends the connection once the peer has acknowledged what was sent, or does not for too long.
     private func awaitAcknowledgement() {
@@ -175,8 +175,8 @@ extension UVConnection {
 
     /// The socket is to be closed now.
     private func socketEnds() {
-        handlers.queuedBytes -= queuedBytes
-        unwritten = host.countsLosses ? bytesUnacknowledged : 0
+        events.queuedBytes -= queuedBytes
+        unwritten = agent.countsLosses ? bytesUnacknowledged : 0
         sendingEnded()
     }
 
@@ -188,7 +188,7 @@ extension UVConnection {
         if deadlineSlot != nil { loop.unschedule(self) }
         if isDrainedDue { callOnDrained() }
         session = nil
-        host.connectionDidEnd(self, state.reason ?? .closed)
+        agent.connectionDidEnd(self, state.reason ?? .closed)
         if queuedBytes > 0 { enqueue { $0.removeAll() } }
     }
 }

@@ -22,7 +22,7 @@ extension UVConnection {
     }
 
     var coder: FrameCoder? {
-        guard let frames else { return handlers.coder }
+        guard let frames else { return events.coder }
         return frames.coder
     }
 
@@ -38,7 +38,7 @@ extension UVConnection {
         var offset = 0
         do throws(FramingError) {
             // The common case: nothing is kept, and the codec is the agent's.
-            if frames == nil { offset = try handlers.deliver(chunk, to: self) }
+            if frames == nil { offset = try events.deliver(chunk, to: self) }
             while isDemanding, let location = try nextFrame(in: chunk, &offset) {
                 switch location {
                 case .chunk(let range):
@@ -68,7 +68,7 @@ extension UVConnection {
     /// than the longest frame, whatever the codec says.
     func keep(_ rest: Span<UInt8>) throws(FramingError) {
         guard state.delivers, rest.count > 0 || frames != nil else { return }
-        let reader = frames ?? FrameReader(handlers.coder)
+        let reader = frames ?? FrameReader(events.coder)
         reader.assembler.keep(rest)
         let isMidFrame = reader.assembler.isMidFrame
         reader.hasBacklog = !isDemanding && isMidFrame

@@ -54,7 +54,7 @@ extension UVConnection {
     /// The loop's buffer was full: there is probably more.
     func filledBuffer() {
         guard loop.hasUsedTurn(self, limit: options.receiveBudget) else { return }
-        handlers.guards.turnsUsedUp += 1
+        events.guards.turnsUsedUp += 1
         hold(.turn)
         loop.continueInNextTurn(self)
     }
@@ -71,7 +71,7 @@ extension UVConnection {
 
     private func holdForRate() {
         guard state.delivers, !holds.contains(.rate) else { return }
-        handlers.guards.rateHolds += 1
+        events.guards.rateHolds += 1
         hold(.rate)
     }
 
@@ -86,6 +86,6 @@ extension UVConnection {
 
     /// A receive callback has ended that began at this time.
     func handlerEnded(since began: UInt64) {
-        handlers.handlerTook(coarseMilliseconds() - began, for: self, on: loop)
+        events.handlerTook(coarseMilliseconds() - began, for: self, on: loop)
     }
 }

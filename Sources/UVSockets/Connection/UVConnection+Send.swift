@@ -14,7 +14,7 @@ extension UVConnection {
     public func send(_ message: Span<UInt8>) -> UVSendResult {
         guard canSend("UVConnection.send") else { return .closed }
         if frames == nil {
-            if let result = handlers.send(message, on: self) { return result }
+            if let result = events.send(message, on: self) { return result }
             if corks(message) { return sendResult }
         }
         return sendOtherwise(message)
@@ -50,7 +50,7 @@ extension UVConnection {
     @inline(__always)
     private var sendResult: UVSendResult {
         guard state.acceptsBytes else { return .closed }
-        return watermark.isAbove ? .full : .taken
+        return watermark.isAbove ? .takenButFull : .taken
     }
 
     /// Leaves the bytes to the cork, where this connection uses it and it has room.
@@ -68,7 +68,7 @@ extension UVConnection {
     /// Sends a message that may be corked, between the ends that its codec has told.
     @inline(__always)
     func sendFrame(
-        _ payload: Span<UInt8>, between ends: FrameEnds
+        _ payload: Span<UInt8>, between ends: FrameWrapper
     ) throws(FramingError) -> UVSendResult {
         guard loop.corkFrame(payload, between: ends) else {
             return try sendBeyondCork(framing: payload)
@@ -80,11 +80,11 @@ extension UVConnection {
     /// registers.
     @inline(never)
     func sendBeyondCork(framing payload: Span<UInt8>) throws(FramingError) -> UVSendResult {
-        sendBeyondCork(payload, between: try coder?.codec.ends(of: payload) ?? FrameEnds())
+        sendBeyondCork(payload, between: try coder?.codec.wrapper(of: payload) ?? FrameWrapper())
         return sendResult
     }
 
-    private func sendBeyondCork(_ payload: Span<UInt8>, between ends: FrameEnds) {
+    private func sendBeyondCork(_ payload: Span<UInt8>, between ends: FrameWrapper) {
         if queuedBytes == 0, loop.cork.isUsed(by: self) {
             flushCork()
             if queuedBytes == 0, loop.corkFrame(payload, between: ends) { return }
@@ -98,7 +98,7 @@ extension UVConnection {
     func canSend(_ call: StaticString) -> Bool {
         loop.confine(call)
         guard state.acceptsBytes else { return false }
-        guard queuedBytes <= handlers.options.sendLimit else {
+        guard queuedBytes <= events.options.sendLimit else {
             perform(state.reset(.slowReceiver))
             return false
         }
@@ -212,7 +212,7 @@ extension UVConnection {
     }
 
     private func checkBudget() {
-        if handlers.queuedBytes > handlers.outboundBudget { host.outboundBudgetPassed() }
+        if events.queuedBytes > events.outboundBudget { agent.outboundBudgetPassed() }
     }
 
     /// Leaves the front of the queue to libuv, which writes it when the kernel takes bytes again.
@@ -258,7 +258,7 @@ extension UVConnection {
     }
 
     func callOnDrainedLater() {
-        guard handlers.onDrained != nil, !isDrainedDue else { return }
+        guard events.onDrained != nil, !isDrainedDue else { return }
         isDrainedDue = true
         loop.callOnDrainedLater(of: self)
     }
@@ -266,7 +266,7 @@ extension UVConnection {
     func callOnDrained() {
         guard isDrainedDue else { return }
         isDrainedDue = false
-        handlers.onDrained?(self)
+        events.onDrained?(self)
     }
 
     /// Receives nothing more while the queue is above the high watermark, where the options say so.

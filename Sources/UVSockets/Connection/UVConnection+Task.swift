@@ -86,7 +86,7 @@ extension UVConnection {
         of bytes: Span<UInt8>, _ taken: inout Int
     ) throws(FramingError) -> [UInt8]? {
         if let frames { return try takeFrame(of: bytes, &taken, frames) }
-        return try handlers.take(of: bytes, &taken, for: self)
+        return try events.take(of: bytes, &taken, for: self)
     }
 
     private func takeFrame(

@@ -17,7 +17,7 @@ public final class UVConnection: Identifiable {
     /// The loop it belongs to.
     public let loop: UVLoop
     let handle: TCPHandle
-    let handlers: ConnectionHandlers
+    let events: ConnectionEvents
     private var bytesIn: UInt64 = 0
     var bytesOut: UInt64 = 0
     private(set) var messagesIn: UInt64 = 0
@@ -45,7 +45,7 @@ public final class UVConnection: Identifiable {
     public let id: ID
     /// Anything you want to find again at this connection. The connection retains it.
     public var userToken: AnyObject?
-    let host: any ConnectionHost
+    let agent: any ConnectionAgent
     let peerAddress: SocketAddress
     /// What the kernel has not taken yet; nil where nothing has had to wait so far. Changed by
     /// `enqueue` and `dequeue` only.
@@ -58,17 +58,17 @@ public final class UVConnection: Identifiable {
     var deadlineSlot: DeadlineSlot?
 
     init(
-        _ handle: TCPHandle, peer: SocketAddress, id: ID, of host: any ConnectionHost,
-        _ handlers: ConnectionHandlers
+        _ handle: TCPHandle, peer: SocketAddress, id: ID, of agent: any ConnectionAgent,
+        _ events: ConnectionEvents
     ) {
         self.handle = handle
         loop = handle.loop
         self.peerAddress = peer
         self.id = id
-        self.host = host
-        self.handlers = handlers
-        rates = handlers.hasRates ? ReceiveRates(handlers.options) : nil
-        deadlines = ConnectionDeadlines(openedAt: handle.loop.now, handlers.limits)
+        self.agent = agent
+        self.events = events
+        rates = events.hasRates ? ReceiveRates(events.options) : nil
+        deadlines = ConnectionDeadlines(openedAt: handle.loop.now, events.limits)
         handle.attach(to: self)
     }
 
@@ -79,9 +79,9 @@ public final class UVConnection: Identifiable {
     /// How many messages came in whole; without a framing, how many times bytes did.
     public var messagesReceived: UInt64 { messagesIn }
     /// How it behaves.
-    public var options: UVConnectionOptions { handlers.options }
+    public var options: UVConnectionOptions { events.options }
     /// The listener whose client this is; nil for a connector's connection.
-    public var listener: UVListener? { host as? UVListener }
+    public var listener: UVListener? { agent as? UVListener }
     /// The other end's address.
     public var peer: UVEndpoint { peerAddress.endpoint }
     /// This end's address; nil once the connection has ended.
@@ -112,7 +112,7 @@ public final class UVConnection: Identifiable {
 
     /// The agent's sum counts the queues of open connections.
     private func queueChanged(to bytes: Int) {
-        if !state.isClosed { handlers.queuedBytes += bytes - queuedBytes }
+        if !state.isClosed { events.queuedBytes += bytes - queuedBytes }
         queuedBytes = bytes
     }
 
@@ -147,7 +147,7 @@ public final class UVConnection: Identifiable {
         if state.delivers {
             args.buffer.withBytes(args.bytesTransferred) { bytes in
                 receiving {
-                    if frames != nil || handlers.coder != nil {
+                    if frames != nil || events.coder != nil {
                         deliverFrames(bytes)
                     } else if reader == .task {
                         deliverWhole(bytes)
@@ -170,7 +170,7 @@ public final class UVConnection: Identifiable {
     @inline(__always)
     func messageReceived(_ message: Span<UInt8>) {
         noteMessage()
-        handlers.receive(message, from: self)
+        events.receive(message, from: self)
         if rates != nil { countMessage() }
     }
 
@@ -188,7 +188,7 @@ public final class UVConnection: Identifiable {
     /// Calls the handler; what it sends back leaves together when it is done.
     @inline(__always)
     func receiving(_ body: () -> Void) {
-        let began = handlers.handlerTimeLimit > 0 ? coarseMilliseconds() : 0
+        let began = events.handlerTimeLimit > 0 ? coarseMilliseconds() : 0
         loop.cork.begin(for: self)
         // A relay may begin within the callback.
         let isPassed = reader == .relay
@@ -232,7 +232,7 @@ public final class UVConnection: Identifiable {
         if state.isHalfOpen {
             // Most have ended when the present callback has.
             gather()
-            handlers.onPeerFinished?(self)
+            events.onPeerFinished?(self)
         }
         settle()
     }

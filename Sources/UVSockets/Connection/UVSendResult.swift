@@ -5,7 +5,7 @@ public enum UVSendResult: Sendable, Hashable {
     case taken
     /// It was taken, and more bytes are queued now than the high watermark, or kept than half of the
     /// connector's `queueLimit`: hold back until `onDrained`.
-    case full
+    case takenButFull
     /// It was not taken: the connection has ended, or is about to; or there is none, and the
     /// connector does not try to connect, or has no room left to keep it.
     case closed
@@ -13,5 +13,5 @@ public enum UVSendResult: Sendable, Hashable {
     case refused(FramingError)
 
     /// Whether the message will be sent, unless the connection ends before.
-    public var isTaken: Bool { self == .taken || self == .full }
+    public var isTaken: Bool { self == .taken || self == .takenButFull }
 }

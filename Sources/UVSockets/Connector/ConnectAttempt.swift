@@ -20,7 +20,7 @@ final class ConnectAttempt {
     private(set) var failure: UVError?
 
     /// Makes an attempt, whose deadline runs.
-    init(_ connector: UVConnector, deadline time: Duration) throws(UVError) {
+    init(_ connector: UVConnector, timeout time: Duration) throws(UVError) {
         self.connector = connector
         deadline = try TimerHandle(on: connector.loop) { connector.deadlinePassed() }
         deadline.start(after: time)

@@ -1,7 +1,7 @@
 /// What a connector is told when it is made.
 struct ConnectSettings: Sendable {
     let endpoint: UVEndpoint
-    var deadline = Duration.seconds(10)
+    var timeout = Duration.seconds(10)
     var framing = UVFraming.raw
     var options = UVConnectionOptions.connector
     var reconnect: UVReconnect?

@@ -2,7 +2,7 @@
 ///
 /// They are kept as they were given: how they are framed is the connection's to say, which does not
 /// exist yet.
-struct KeptMessages {
+struct PendingMessages {
     /// What a message takes besides its bytes.
     private static let overhead = MemoryLayout<Int>.size
 

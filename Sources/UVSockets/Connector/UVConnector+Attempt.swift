@@ -1,7 +1,7 @@
 // One attempt to connect: the lookup, and the cycle over the addresses that it brings.
 extension UVConnector {
     func startAttempt() throws(UVError) {
-        let attempt = try ConnectAttempt(self, deadline: settings.deadline)
+        let attempt = try ConnectAttempt(self, timeout: settings.timeout)
         state = .connecting(attempt)
         guard let addresses = settings.addresses ?? SocketAddress(endpoint).map({ [$0] }) else {
             attempt.lookup = try LookupRequest(endpoint, isPassive: false, on: loop) {
@@ -115,6 +115,6 @@ extension UVConnector {
                 ?? UVError(
                     call: attempt.lookup == nil ? "connect" : "look up",
                     subject: "\(attempt.address?.endpoint ?? endpoint)", code: .timedOut,
-                    reason: "no answer within \(settings.deadline)"))
+                    reason: "no answer within \(settings.timeout)"))
     }
 }

@@ -1,6 +1,6 @@
 internal import Logging
 
-extension UVConnector: ConnectionHost {
+extension UVConnector: ConnectionAgent {
     /// Whether it waits to try again. In `onDisconnected` it tells whether another connection is to
     /// follow.
     public var isWaiting: Bool {
@@ -73,13 +73,13 @@ extension UVConnector: ConnectionHost {
         guard isFollowed(connection) else {
             isTrying = false
             dropKept()
-            handlers.onDisconnected?(connection, reason)
+            events.onDisconnected?(connection, reason)
             return
         }
         if connection.watermark.isAbove { owesDrained = true }
         backoff?.connectionEnded(after: connection.age)
         let delay = scheduleNext()
-        handlers.onDisconnected?(connection, reason)
+        events.onDisconnected?(connection, reason)
         tell(delay, reason)
     }
 }

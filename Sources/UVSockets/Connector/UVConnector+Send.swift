@@ -10,7 +10,7 @@ extension UVConnector {
     /// has to acknowledge its messages.
     ///
     /// - Parameter message: The message; it is not needed after the call.
-    /// - Returns: `.taken` where it was sent or is kept. `.full` the same, and that you should hold
+    /// - Returns: `.taken` where it was sent or is kept. `.takenButFull` the same, and that you should hold
     ///   back until ``onDrained`` because more than half of the `queueLimit` is kept, or as
     ///   ``UVConnection/send(_:)-(Span<UInt8>)`` says it. `.closed` where it was not taken, because
     ///   it does not fit in the queue beside what is kept, or because the connector neither is
@@ -43,26 +43,26 @@ extension UVConnector {
     }
 
     /// How many messages are kept for a connection.
-    public var messagesKept: Int { kept.count }
+    public var messagesPending: Int { kept.count }
 
     private func keep(_ message: Span<UInt8>) -> UVSendResult {
         if case .idle = state { return .closed }
         do throws(FramingError) {
-            _ = try handlers.coder?.codec.ends(of: message)
+            _ = try events.coder?.codec.wrapper(of: message)
         } catch {
             return .refused(error)
         }
         guard kept.append(message) else { return .closed }
         guard kept.isHigh else { return .taken }
         owesDrained = true
-        return .full
+        return .takenButFull
     }
 
     /// Hands what was kept to a connection.
     func sendKept(on server: UVConnection) {
         kept.drain { message in
             switch server.send(message) {
-            case .taken, .full: return true
+            case .taken, .takenButFull: return true
             case .closed: return false
             case .refused:
                 messagesDropped += 1
@@ -72,7 +72,7 @@ extension UVConnector {
         guard owesDrained, kept.isEmpty else { return }
         owesDrained = false
         // Above its watermark the connection tells later.
-        if !server.watermark.isAbove { handlers.onDrained?(server) }
+        if !server.watermark.isAbove { events.onDrained?(server) }
     }
 
     /// There will be no connection to send it on.

@@ -3,7 +3,7 @@ internal import Logging
 /// The client's agent: it owns the socket, and nobody else calls it.
 ///
 ///     let connector = UVConnector(on: loop, to: "localhost:8081") { server, message in
-///         print(String(decoding: message))
+///         print(String(message: message))
 ///     }
 ///     connector.onConnected = { $0.send("hello\n") }
 ///     try connector.startConnect()
@@ -48,9 +48,9 @@ public final class UVConnector {
     /// because `onConnected` has given the connection a framing that refuses them.
     public internal(set) var messagesDropped: UInt64 = 0
 
-    let handlers: ConnectionHandlers
+    let events: ConnectionEvents
     let settings: ConnectSettings
-    var kept: KeptMessages
+    var kept: PendingMessages
     /// Whether somebody was told to hold back, and waits for ``onDrained``.
     var owesDrained = false
     var state = State.idle
@@ -75,7 +75,7 @@ public final class UVConnector {
     /// - Parameters:
     ///   - loop: The loop it is to belong to.
     ///   - endpoint: Whom to connect to. A name is looked up anew for each attempt.
-    ///   - deadline: How long an attempt may take: the lookup and all addresses together.
+    ///   - timeout: How long an attempt may take: the lookup and all addresses together.
     ///   - framing: How the bytes are divided into messages, such as `.lines`.
     ///   - options: How its connection behaves.
     ///   - reconnect: How to try again; nil does not.
@@ -85,7 +85,7 @@ public final class UVConnector {
     ///     it; with `.raw`, the bytes that came. It is valid during the call; the compiler refuses to
     ///     keep it.
     public convenience init(
-        on loop: UVLoop, to endpoint: UVEndpoint, deadline: Duration = .seconds(10),
+        on loop: UVLoop, to endpoint: UVEndpoint, timeout: Duration = .seconds(10),
         framing: UVFraming = .raw, options: UVConnectionOptions = .connector,
         reconnect: UVReconnect? = nil, queueLimit: Int = defaultQueueLimit,
         onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
@@ -93,7 +93,7 @@ public final class UVConnector {
         self.init(
             loop,
             ConnectSettings(
-                endpoint: endpoint, deadline: deadline, framing: framing, options: options,
+                endpoint: endpoint, timeout: timeout, framing: framing, options: options,
                 reconnect: reconnect, queueLimit: queueLimit),
             onMessageReceived)
     }
@@ -105,9 +105,9 @@ public final class UVConnector {
         loop.confineOpen("UVConnector.init")
         self.loop = loop
         self.settings = settings
-        kept = KeptMessages(limit: settings.queueLimit)
+        kept = PendingMessages(limit: settings.queueLimit)
         backoff = settings.reconnect.map { Backoff($0) }
-        handlers = ConnectionHandlers(
+        events = ConnectionEvents(
             settings.options, settings.framing, onMessageReceived: onMessageReceived)
     }
 
@@ -152,18 +152,18 @@ public final class UVConnector {
 
     /// The cycle has brought a connection.
     func join(_ socket: TCPHandle, _ peer: SocketAddress) {
-        socket.socket?.setNoDelay(handlers.options.noDelay)
-        socket.socket?.setKeepAlive(handlers.options.keepAlive)
-        let server = UVConnection(socket, peer: peer, id: nextID, of: self, handlers)
+        socket.socket?.setNoDelay(events.options.noDelay)
+        socket.socket?.setKeepAlive(events.options.keepAlive)
+        let server = UVConnection(socket, peer: peer, id: nextID, of: self, events)
         nextID += 1
         connection = server
-        if let keepAlive = handlers.options.keepAlive {
+        if let keepAlive = events.options.keepAlive {
             // Without memory for a timer, the kernel alone finds a server that is gone.
             peerWatch = try? PeerWatch(keepAlive, on: loop) { [server] }
         }
         loop.logger.trace("connected", metadata: ["server": "\(peer.endpoint)"])
-        handlers.onConnected?(server)
-        handlers.onBegun?(server)
+        events.onConnected?(server)
+        events.onBegun?(server)
         sendKept(on: server)
         server.startReceive()
     }

@@ -2,7 +2,7 @@
 public struct DelimiterCodec: FrameCodec {
     /// The most bytes a payload may have, the delimiter not counted.
     public let maximumLength: Int
-    private let delimiter: FrameEnds.Bytes
+    private let delimiter: FrameWrapper.Bytes
 
     /// Describes the frames.
     ///
@@ -13,7 +13,7 @@ public struct DelimiterCodec: FrameCodec {
         _ delimiter: some Collection<UInt8>, maximumLength: Int = Self.defaultMaximumLength
     ) {
         precondition(1...16 ~= delimiter.count, "a delimiter must have 1 to 16 bytes")
-        self.delimiter = FrameEnds.Bytes(delimiter)
+        self.delimiter = FrameWrapper.Bytes(delimiter)
         self.maximumLength = Self.checked(maximumLength)
     }
 
@@ -42,14 +42,14 @@ public struct DelimiterCodec: FrameCodec {
         return true
     }
 
-    /// Tells how a frame ends; see ``FrameCodec/ends(of:)``. A payload cannot be sent that holds
+    /// Tells how a frame ends; see ``FrameCodec/wrapper(of:)``. A payload cannot be sent that holds
     /// the delimiter, or whose end would make one together with the delimiter's beginning.
-    public func ends(of payload: Span<UInt8>) throws(FramingError) -> FrameEnds {
+    public func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper {
         try checkIsSendable(payload)
         guard !holdsDelimiter(payload), !runsIntoDelimiter(payload) else {
             throw .unsendable("the delimiter within the payload")
         }
-        return FrameEnds(suffix: delimiter)
+        return FrameWrapper(suffix: delimiter)
     }
 
     private func holdsDelimiter(_ payload: Span<UInt8>) -> Bool {

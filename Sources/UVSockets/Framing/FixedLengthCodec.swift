@@ -20,13 +20,13 @@ public struct FixedLengthCodec: FrameCodec {
         return .frame(payload: 0..<maximumLength, end: maximumLength)
     }
 
-    /// Tells that nothing is written around a payload; see ``FrameCodec/ends(of:)``. One of
+    /// Tells that nothing is written around a payload; see ``FrameCodec/wrapper(of:)``. One of
     /// another length cannot be sent.
-    public func ends(of payload: Span<UInt8>) throws(FramingError) -> FrameEnds {
+    public func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper {
         guard payload.count == maximumLength else {
             throw .unsendable("\(payload.count) bytes where every frame has \(maximumLength)")
         }
-        return FrameEnds()
+        return FrameWrapper()
     }
 }
 

@@ -10,7 +10,7 @@
 public protocol FrameCodec: Sendable {
     /// The most bytes a frame's payload may have. Positive, and the bound of what a connection
     /// keeps of a frame that has not come whole: a frame, with what frames the payload, has at most 46
-    /// bytes more (twice ``FrameEnds/Bytes/capacity``). A longer one ends the connection, whatever the
+    /// bytes more (twice ``FrameWrapper/Bytes/capacity``). A longer one ends the connection, whatever the
     /// codec says of it.
     var maximumLength: Int { get }
 
@@ -34,7 +34,7 @@ public protocol FrameCodec: Sendable {
     /// - Returns: The two ends.
     /// - Throws: ``FramingError/unsendable(_:)`` where the payload cannot be one frame: it is too
     ///   long, not of the fixed length, or holds the delimiter.
-    func ends(of payload: Span<UInt8>) throws(FramingError) -> FrameEnds
+    func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper
 }
 
 extension FrameCodec {
@@ -51,7 +51,7 @@ extension FrameCodec {
 
     /// The most bytes a whole frame may have.
     var longestFrame: Int {
-        min(max(0, maximumLength), Int.max / 2) + 2 * FrameEnds.Bytes.capacity
+        min(max(0, maximumLength), Int.max / 2) + 2 * FrameWrapper.Bytes.capacity
     }
 
     @inline(__always)

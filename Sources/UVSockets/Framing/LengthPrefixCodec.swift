@@ -68,15 +68,15 @@ public struct LengthPrefixCodec: FrameCodec {
         return try .behind(prefix: prefix, length: length, limit: maximumLength, of: bytes.count)
     }
 
-    /// Tells the length to write before a payload; see ``FrameCodec/ends(of:)``.
-    public func ends(of payload: Span<UInt8>) throws(FramingError) -> FrameEnds {
+    /// Tells the length to write before a payload; see ``FrameCodec/wrapper(of:)``.
+    public func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper {
         try checkIsSendable(payload)
         let length = UInt64(payload.count) + (countsItself ? UInt64(width.rawValue) : 0)
-        var prefix = FrameEnds.Bytes()
+        var prefix = FrameWrapper.Bytes()
         for index in 0..<width.rawValue {
             prefix.append(UInt8(truncatingIfNeeded: length >> shift(of: index)))
         }
-        return FrameEnds(prefix: prefix)
+        return FrameWrapper(prefix: prefix)
     }
 
     /// How far to the left a byte of the length stands in the number.

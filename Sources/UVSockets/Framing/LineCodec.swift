@@ -65,23 +65,23 @@ public struct LineCodec: FrameCodec {
         return .incomplete(scanned: bytes.count, needed: bytes.count + 1)
     }
 
-    /// Tells how a line ends; see ``FrameCodec/ends(of:)``. A payload that holds a line feed
+    /// Tells how a line ends; see ``FrameCodec/wrapper(of:)``. A payload that holds a line feed
     /// cannot be sent.
     @inline(__always)
-    public func ends(of payload: Span<UInt8>) throws(FramingError) -> FrameEnds {
+    public func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper {
         try checkIsSendable(payload)
         guard firstIndex(of: Self.lineFeed, in: payload, from: 0) == nil else {
             throw .unsendable("a line feed within a line")
         }
         let hasReturn = ending == .crlf || (ending == .lfOrCRLF && endsInReturn(payload))
-        var suffix = FrameEnds.Bytes()
+        var suffix = FrameWrapper.Bytes()
         guard hasReturn else {
             suffix.append(Self.lineFeed)
-            return FrameEnds(suffix: suffix)
+            return FrameWrapper(suffix: suffix)
         }
         suffix.append(Self.carriageReturn)
         suffix.append(Self.lineFeed)
-        return FrameEnds(suffix: suffix)
+        return FrameWrapper(suffix: suffix)
     }
 
     @inline(__always)

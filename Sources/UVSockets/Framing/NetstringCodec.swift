@@ -46,10 +46,10 @@ public struct NetstringCodec: FrameCodec {
         return .frame(payload: prefix..<comma, end: comma + 1)
     }
 
-    /// Tells the length to write before a payload; see ``FrameCodec/ends(of:)``.
-    public func ends(of payload: Span<UInt8>) throws(FramingError) -> FrameEnds {
+    /// Tells the length to write before a payload; see ``FrameCodec/wrapper(of:)``.
+    public func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper {
         try checkIsSendable(payload)
-        var prefix = FrameEnds.Bytes()
+        var prefix = FrameWrapper.Bytes()
         var unit = 1
         while payload.count / unit >= 10 { unit *= 10 }
         while unit > 0 {
@@ -57,7 +57,7 @@ public struct NetstringCodec: FrameCodec {
             unit /= 10
         }
         prefix.append(UInt8(ascii: ":"))
-        return FrameEnds(prefix: prefix, suffix: [UInt8(ascii: ",")])
+        return FrameWrapper(prefix: prefix, suffix: [UInt8(ascii: ",")])
     }
 }
 

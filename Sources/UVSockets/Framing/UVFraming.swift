@@ -28,7 +28,7 @@ public struct UVFraming: Sendable {
     /// What is written before and behind a payload; nothing where messages are not framed.
     ///
     /// - Throws: ``FramingError/unsendable(_:)`` where the payload cannot be one message.
-    func ends(of payload: Span<UInt8>) throws(FramingError) -> FrameEnds {
-        try codec?.ends(of: payload) ?? FrameEnds()
+    func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper {
+        try codec?.wrapper(of: payload) ?? FrameWrapper()
     }
 }

@@ -37,17 +37,17 @@ public struct VarintPrefixCodec: FrameCodec {
         return .incomplete(scanned: 0, needed: bytes.count + 1)
     }
 
-    /// Tells the length to write before a payload; see ``FrameCodec/ends(of:)``.
-    public func ends(of payload: Span<UInt8>) throws(FramingError) -> FrameEnds {
+    /// Tells the length to write before a payload; see ``FrameCodec/wrapper(of:)``.
+    public func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper {
         try checkIsSendable(payload)
-        var prefix = FrameEnds.Bytes()
+        var prefix = FrameWrapper.Bytes()
         var rest = payload.count
         while rest > 0x7F {
             prefix.append(UInt8(rest & 0x7F) | 0x80)
             rest >>= 7
         }
         prefix.append(UInt8(rest))
-        return FrameEnds(prefix: prefix)
+        return FrameWrapper(prefix: prefix)
     }
 }
 

@@ -1,4 +1,4 @@
-extension FrameEnds.Bytes {
+extension FrameWrapper.Bytes {
     /// Copies the bytes to where there is room for them.
     @inline(__always)
     func copy(to room: UnsafeMutableRawBufferPointer) {

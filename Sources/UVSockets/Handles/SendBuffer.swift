@@ -38,7 +38,7 @@
 
     /// Makes a full buffer of a copy of a payload between its ends.
     convenience init(
-        copying payload: Span<UInt8>, between ends: FrameEnds, key: String? = nil
+        copying payload: Span<UInt8>, between ends: FrameWrapper, key: String? = nil
     ) {
         self.init(capacity: ends.count + payload.count, key: key)
         ends.prefix.withSpan { _ = append($0) }

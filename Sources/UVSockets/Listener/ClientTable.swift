@@ -7,8 +7,8 @@ final class ClientTable {
     /// The clients, in no order.
     private(set) var all: [UVConnection] = []
     private var byID: [UVConnection.ID: UVConnection]?
-    /// The groups of those clients that are in any.
-    var groups: [UVConnection.ID: [UVGroup]] = [:]
+    /// The rooms of those clients that are in any.
+    var rooms: [UVConnection.ID: [UVRoom]] = [:]
 
     subscript(id: UVConnection.ID) -> UVConnection? {
         if byID == nil { byID = Dictionary(uniqueKeysWithValues: all.map { ($0.id, $0) }) }

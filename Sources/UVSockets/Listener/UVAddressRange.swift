@@ -14,7 +14,7 @@ public struct UVAddressRange: Hashable, Sendable {
     /// - Throws: ``UVError`` with the code ``UVError/Code/invalidArgument`` and a reason that says
     ///   which part is wrong. An address with bits set behind those that count is refused, because
     ///   one of the two is a mistake.
-    public init(parsing text: String) throws(UVError) {
+    public init(_ text: String) throws(UVError) {
         func refuse(_ reason: String) -> UVError {
             UVError(
                 call: "read address range", subject: "'\(text)'", code: .invalidArgument,
@@ -58,7 +58,7 @@ public struct UVAddressRange: Hashable, Sendable {
 }
 
 extension UVAddressRange: CustomStringConvertible {
-    /// The range as text that ``init(parsing:)`` reads back.
+    /// The range as text that ``init(_:)`` reads back.
     public var description: String {
         let address = network.endpoint.host
         return bits == network.width ? address : "\(address)/\(bits)"
@@ -69,10 +69,10 @@ extension UVAddressRange: ExpressibleByStringLiteral {
     /// Reads a range from a literal; one that is not a range is a programmer's error and traps with
     /// the reason.
     ///
-    /// - Parameter value: The literal, as ``init(parsing:)`` takes it.
+    /// - Parameter value: The literal, as ``init(_:)`` takes it.
     public init(stringLiteral value: String) {
         do {
-            try self.init(parsing: value)
+            try self.init(value)
         } catch {
             fatalError("\(error)")
         }

@@ -16,11 +16,11 @@ extension UVListener {
         case .admit: join(accepted)
         case .pass(let index): handOver(accepted, toPart: index)
         case .hold:
-            guard case .listening(let door) = state else {
+            guard case .listening(let listening) = state else {
                 letNextIn(part.admissions.close(part.index))
                 return accepted.reset()
             }
-            door.held = accepted
+            listening.held = accepted
         case .refuse(let reason):
             refused.count(reason)
             refuse(accepted, reason)

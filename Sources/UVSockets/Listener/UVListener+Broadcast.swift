@@ -9,13 +9,14 @@ extension UVListener {
     /// - Returns: What became of it. Nobody gets what the framing refuses, or what has no bytes.
     @discardableResult
     public func broadcast(
-        _ message: Span<UInt8>, to audience: UVAudience = .all, slow: UVSlowReceiver = .disconnect
+        _ message: Span<UInt8>, to audience: UVAudience = .all,
+        whenSlow slow: UVSlowReceiver = .disconnect
     ) -> UVBroadcastReceipt {
         loop.confine("UVListener.broadcast")
         precondition(
-            audience.group?.isOf(self) ?? true,
-            "UVListener.broadcast takes a group of its own clients")
-        guard let ends = try? handlers.coder?.codec.ends(of: message) ?? FrameEnds(),
+            audience.room?.isOf(self) ?? true,
+            "UVListener.broadcast takes a room of its own clients")
+        guard let ends = try? events.coder?.codec.wrapper(of: message) ?? FrameWrapper(),
             ends.count + message.count > 0
         else { return UVBroadcastReceipt() }
         if slow == .wait {
@@ -28,7 +29,7 @@ extension UVListener {
 
     /// How many are slow.
     func slowClients(of audience: UVAudience) -> Int {
-        let clients = audience.group?.all ?? clientTable.all
+        let clients = audience.room?.all ?? clientTable.all
         return clients.count { $0 !== audience.exception && $0.isSlow }
     }
 
@@ -38,19 +39,19 @@ extension UVListener {
         _ slow: UVSlowReceiver
     ) -> UVBroadcastReceipt {
         var receipt = UVBroadcastReceipt()
-        let clients = audience.group?.all ?? clientTable.all
+        let clients = audience.room?.all ?? clientTable.all
         for client in clients where client !== audience.exception {
             let outcome =
                 client.hasOwnFraming
                 ? client.send(message, slow) : client.send(shared: frame, slow)
             receipt.count(outcome, for: client)
         }
-        handlers.guards.skips += UInt64(receipt.skipped)
-        handlers.guards.replacements += UInt64(receipt.replaced)
+        events.guards.skips += UInt64(receipt.skipped)
+        events.guards.replacements += UInt64(receipt.replaced)
         return receipt
     }
 
-    /// Sends one message to many clients, as ``broadcast(_:to:slow:)-(Span<UInt8>,_,_)`` does.
+    /// Sends one message to many clients, as ``broadcast(_:to:whenSlow:)-(Span<UInt8>,_,_)`` does.
     ///
     /// - Parameters:
     ///   - message: The message.
@@ -59,12 +60,13 @@ extension UVListener {
     /// - Returns: What became of it.
     @discardableResult
     public func broadcast(
-        _ message: [UInt8], to audience: UVAudience = .all, slow: UVSlowReceiver = .disconnect
+        _ message: [UInt8], to audience: UVAudience = .all,
+        whenSlow slow: UVSlowReceiver = .disconnect
     ) -> UVBroadcastReceipt {
-        broadcast(message.span, to: audience, slow: slow)
+        broadcast(message.span, to: audience, whenSlow: slow)
     }
 
-    /// Sends one text to many clients, as ``broadcast(_:to:slow:)-(Span<UInt8>,_,_)`` does.
+    /// Sends one text to many clients, as ``broadcast(_:to:whenSlow:)-(Span<UInt8>,_,_)`` does.
     ///
     /// - Parameters:
     ///   - text: The text, sent as UTF-8. Nothing is added to it but what the framing adds.
@@ -73,9 +75,9 @@ extension UVListener {
     /// - Returns: What became of it.
     @discardableResult
     public func broadcast(
-        _ text: String, to audience: UVAudience = .all, slow: UVSlowReceiver = .disconnect
+        _ text: String, to audience: UVAudience = .all, whenSlow slow: UVSlowReceiver = .disconnect
     ) -> UVBroadcastReceipt {
-        broadcast(text.utf8.span, to: audience, slow: slow)
+        broadcast(text.utf8.span, to: audience, whenSlow: slow)
     }
 }
 

@@ -1,29 +1,29 @@
 extension UVListener {
     /// A client has connected; before its first message.
     public var onConnected: ((UVConnection) -> Void)? {
-        get { handlers.onConnected }
-        set { handlers.onConnected = newValue }
+        get { events.onConnected }
+        set { events.onConnected = newValue }
     }
 
     /// A client's connection has ended, and why; exactly once for each that connected. Then it is
     /// not one of the ``clients`` any more.
     public var onDisconnected: ((UVConnection, UVEndReason) -> Void)? {
-        get { handlers.onDisconnected }
-        set { handlers.onDisconnected = newValue }
+        get { events.onDisconnected }
+        set { events.onDisconnected = newValue }
     }
 
     /// A client's queue has fallen to the low watermark after it was above the high one; or the
     /// client is closed, or ends, or leaves a group meanwhile, so that nobody need wait for it. Called
     /// when the call that has brought it about is over, before ``onDisconnected``.
     public var onDrained: ((UVConnection) -> Void)? {
-        get { handlers.onDrained }
-        set { handlers.onDrained = newValue }
+        get { events.onDrained }
+        set { events.onDrained = newValue }
     }
 
     /// A client has finished sending; called only where the options allow half-open connections.
     public var onPeerFinished: ((UVConnection) -> Void)? {
-        get { handlers.onPeerFinished }
-        set { handlers.onPeerFinished = newValue }
+        get { events.onPeerFinished }
+        set { events.onPeerFinished = newValue }
     }
 
     /// The clients whose sockets are open, in no particular order. A copy: clients may come and go

@@ -3,12 +3,11 @@ internal import Logging
 extension UVListener {
     /// Is a part of the server from now on, all of whose parts have been made.
     func join(
-        _ server: UVRemoteListener, _ makeHandler: (UVListener) -> UVLoopGroup.MessageHandler
+        _ server: UVServerHandle, _ makeHandler: (UVListener) -> UVLoopGroup.MessageHandler
     ) {
-        remoteListener = server
+        serverHandle = server
         self.server = server
-        let handler = makeHandler(self)
-        handlers = ConnectionHandlers(handlers, onMessageReceived: handler)
+        events.onMessageReceived = makeHandler(self)
     }
 
     /// Listens, and tells once whether that went well.

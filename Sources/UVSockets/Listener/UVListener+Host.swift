@@ -1,15 +1,15 @@
 internal import Logging
 
-extension UVListener: ConnectionHost {
+extension UVListener: ConnectionAgent {
     func connectionDidEnd(_ connection: UVConnection, _ reason: UVEndReason) {
         clientTable.leave(connection)
-        if !clientTable.groups.isEmpty { leaveGroups(connection) }
+        if !clientTable.rooms.isEmpty { leaveRooms(connection) }
         past.add(connection, reason)
         // Not of a stop that its own callback begins: by then it is none of the clients.
         drain?.ended(connection)
         loop.logger.trace(
             "disconnected", metadata: ["client": "\(connection.id)", "reason": "\(reason)"])
-        handlers.onDisconnected?(connection, reason)
+        events.onDisconnected?(connection, reason)
         // Another loop may have a client in its place from here on.
         clientLeft(connection.peerAddress)
         finishDrain()
@@ -17,7 +17,7 @@ extension UVListener: ConnectionHost {
     }
 
     func watchPeers() {
-        guard peerWatch == nil, let keepAlive = handlers.options.keepAlive else { return }
+        guard peerWatch == nil, let keepAlive = events.options.keepAlive else { return }
         // Where there is no memory for a timer, the next client tries again.
         peerWatch = try? PeerWatch(keepAlive, on: loop) { [clientTable] in clientTable.all }
     }
@@ -26,9 +26,9 @@ extension UVListener: ConnectionHost {
     /// Others may wait for a slow client.
     var isToldOfSlowEnds: Bool { true }
 
-    private func leaveGroups(_ client: UVConnection) {
-        let groups = clientTable.groups.removeValue(forKey: client.id) ?? []
-        for group in groups { group.remove(client) }
+    private func leaveRooms(_ client: UVConnection) {
+        let rooms = clientTable.rooms.removeValue(forKey: client.id) ?? []
+        for room in rooms { room.remove(client) }
     }
 }
 

@@ -49,7 +49,7 @@ extension UVListener {
             loop.logger.warning(
                 "clients wait in the backlog: \(error)", metadata: ["times": "\(times)"])
         }
-        if case .listening(let door) = state { door.pause.start(after: pause) }
+        if case .listening(let listening) = state { listening.pause.start(after: pause) }
     }
 
     /// A connection was accepted; says so in the log where that had failed before.
@@ -65,7 +65,7 @@ extension UVListener {
         letNextIn(part.admissions.close(part.index))
         lookup?.cancel()
         lookup = nil
-        if case .listening(let door) = state { door.close() }
+        if case .listening(let listening) = state { listening.close() }
         state = .stopped
         localEndpoint = nil
         opening.take()?(.failure(UVError(call: "listen", subject: "\(endpoint)", code: .canceled)))

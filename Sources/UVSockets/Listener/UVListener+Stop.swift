@@ -143,12 +143,6 @@ extension UVListener {
         onStopped = nil
         // Its face is its users' alone now, who may still ask how it has been.
         server = nil
-        let old = handlers
-        // In its place, because a connection does not look for its handler at each message.
-        handlers = ConnectionHandlers(old.options, .raw) { _, _ in }
-        handlers.guards = old.guards
-        // Connections that somebody keeps still have the old ones.
-        (old.onConnected, old.onDisconnected) = (nil, nil)
-        (old.onPeerFinished, old.onDrained) = (nil, nil)
+        events.releaseCallbacks()
     }
 }

@@ -19,7 +19,7 @@ public final class UVListener {
     public let endpoint: UVEndpoint
     /// Where it listens, with the port the system gave for port 0; nil while it does not.
     public internal(set) var localEndpoint: UVEndpoint? {
-        didSet { remoteListener?.moved(from: oldValue, to: localEndpoint) }
+        didSet { serverHandle?.moved(from: oldValue, to: localEndpoint) }
     }
     /// How many times accepting, or listening again after that, has failed.
     public internal(set) var acceptFailures = 0
@@ -32,7 +32,7 @@ public final class UVListener {
     /// is not of this machine, or the port is taken.
     public var onFailed: ((UVListener, UVError) -> Void)?
 
-    var handlers: ConnectionHandlers
+    let events: ConnectionEvents
     let gate = AcceptGate()
     var refused = UVRefusals()
     let clientTable = ClientTable()
@@ -46,7 +46,7 @@ public final class UVListener {
     /// How many clients it has had.
     private(set) var joined: UInt64 = 0
     /// Its face for other threads, which its users keep.
-    weak var remoteListener: UVRemoteListener?
+    weak var serverHandle: UVServerHandle?
     /// Finds clients that are gone; from the first client to the end.
     var peerWatch: PeerWatch?
     private var isAccepting = false
@@ -54,7 +54,7 @@ public final class UVListener {
 
     let part: ServerPart
     /// The server on many loops, from when it is complete until this has stopped.
-    var server: UVRemoteListener?
+    var server: UVServerHandle?
     /// Who waits to hear whether it listens.
     var opening: ((Result<UVEndpoint, UVError>) -> Void)?
     /// It has stopped, and the last client is gone.
@@ -67,12 +67,12 @@ public final class UVListener {
         case fed
         case idle
         case lookingUp
-        case listening(Door)
+        case listening(Listening)
         case stopped
     }
 
     /// What a listening listener holds.
-    final class Door {
+    final class Listening {
         let socket: ListeningSocket
         let nextTurn: IdleHandle
         let pause: TimerHandle
@@ -133,7 +133,7 @@ public final class UVListener {
                 index: 0)
         self.part = part
         nextID = UVConnection.ID(part.index) + 1
-        handlers = ConnectionHandlers(
+        events = ConnectionEvents(
             options.connection, framing,
             outboundBudget: options.outboundBudget / part.admissions.parts,
             onMessageReceived: onMessageReceived)
@@ -184,13 +184,13 @@ public final class UVListener {
             on: loop, at: address, backlog: backlog, sharesPort: part.admissions.balance == .kernel,
             args)
         socket.setOptions(
-            noDelay: handlers.options.noDelay, keepAlive: handlers.options.keepAlive)
-        let door: Door
+            noDelay: events.options.noDelay, keepAlive: events.options.keepAlive)
+        let listening: Listening
         do throws(UVError) {
             let nextTurn = try IdleHandle(on: loop) { self.accept() }
             do throws(UVError) {
                 let pause = try TimerHandle(on: loop) { self.pauseEnded() }
-                door = Door(socket, nextTurn: nextTurn, pause: pause)
+                listening = Listening(socket, nextTurn: nextTurn, pause: pause)
             } catch {
                 nextTurn.close()
                 throw error
@@ -199,7 +199,7 @@ public final class UVListener {
             socket.stop()
             throw error
         }
-        state = .listening(door)
+        state = .listening(listening)
         localEndpoint = socket.localAddress?.endpoint
         loop.logger.debug("listening", metadata: ["endpoint": "\(localEndpoint ?? endpoint)"])
         tellListening()
@@ -223,7 +223,7 @@ public final class UVListener {
         guard !isAccepting else { return }
         isAccepting = true
         defer { isAccepting = false }
-        while isAcceptWanted, case .listening(let door) = state {
+        while isAcceptWanted, case .listening(let listening) = state {
             isAcceptWanted = false
             var entry = Admissions.Entry.now
             func mayEnter() -> Bool {
@@ -233,18 +233,18 @@ public final class UVListener {
             switch gate.next(turn: loop.turn, isFull: !mayEnter()) {
             case .accept:
                 if case .after(let wait) = entry {
-                    door.pause.start(after: .milliseconds(wait))
+                    listening.pause.start(after: .milliseconds(wait))
                     break
                 }
-                if let held = door.held.take() {
+                if let held = listening.held.take() {
                     isAcceptWanted = true
                     admit(held)
                     break
                 }
-                let pending = door.socket.accept()
-                if !pending { onAcceptCompleted(door.socket.args) }
+                let pending = listening.socket.accept()
+                if !pending { onAcceptCompleted(listening.socket.args) }
             case .yield:
-                door.nextTurn.callInNextTurn()
+                listening.nextTurn.callInNextTurn()
             case .hold:
                 loop.logger.debug("holding clients")
             }
@@ -271,15 +271,15 @@ public final class UVListener {
             clientLeft(accepted.peer)
             return acceptFailed(error.code)
         }
-        let client = UVConnection(socket, peer: accepted.peer, id: nextID, of: self, handlers)
+        let client = UVConnection(socket, peer: accepted.peer, id: nextID, of: self, events)
         nextID += UVConnection.ID(part.admissions.parts)
         joined += 1
         clientTable.join(client)
         watchPeers()
         loop.logger.trace(
             "connected", metadata: ["client": "\(client.id)", "peer": "\(client.peer)"])
-        handlers.onConnected?(client)
-        handlers.onBegun?(client)
+        events.onConnected?(client)
+        events.onBegun?(client)
         client.startReceive()
     }
 }

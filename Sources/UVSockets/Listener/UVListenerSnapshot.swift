@@ -1,4 +1,4 @@
-/// A listener and its clients at a moment; from ``UVRemoteListener/snapshot()``.
+/// A listener and its clients at a moment; from ``UVServerHandle/snapshot()``.
 public struct UVListenerSnapshot: Sendable {
     /// How the listener stood.
     public internal(set) var stats = UVListenerStats()

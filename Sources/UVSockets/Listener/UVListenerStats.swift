@@ -85,12 +85,12 @@ extension UVListener {
         stats.acceptFailures = acceptFailures
         for client in clientTable.all { stats.add(client) }
         stats.bytesQueued = bytesQueued
-        stats.evictions = handlers.guards.evictions
-        stats.rateHolds = handlers.guards.rateHolds
-        stats.turnsUsedUp = handlers.guards.turnsUsedUp
-        stats.slowHandlers = handlers.guards.slowHandlers
-        stats.skips = handlers.guards.skips
-        stats.replacements = handlers.guards.replacements
+        stats.evictions = events.guards.evictions
+        stats.rateHolds = events.guards.rateHolds
+        stats.turnsUsedUp = events.guards.turnsUsedUp
+        stats.slowHandlers = events.guards.slowHandlers
+        stats.skips = events.guards.skips
+        stats.replacements = events.guards.replacements
         return stats
     }
 }

@@ -35,24 +35,24 @@ extension UVLoopGroup {
         at endpoint: UVEndpoint, backlog: Int = 4096, framing: UVFraming = .raw,
         options: UVListenerOptions = UVListenerOptions(), balance: UVBalance = .fewestClients,
         makeHandler: @escaping @Sendable (UVListener) -> MessageHandler
-    ) async throws(UVError) -> UVRemoteListener {
+    ) async throws(UVError) -> UVServerHandle {
         let settings = ListenSettings(
             endpoint: endpoint, backlog: backlog, framing: framing, options: options)
         let admissions = settings.admissions(loops: loops, balance)
-        var parts: [ListenerPart] = []
+        var parts: [ListenerReference] = []
         for (index, loop) in loops.enumerated() {
-            let made: ListenerPart? = await withCheckedContinuation { continuation in
+            let made: ListenerReference? = await withCheckedContinuation { continuation in
                 let isPosted = loop.submitAlways {
                     let part = ServerPart(admissions: admissions, index: index)
                     let listener = UVListener(loop, settings, part: part)
-                    continuation.resume(returning: ListenerPart(listener))
+                    continuation.resume(returning: ListenerReference(listener))
                 }
                 if !isPosted { continuation.resume(returning: nil) }
             }
             guard let made else { throw settings.isCanceled }
             parts.append(made)
         }
-        let server = UVRemoteListener(parts, settings.framing, admissions)
+        let server = UVServerHandle(parts, settings.framing, admissions)
         let joined: [Void] = await server.ask(parts) { listener, reply in
             listener.join(server, makeHandler)
             reply(())
@@ -93,7 +93,7 @@ extension UVListener {
     }
 }
 
-extension UVRemoteListener {
+extension UVServerHandle {
     /// Lets all parts begin: those that are handed clients before the one that hands them over.
     nonisolated(nonsending) func open(_ balance: UVBalance, _ endpoint: UVEndpoint)
         async throws(UVError)
@@ -115,7 +115,7 @@ extension UVRemoteListener {
     }
 
     nonisolated(nonsending) private func open(
-        _ part: ListenerPart, at address: UVEndpoint?, _ endpoint: UVEndpoint
+        _ part: ListenerReference, at address: UVEndpoint?, _ endpoint: UVEndpoint
     ) async throws(UVError) -> UVEndpoint {
         let answers: [Result<UVEndpoint, UVError>] = await ask([part]) { listener, reply in
             listener.open(at: address, reply: reply)

@@ -12,7 +12,7 @@ public enum UVSlowReceiver: Sendable, Hashable {
     case keepLatest(key: String)
     /// Nobody gets the message while one of the receivers is slow; send it again from `onDrained`. So
     /// the slowest sets the pace. `onDrained` is also called for a slow client that is closed, ends or
-    /// leaves a group: nobody need wait for it any more.
+    /// leaves a room: nobody need wait for it any more.
     case wait
 }
 

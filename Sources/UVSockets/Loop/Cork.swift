@@ -19,7 +19,7 @@ internal import CLibuv
     private static let scratchSize = 16 * 1024
     /// With room for an end that is written in whole words.
     private let scratch = UnsafeMutableRawPointer.allocate(
-        byteCount: Cork.scratchSize + FrameEnds.Bytes.sizeInWords, alignment: 64)
+        byteCount: Cork.scratchSize + FrameWrapper.Bytes.sizeInWords, alignment: 64)
     private var scratchUsed = 0
 
     init(_ received: ReceiveBuffer) {
@@ -59,7 +59,7 @@ internal import CLibuv
             if unsafe received.contains(first, bytes.count) {
                 return unsafe take(first, bytes.count)
             }
-            return unsafe copy(first, bytes.count, between: FrameEnds())
+            return unsafe copy(first, bytes.count, between: FrameWrapper())
         }
     }
 
@@ -68,7 +68,7 @@ internal import CLibuv
     ///
     /// - Returns: Whether there was room; if not, what is gathered must be written first.
     @inline(__always)
-    func append(_ payload: Span<UInt8>, between ends: FrameEnds) -> Bool {
+    func append(_ payload: Span<UInt8>, between ends: FrameWrapper) -> Bool {
         unsafe withMemory(of: payload) { first in
             if unsafe received.holdsFrame(of: first, payload.count, between: ends) {
                 return unsafe take(first - ends.prefix.count, ends.count &+ payload.count)
@@ -84,7 +84,8 @@ internal import CLibuv
     }
 
     @inline(__always)
-    private func copy(_ payload: UnsafeRawPointer, _ count: Int, between ends: FrameEnds) -> Bool {
+    private func copy(_ payload: UnsafeRawPointer, _ count: Int, between ends: FrameWrapper) -> Bool
+    {
         // The sizes are of what is in memory: their sums do not overflow.
         let size = ends.count &+ count
         guard size <= Self.scratchSize &- scratchUsed else { return false }

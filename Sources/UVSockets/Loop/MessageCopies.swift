@@ -24,9 +24,9 @@
         if room >= message.count, room &- message.count <= message.count &+ Self.slack {
             unsafe last.pointee.become(message)
         } else if message.count > ReceiveBuffer.capacity {
-            return [UInt8](copying: message)
+            return [UInt8](message: message)
         } else {
-            unsafe last.pointee = [UInt8](copying: message)
+            unsafe last.pointee = [UInt8](message: message)
         }
         return unsafe last.pointee
     }

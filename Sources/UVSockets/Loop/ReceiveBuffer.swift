@@ -6,7 +6,7 @@ internal import CLibuv
 
     /// With room behind it to read an end in whole words.
     private let storage = UnsafeMutableRawPointer.allocate(
-        byteCount: ReceiveBuffer.capacity + FrameEnds.Bytes.sizeInWords, alignment: 4096)
+        byteCount: ReceiveBuffer.capacity + FrameWrapper.Bytes.sizeInWords, alignment: 4096)
 
     deinit {
         unsafe storage.deallocate()
@@ -41,7 +41,7 @@ internal import CLibuv
     /// Whether a payload lies in this buffer with its ends around it.
     @inline(__always)
     func holdsFrame(
-        of payload: UnsafeRawPointer, _ count: Int, between ends: FrameEnds
+        of payload: UnsafeRawPointer, _ count: Int, between ends: FrameWrapper
     ) -> Bool {
         let start = unsafe payload - UnsafeRawPointer(storage) - ends.prefix.count
         return unsafe isWithin(start, ends.count &+ count)

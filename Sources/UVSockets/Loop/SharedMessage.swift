@@ -5,7 +5,7 @@ struct SharedMessage: @unchecked Sendable {
     private let payload: Range<Int>
     let slow: UVSlowReceiver
 
-    init(_ message: Span<UInt8>, between ends: FrameEnds, slow: UVSlowReceiver) {
+    init(_ message: Span<UInt8>, between ends: FrameWrapper, whenSlow slow: UVSlowReceiver) {
         frame = SendBuffer(copying: message, between: ends, key: slow.key)
         payload = ends.prefix.count..<ends.prefix.count + message.count
         self.slow = slow

@@ -78,7 +78,7 @@ extension UVLoop {
     }
 
     @inline(__always)
-    func corkFrame(_ payload: Span<UInt8>, between ends: FrameEnds) -> Bool {
+    func corkFrame(_ payload: Span<UInt8>, between ends: FrameWrapper) -> Bool {
         cork.append(payload, between: ends)
     }
 

@@ -47,18 +47,18 @@ extension UVLoop: TaskExecutor, SerialExecutor {
         let time = coarseMilliseconds() - began
         let connection = (parking.latest as? UVAsyncConnection)?.connection
         parking.latest = nil
-        for handlers in timedHandlers where connection.map({ $0.handlers === handlers }) ?? true {
-            handlers.handlerTook(time, for: connection, on: self)
+        for events in timedEvents where connection.map({ $0.events === events }) ?? true {
+            events.handlerTook(time, for: connection, on: self)
         }
     }
 
     /// Times the jobs of tasks from now on, where the options of the agent's connections ask for it.
-    func beginTiming(_ handlers: ConnectionHandlers) {
-        if handlers.handlerTimeLimit > 0 { timedHandlers.append(handlers) }
+    func beginTiming(_ events: ConnectionEvents) {
+        if events.handlerTimeLimit > 0 { timedEvents.append(events) }
     }
 
-    func endTiming(_ handlers: ConnectionHandlers) {
-        timedHandlers.removeAll { $0 === handlers }
+    func endTiming(_ events: ConnectionEvents) {
+        timedEvents.removeAll { $0 === events }
     }
 
     /// Runs the jobs that wait, and those that they add.
@@ -68,7 +68,7 @@ extension UVLoop: TaskExecutor, SerialExecutor {
             let job = jobs[nextJob]
             nextJob += 1
             count += 1
-            if timedHandlers.isEmpty { job.run(on: self) } else { time(job) }
+            if timedEvents.isEmpty { job.run(on: self) } else { time(job) }
         }
         if nextJob == jobs.count {
             jobs.removeAll(keepingCapacity: true)

@@ -78,7 +78,7 @@ internal import Synchronization
     var jobs: [LoopJob] = []
     var nextJob = 0
     /// Of the agents whose tasks' jobs are timed.
-    var timedHandlers: [ConnectionHandlers] = []
+    var timedEvents: [ConnectionEvents] = []
     var nextTurn: IdleHandle?
     /// Whose `onDrained` is to be called, and what else is to be told, when the callback has ended.
     var drained: [UVConnection] = []

@@ -13,7 +13,7 @@ public import Logging
 public final class UVLoopGroup: Sendable {
     /// A server that somebody has, or that has not stopped.
     private struct Server {
-        weak var remote: UVRemoteListener?
+        weak var remote: UVServerHandle?
     }
 
     private struct State {
@@ -146,7 +146,7 @@ public final class UVLoopGroup: Sendable {
     /// Stops the server when the group is stopped.
     ///
     /// - Returns: False where that has begun: nobody would stop it.
-    func keep(_ server: UVRemoteListener) -> Bool {
+    func keep(_ server: UVServerHandle) -> Bool {
         state.withLock { state in
             state.servers.removeAll { $0.remote == nil }
             if !state.isStopping { state.servers.append(Server(remote: server)) }

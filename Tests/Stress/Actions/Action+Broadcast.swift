@@ -2,65 +2,65 @@ import UVSockets
 
 extension Action {
     static let broadcasts: [Action] = [
-        listener("broadcast(_:to:slow:)-(Span<UInt8>)") { world, entry in
+        listener("broadcast(_:to:whenSlow:)-(Span<UInt8>)") { world, entry in
             world.check(
                 entry.listener.broadcast(
                     world.message(for: entry).span, to: world.audience(of: entry.listener),
-                    slow: world.random.slowReceiver()))
+                    whenSlow: world.random.slowReceiver()))
         },
-        listener("broadcast(_:to:slow:)-([UInt8])") { world, entry in
+        listener("broadcast(_:to:whenSlow:)-([UInt8])") { world, entry in
             world.check(
                 entry.listener.broadcast(
                     world.message(for: entry), to: world.audience(of: entry.listener),
-                    slow: world.random.slowReceiver()))
+                    whenSlow: world.random.slowReceiver()))
         },
-        listener("broadcast(_:to:slow:)-(String)") { world, entry in
+        listener("broadcast(_:to:whenSlow:)-(String)") { world, entry in
             world.check(
                 entry.listener.broadcast(
                     "news", to: world.audience(of: entry.listener),
-                    slow: world.random.slowReceiver()))
+                    whenSlow: world.random.slowReceiver()))
         },
     ]
 
-    /// A call on a group.
-    private static func group(
-        _ name: String, _ body: @escaping @Sendable (World, GroupEntry) -> Void
+    /// A call on a room.
+    private static func room(
+        _ name: String, _ body: @escaping @Sendable (World, RoomEntry) -> Void
     ) -> Action {
-        Action("UVGroup.\(name)") { world in
-            guard let entry = world.groups.pick(&world.random) else { return }
+        Action("UVRoom.\(name)") { world in
+            guard let entry = world.rooms.pick(&world.random) else { return }
             body(world, entry)
         }
     }
 
-    static let groups: [Action] = [
-        Action("UVGroup.init(of:)") { world in
+    static let rooms: [Action] = [
+        Action("UVRoom.init(of:)") { world in
             guard let entry = world.listeners.pick(&world.random) else { return }
-            world.groups.add(
-                GroupEntry(group: UVGroup(of: entry.listener), listener: entry.listener))
+            world.rooms.add(
+                RoomEntry(room: UVRoom(of: entry.listener), listener: entry.listener))
         },
-        group("join(_:)") { world, entry in
+        room("join(_:)") { world, entry in
             // Clients of other listeners trap, by contract.
             guard let record = world.anyRecord(), record.connection.listener === entry.listener
             else { return }
-            entry.group.join(record.connection)
+            entry.room.join(record.connection)
             if record.hasEnded {
-                world.expect(!entry.group.contains(record.connection), "the ended do not join")
+                world.expect(!entry.room.contains(record.connection), "the ended do not join")
             }
         },
-        group("leave(_:)") { world, entry in
+        room("leave(_:)") { world, entry in
             guard let record = world.anyRecord() else { return }
-            entry.group.leave(record.connection)
-            world.expect(!entry.group.contains(record.connection), "who has left is no member")
+            entry.room.leave(record.connection)
+            world.expect(!entry.room.contains(record.connection), "who has left is no member")
         },
-        group("contains(_:)") { world, entry in
+        room("contains(_:)") { world, entry in
             guard let record = world.anyRecord() else { return }
-            let isMember = entry.group.contains(record.connection)
+            let isMember = entry.room.contains(record.connection)
             world.expect(!isMember || !record.hasEnded, "the ended are no members")
         },
-        group("count") { $0.expect($1.group.count >= 0, "it counts") },
-        group("members") { world, entry in
-            let members = entry.group.members
-            world.expect(members.count == entry.group.count, "as many as are counted")
+        room("count") { $0.expect($1.room.count >= 0, "it counts") },
+        room("members") { world, entry in
+            let members = entry.room.members
+            world.expect(members.count == entry.room.count, "as many as are counted")
             let isLive = members.allSatisfy { world.isLive($0) }
             world.expect(isLive, "the ended are no members")
         },
@@ -75,10 +75,10 @@ extension World {
 
     fileprivate func audience(of listener: UVListener) -> UVAudience {
         let client = anyRecord()?.connection
-        let group = groups.all.last { $0.listener === listener }?.group
-        return switch (random.number(0...2), client, group) {
-        case (0, let client?, _): .allBut(client)
-        case (1, _, let group?): .group(group, but: client)
+        let room = rooms.all.last { $0.listener === listener }?.room
+        return switch (random.number(0...2), client, room) {
+        case (0, let client?, _): .all(except: client)
+        case (1, _, let room?): .room(room, except: client)
         default: .all
         }
     }

@@ -13,11 +13,11 @@ extension Action {
 
     static let connectors: [Action] = [
         Action(
-            "UVConnector.init(on:to:deadline:framing:options:reconnect:queueLimit:onMessageReceived:)"
+            "UVConnector.init(on:to:timeout:framing:options:reconnect:queueLimit:onMessageReceived:)"
         ) { world in
             guard world.kind != .bare else { return }
             let connector = UVConnector(
-                on: world.loop, to: world.target(), deadline: world.random.milliseconds(1...500),
+                on: world.loop, to: world.target(), timeout: world.random.milliseconds(1...500),
                 framing: world.random.framing(), options: world.random.wild(.connector),
                 reconnect: world.random.reconnect(),
                 queueLimit: world.random.pick([0, 1000, UVConnector.defaultQueueLimit]),
@@ -43,7 +43,7 @@ extension Action {
         },
         connector("loop") { $0.expect($1.loop === $0.loop, "it is of its loop") },
         connector("messagesDropped") { _ = ($0, $1.messagesDropped) },
-        connector("messagesKept") { $0.expect($1.messagesKept >= 0, "it counts") },
+        connector("messagesPending") { $0.expect($1.messagesPending >= 0, "it counts") },
         Action("UVConnector.defaultQueueLimit") {
             $0.expect(UVConnector.defaultQueueLimit > 0, "there is room")
         },

@@ -5,7 +5,7 @@ extension Action {
     private static func server(
         _ name: String, _ body: @escaping @Sendable (World, Scene.Server) -> Void
     ) -> Action {
-        Action("UVRemoteListener.\(name)") { world in
+        Action("UVServerHandle.\(name)") { world in
             let server = world.scene.servers.withLock { $0.pick(&world.random) }
             if let server { body(world, server) }
         }
@@ -16,19 +16,19 @@ extension Action {
             guard let endpoint = server.remote.localEndpoint else { return }
             world.expect(endpoint.port > 0, "a server has a port")
         },
-        server("post(_:but:slow:)-(Span<UInt8>)") { world, server in
+        server("post(_:except:whenSlow:)-(Span<UInt8>)") { world, server in
             let message = server.isSteady ? world.random.line() : world.random.message()
             server.remote.post(
-                message.span, but: world.anyRecord()?.connection.id,
-                slow: world.random.slowReceiver(mayWait: false))
+                message.span, except: world.anyRecord()?.connection.id,
+                whenSlow: world.random.slowReceiver(mayWait: false))
         },
-        server("post(_:but:slow:)-([UInt8])") { world, server in
+        server("post(_:except:whenSlow:)-([UInt8])") { world, server in
             server.remote.post(
                 server.isSteady ? world.random.line() : world.random.message(),
-                slow: world.random.slowReceiver(mayWait: false))
+                whenSlow: world.random.slowReceiver(mayWait: false))
         },
-        server("post(_:but:slow:)-(String)") { world, server in
-            server.remote.post("posted", slow: world.random.slowReceiver(mayWait: false))
+        server("post(_:except:whenSlow:)-(String)") { world, server in
+            server.remote.post("posted", whenSlow: world.random.slowReceiver(mayWait: false))
         },
         server("forEachListener(_:)") { world, server in
             let scene = world.scene
@@ -42,7 +42,7 @@ extension Action {
 
 extension Scene {
     /// Adds a server to those that any thread may ask.
-    func add(_ remote: UVRemoteListener, isSteady: Bool = false) {
+    func add(_ remote: UVServerHandle, isSteady: Bool = false) {
         servers.withLock { servers in
             let isKnown = servers.all.contains { $0.remote === remote }
             if !isKnown { servers.add(Server(remote: remote, isSteady: isSteady)) }

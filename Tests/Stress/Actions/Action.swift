@@ -16,7 +16,7 @@ struct Action: Sendable {
     /// What every callback picks from.
     static let all =
         connections + connections + sends + counters + listeners + listenerFacts + broadcasts
-        + groups
+        + rooms
         + connectors + connectorFacts + loops + timers + servers + tasks
 }
 

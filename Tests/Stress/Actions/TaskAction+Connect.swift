@@ -2,19 +2,19 @@ import UVSockets
 
 extension TaskAction {
     static let connecting: [TaskAction] = [
-        TaskAction("UVAsyncConnection.connect(to:deadline:framing:options:body:)") {
+        TaskAction("UVAsyncConnection.connect(to:timeout:framing:options:body:)") {
             world, entry in
             try await entry.connection.connect(
-                to: world.target(), deadline: world.random.milliseconds(1...500),
+                to: world.target(), timeout: world.random.milliseconds(1...500),
                 framing: world.random.framing(),
                 options: world.random.wild(.connector)
             ) { server in
                 try await world.use(server, for: entry)
             }
         },
-        TaskAction("UVConnector.connect(to:deadline:framing:options:on:body:)") { world, _ in
+        TaskAction("UVConnector.connect(to:timeout:framing:options:on:body:)") { world, _ in
             try await UVConnector.connect(
-                to: world.target(), deadline: world.random.milliseconds(1...500),
+                to: world.target(), timeout: world.random.milliseconds(1...500),
                 framing: world.random.framing(),
                 options: world.random.wild(.connector), on: world.loop
             ) { server in
@@ -29,7 +29,7 @@ extension TaskAction {
         _ body:
             nonisolated(nonsending) @escaping @Sendable (World, Scene.Server) async -> Void
     ) -> TaskAction {
-        TaskAction("UVRemoteListener.\(name)") { world, _ in
+        TaskAction("UVServerHandle.\(name)") { world, _ in
             let server = world.scene.servers.withLock { $0.pick(&world.random) }
             if let server { await body(world, server) }
         }
@@ -48,13 +48,14 @@ extension TaskAction {
             guard !server.isSteady, let record = world.anyRecord() else { return }
             await server.remote.kick(record.connection.id)
         },
-        server("broadcast(_:but:slow:)-([UInt8])") { world, server in
+        server("broadcast(_:except:whenSlow:)-([UInt8])") { world, server in
             let message = server.isSteady ? world.random.line() : world.random.message()
-            await server.remote.broadcast(message, slow: world.random.slowReceiver())
+            await server.remote.broadcast(message, whenSlow: world.random.slowReceiver())
         },
-        server("broadcast(_:but:slow:)-(String)") { world, server in
+        server("broadcast(_:except:whenSlow:)-(String)") { world, server in
             await server.remote.broadcast(
-                "news", but: world.anyRecord()?.connection.id, slow: world.random.slowReceiver())
+                "news", except: world.anyRecord()?.connection.id,
+                whenSlow: world.random.slowReceiver())
         },
         server("stop(drainFor:goodbye:)") { world, server in
             guard !server.isSteady, world.random.once(in: 3) else { return }

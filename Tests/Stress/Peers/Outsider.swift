@@ -44,7 +44,7 @@ final class Outsider: Sendable {
         let remote = server.remote
         _ = remote.localEndpoint
         switch random.number(0...3) {
-        case 0: remote.post("from outside", slow: .skip)
+        case 0: remote.post("from outside", whenSlow: .skip)
         case 1: remote.forEachListener { _ = $0.stats }
         case 2: spawn { _ = await (remote.stats(), remote.broadcast("and again").receivers) }
         default:
@@ -60,7 +60,7 @@ final class Outsider: Sendable {
         let isShort = random.once(in: 3)
         spawn {
             let task = Task {
-                try await UVConnector.connect(to: endpoint, deadline: .milliseconds(300)) {
+                try await UVConnector.connect(to: endpoint, timeout: .milliseconds(300)) {
                     server in
                     try await server.send("hello\n")
                     _ = try await server.nextMessage()

@@ -4,7 +4,7 @@ import UVSockets
 final class GroupServers: Sendable {
     private let scene: Scene
     private let group: UVLoopGroup
-    private let steady = Guarded<UVRemoteListener?>(nil)
+    private let steady = Guarded<UVServerHandle?>(nil)
     private let isServing = Guarded(true)
     private let hasEnded = Guarded(false)
 
@@ -48,7 +48,7 @@ final class GroupServers: Sendable {
         for world in worlds { world.clear() }
     }
 
-    private func listenSteadily() async throws(UVError) -> UVRemoteListener {
+    private func listenSteadily() async throws(UVError) -> UVServerHandle {
         let scene = scene
         let server = try await group.listen(
             at: "127.0.0.1:0", framing: .lines, options: .steady
@@ -76,8 +76,8 @@ final class GroupServers: Sendable {
     }
 
     private func unlessExpected(
-        _ listen: () async throws -> UVRemoteListener
-    ) async throws -> UVRemoteListener? {
+        _ listen: () async throws -> UVServerHandle
+    ) async throws -> UVServerHandle? {
         do {
             return try await listen()
         } catch let error as UVError where scene.expects(error) {
@@ -85,7 +85,7 @@ final class GroupServers: Sendable {
         }
     }
 
-    private func listen(_ random: inout SplitMix64) async throws(UVError) -> UVRemoteListener {
+    private func listen(_ random: inout SplitMix64) async throws(UVError) -> UVServerHandle {
         let scene = scene
         let makeHandler: @Sendable (UVListener) -> UVLoopGroup.MessageHandler = { listener in
             let world = scene.world(of: listener.loop, "a group's loop", .group)

@@ -5,7 +5,7 @@ import UVSockets
 final class Scene: Sendable {
     /// A server that any thread may ask.
     struct Server: Sendable {
-        let remote: UVRemoteListener
+        let remote: UVServerHandle
         /// Whether it may not be stopped and its clients may not be harmed.
         let isSteady: Bool
     }

@@ -9,7 +9,7 @@ extension Scene {
     private final class Run: Sendable {
         let name: String
         let loop: UVLoop?
-        let remote = Guarded<UVRemoteListener?>(nil)
+        let remote = Guarded<UVServerHandle?>(nil)
         let worlds = Guarded<[World]>([])
 
         init(_ name: String, on loop: UVLoop?) {
@@ -54,7 +54,7 @@ extension Scene {
         let (options, framing) = (random.wildListener(), random.framing())
         let loops = run.loop == nil ? random.number(1...2) : 1
         let balance = random.pick(UVBalance.allCases)
-        let listens: @Sendable (UVRemoteListener) -> Void = { [self] remote in
+        let listens: @Sendable (UVServerHandle) -> Void = { [self] remote in
             run.remote.value = remote
             add(remote)
         }

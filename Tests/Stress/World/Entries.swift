@@ -47,8 +47,8 @@ final class ListenerEntry {
 }
 
 /// A group, with the listener whose clients may join it.
-struct GroupEntry {
-    let group: UVGroup
+struct RoomEntry {
+    let room: UVRoom
     let listener: UVListener
 }
 

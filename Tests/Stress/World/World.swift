@@ -29,7 +29,7 @@ final class World: @unchecked Sendable {
     private var records: [ObjectIdentifier: Record] = [:]
     var listeners = Roster<ListenerEntry>(limit: 12)
     var connectors = Roster<UVConnector>(limit: 14)
-    var groups = Roster<GroupEntry>(limit: 12)
+    var rooms = Roster<RoomEntry>(limit: 12)
     var timers = Roster<UVTimer>(limit: 12)
     var watches = Roster<UVSignalWatch>(limit: 6)
     var clients = Roster<TaskEntry>(limit: 60)
@@ -197,7 +197,7 @@ final class World: @unchecked Sendable {
         calls = [:]
         (heartbeat, signalWatch, records, live) = (nil, nil, [:], [])
         ended = Roster(limit: 0)
-        (listeners, connectors, groups) = (Roster(limit: 0), Roster(limit: 0), Roster(limit: 0))
+        (listeners, connectors, rooms) = (Roster(limit: 0), Roster(limit: 0), Roster(limit: 0))
         (timers, watches, clients) = (Roster(limit: 0), Roster(limit: 0), Roster(limit: 0))
         scene.forget(self)
     }

@@ -68,7 +68,7 @@ struct ConnectBodyTests {
     func deadline() async throws {
         let silent = try RawListener.silent()
         let error = await #expect(throws: UVError.self) {
-            try await UVConnector.connect(to: silent.local, deadline: .milliseconds(200)) { _ in
+            try await UVConnector.connect(to: silent.local, timeout: .milliseconds(200)) { _ in
                 Issue.record("connected")
             }
         }
@@ -80,7 +80,7 @@ struct ConnectBodyTests {
         let silent = try RawListener.silent()
         let endpoint = silent.local
         let task = Task {
-            try await UVConnector.connect(to: endpoint, deadline: .seconds(3600)) { _ in }
+            try await UVConnector.connect(to: endpoint, timeout: .seconds(3600)) { _ in }
         }
         task.cancel()
         await #expect(throws: CancellationError.self) { try await task.value }

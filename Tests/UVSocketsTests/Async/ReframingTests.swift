@@ -79,7 +79,7 @@ struct ReframingTests {
             framing: .lines,
             handler: { client in
                 try await client.forEachMessage { message in
-                    heard.append([UInt8](copying: message))
+                    heard.append([UInt8](message: message))
                     if heard.entries.count == 1 { client.connection.framing = .raw }
                 }
             },
@@ -100,7 +100,7 @@ struct ReframingTests {
             try withServer(
                 framing: .lines,
                 onMessage: { client, message in
-                    heard.append([UInt8](copying: message))
+                    heard.append([UInt8](message: message))
                     guard heard.entries.count == 1 else { return }
                     client.pauseReceiving()
                     _ = try? client.loop.after(.milliseconds(5)) {

@@ -8,7 +8,7 @@ struct ServeOnGivenLoopTests {
     @Test(
         "Handlers run on the thread that runs the loop, which has nothing left when it has served")
     func thread() async throws {
-        let servers = Journal<UVRemoteListener>()
+        let servers = Journal<UVServerHandle>()
         async let end: Result<Void, any Error> = onThreadOfItsOwn {
             let loop = try UVLoop()
             let thread = pthread_self()
@@ -42,7 +42,7 @@ struct ServeOnGivenLoopTests {
 
     @Test("A loop serves two addresses, until it is stopped, and drains both")
     func two() async throws {
-        let servers = Journal<UVRemoteListener>()
+        let servers = Journal<UVServerHandle>()
         let loop = try UVLoop()
         async let end: Result<Void, any Error> = onThreadOfItsOwn {
             try loop.run {

@@ -252,7 +252,7 @@ struct ServeTests {
                 _ = await onThreadOfItsOwn { _ = try? stopped.first() }
                 if isBorrowed {
                     try await client.forEachMessage {
-                        handled.append(String(decoding: Array(copying: $0), as: UTF8.self))
+                        handled.append(String(decoding: Array(message: $0), as: UTF8.self))
                     }
                 } else {
                     for try await message in client.messages {

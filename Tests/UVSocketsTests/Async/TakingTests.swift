@@ -117,7 +117,7 @@ struct TakingTests {
             try await echo()
             do {
                 try await client.forEachMessage { line in
-                    client.send(("lent " + String(decoding: line)).utf8.span)
+                    client.send(("lent " + String(message: line)).utf8.span)
                     if line[0] == UInt8(ascii: "d") { throw Enough() }
                 }
             } catch is Enough {}
@@ -236,7 +236,7 @@ struct TakingTests {
                     connection.resumeReceiving()
                 }
                 guard !isLent else {
-                    return try await client.forEachMessage { taken.append(String(decoding: $0)) }
+                    return try await client.forEachMessage { taken.append(String(message: $0)) }
                 }
                 for try await line in client.messages {
                     taken.append(String(decoding: line, as: UTF8.self))

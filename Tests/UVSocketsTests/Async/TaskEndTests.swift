@@ -207,7 +207,7 @@ struct TaskEndTests {
         try await onThreadOfItsOwn { try loop.close() }.get()
         await #expect(throws: UVError.self) {
             try await UVConnector.connect(
-                to: "127.0.0.1:1", deadline: .seconds(Int64.max), on: loop
+                to: "127.0.0.1:1", timeout: .seconds(Int64.max), on: loop
             ) { _ in }
         }
         await #expect(throws: UVError.self) {
@@ -221,7 +221,7 @@ struct TaskEndTests {
         let loop = try UVLoop(logger: journal(log, level: .warning))
         let error = await #expect(throws: UVError.self) {
             try await UVConnector.connect(
-                to: "127.0.0.1:1", deadline: .milliseconds(300), on: loop
+                to: "127.0.0.1:1", timeout: .milliseconds(300), on: loop
             ) { _ in }
         }
         #expect(error?.code == .timedOut)
@@ -242,10 +242,10 @@ struct TaskEndTests {
             let loop = try UVLoop(logger: journal(Journal(), level: .critical))
             dropped = loop
             // Of several durations one is the shortest there can be.
-            for deadline in [.milliseconds(50), .zero, Duration(attoseconds: .min)] {
+            for timeout in [.milliseconds(50), .zero, Duration(attoseconds: .min)] {
                 let error = await #expect(throws: UVError.self) {
                     try await UVConnector.connect(
-                        to: listener.local, deadline: deadline, on: loop
+                        to: listener.local, timeout: timeout, on: loop
                     ) { _ in }
                 }
                 #expect(error?.code == .timedOut)
@@ -271,7 +271,7 @@ struct TaskEndTests {
             do {
                 // The answer to the lookup comes when the loop runs no more.
                 try await UVConnector.connect(
-                    to: "localhost:1", deadline: .milliseconds(300), on: loop
+                    to: "localhost:1", timeout: .milliseconds(300), on: loop
                 ) { _ in }
                 return nil
             } catch {

@@ -70,7 +70,7 @@ struct HalfCloseTests {
         let heard = Journal<[UInt8]>()
         try withServer(
             onMessage: { client, message in
-                heard.append(Array(copying: message))
+                heard.append(Array(message: message))
                 client.send("before the end")
                 client.finish()
                 client.finish()
@@ -92,7 +92,7 @@ struct HalfCloseTests {
     func pausedAfterBothFinished() throws {
         let heard = Journal<[UInt8]>()
         try withServer(
-            onMessage: { _, message in heard.append(Array(copying: message)) },
+            onMessage: { _, message in heard.append(Array(message: message)) },
             configure: { listener in
                 listener.onConnected = { client in
                     client.pauseReceiving()

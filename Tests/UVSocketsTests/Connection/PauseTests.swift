@@ -34,7 +34,7 @@ struct PauseTests {
         let heard = Journal<String>()
         try withServer(
             onMessage: { client, message in
-                heard.append(String(decoding: message))
+                heard.append(String(message: message))
                 client.pauseReceiving()
             },
             body: { server in

@@ -34,7 +34,7 @@ struct PeerResetTests {
     func behindBytes() throws {
         let heard = Journal<[UInt8]>()
         try withServer(
-            onMessage: { _, message in heard.append(Array(copying: message)) },
+            onMessage: { _, message in heard.append(Array(message: message)) },
             body: { server in
                 let peer = try server.connect()
                 try server.connected.wait(for: 1)
@@ -124,7 +124,7 @@ struct PeerResetTests {
     func beforeAccept() throws {
         let heard = Journal<[UInt8]>()
         try withServer(
-            onMessage: { _, message in heard.append([UInt8](copying: message)) },
+            onMessage: { _, message in heard.append([UInt8](message: message)) },
             body: { server in
                 try server.onLoop { listener in
                     // The kernel accepts it meanwhile.

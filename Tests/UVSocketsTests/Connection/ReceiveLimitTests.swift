@@ -24,7 +24,7 @@ struct ReceiveLimitTests {
             #expect(try peer.receive(all.count) == all)
             // 20 at once, and 30 at 20 a second.
             #expect(ContinuousClock.now - began >= .milliseconds(1450))
-            #expect(try server.onLoop { $0.handlers.guards.rateHolds } > 0)
+            #expect(try server.onLoop { $0.events.guards.rateHolds } > 0)
             #expect(try server.onLoop { $0.clients.first?.messagesReceived } == 50)
         }
     }
@@ -129,7 +129,7 @@ struct ReceiveLimitTests {
         #expect(turns.values.allSatisfy { $0 <= limit })
         // Whether several reads in a row are full is up to the kernel; one is.
         guard limit == 1 << 16 else { return }
-        let timesUsedUp = try server.onLoop { $0.handlers.guards.turnsUsedUp }
+        let timesUsedUp = try server.onLoop { $0.events.guards.turnsUsedUp }
         #expect(timesUsedUp > 0)
     }
 
@@ -150,7 +150,7 @@ struct ReceiveLimitTests {
                 client.send(message)
             }
             listener.onDisconnected = { _, _ in
-                counted.append(listener.handlers.guards.slowHandlers)
+                counted.append(listener.events.guards.slowHandlers)
                 listener.stop()
             }
             try listener.startAccept()

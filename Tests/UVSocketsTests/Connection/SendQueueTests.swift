@@ -136,7 +136,7 @@ struct SendQueueTests {
 extension SendQueue {
     fileprivate var content: [UInt8] {
         (0..<segments).flatMap { index in
-            self[index].buffer.withBytes(self[index].range) { Array(copying: $0) }
+            self[index].buffer.withBytes(self[index].range) { Array(message: $0) }
         }
     }
 }
@@ -144,12 +144,12 @@ extension SendQueue {
 @Suite("SendQueue, replacing", .ownThreads)
 struct SendQueueReplaceTests {
     private static func buffer(_ text: String, key: String?) -> SendBuffer {
-        SendBuffer(copying: Array(text.utf8).span, between: FrameEnds(), key: key)
+        SendBuffer(copying: Array(text.utf8).span, between: FrameWrapper(), key: key)
     }
 
     private static func text(_ queue: SendQueue) -> String {
         (0..<queue.segments).map { index in
-            queue[index].buffer.withBytes(queue[index].range) { String(decoding: $0) }
+            queue[index].buffer.withBytes(queue[index].range) { String(message: $0) }
         }.joined(separator: "|")
     }
 

@@ -9,7 +9,7 @@ struct SendTests {
         let seed = seed + 1
         try withServer(
             onMessage: { client, message in
-                for (kind, bytes) in Self.pieces(seed, of: Array(copying: message)) {
+                for (kind, bytes) in Self.pieces(seed, of: Array(message: message)) {
                     switch kind {
                     case .array: client.send(bytes)
                     case .broadcast: client.listener?.broadcast(bytes)

@@ -105,7 +105,7 @@ struct SlowPeerTests {
         try withServer(
             options: options,
             onMessage: { client, message in
-                guard String(decoding: message) == "x" else {
+                guard String(message: message) == "x" else {
                     client.send(message)
                     return
                 }

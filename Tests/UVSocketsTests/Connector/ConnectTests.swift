@@ -12,7 +12,7 @@ struct ConnectTests {
         try withLoop { [port = listener.local.port] loop in
             let connector = UVConnector(on: loop, to: UVEndpoint(host: host, port: port)) {
                 server, message in
-                log.append("message \(String(decoding: message))")
+                log.append("message \(String(message: message))")
                 #expect(server.listener == nil)
                 server.close()
             }
@@ -91,7 +91,7 @@ struct ConnectTests {
         let failed = Journal<UVError>()
         let took = Journal<Duration>()
         try withLoop { [endpoint = listener.local] loop in
-            let connector = UVConnector(on: loop, to: endpoint, deadline: .milliseconds(300)) {
+            let connector = UVConnector(on: loop, to: endpoint, timeout: .milliseconds(300)) {
                 _, _ in
             }
             let start = ContinuousClock.now
@@ -151,7 +151,7 @@ struct ConnectTests {
             let log = Journal<String>()
             try withLoop { loop in
                 let connector = UVConnector(on: loop, to: endpoint) { server, message in
-                    log.append(String(decoding: message))
+                    log.append(String(message: message))
                     server.close()
                 }
                 connector.onConnected = { [unowned connector] server in
@@ -205,7 +205,7 @@ struct ConnectTests {
         let log = Journal<String>()
         try withLoop { [endpoint = listener.local] loop in
             let connector = UVConnector(on: loop, to: endpoint) { _, message in
-                log.append(String(decoding: message))
+                log.append(String(message: message))
             }
             connector.onConnected = { server in
                 server.send("request")
@@ -249,7 +249,7 @@ struct ConnectTests {
             try withLoop { loop in
                 var received: [UInt8] = []
                 let connector = UVConnector(on: loop, to: endpoint) { server, bytes in
-                    received += Array(copying: bytes)
+                    received += Array(message: bytes)
                     if received.count == message.count { server.close() }
                 }
                 connector.onConnected = { $0.send(message) }

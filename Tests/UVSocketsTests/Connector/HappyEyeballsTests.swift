@@ -80,7 +80,7 @@ struct HappyEyeballsTests {
         let log = Journal<String>()
         try withLoop { loop in
             let connector = try Self.connector(
-                on: loop, addresses, log, deadline: .milliseconds(300))
+                on: loop, addresses, log, timeout: .milliseconds(300))
             try connector.startConnect()
         }
         #expect(
@@ -105,9 +105,9 @@ struct HappyEyeballsTests {
     /// A connector to an endpoint of these addresses, which resets what it gets.
     private static func connector(
         on loop: UVLoop, _ addresses: [UVEndpoint], _ log: Journal<String>,
-        deadline: Duration = .seconds(10)
+        timeout: Duration = .seconds(10)
     ) throws -> UVConnector {
-        var settings = ConnectSettings(endpoint: "many:1", deadline: deadline)
+        var settings = ConnectSettings(endpoint: "many:1", timeout: timeout)
         settings.addresses = try addresses.map { try #require(SocketAddress($0)) }
         let connector = UVConnector(loop, settings) { _, _ in }
         connector.onConnected = { server in

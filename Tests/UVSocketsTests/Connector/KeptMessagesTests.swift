@@ -2,11 +2,11 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("KeptMessages", .ownThreads)
+@Suite("PendingMessages", .ownThreads)
 struct KeptMessagesTests {
     @Test("Messages come out as they went in: whole, in their order, and the empty ones, too")
     func order() {
-        var kept = KeptMessages(limit: 1000)
+        var kept = PendingMessages(limit: 1000)
         let messages = ["one", "", "two", "three", ""]
         Self.append(messages, to: &kept)
         #expect(kept.count == 5)
@@ -18,7 +18,7 @@ struct KeptMessagesTests {
 
     @Test("Those that were not accepted stay, and come first the next time", arguments: 0...4)
     func partly(accepted: Int) {
-        var kept = KeptMessages(limit: 1000)
+        var kept = PendingMessages(limit: 1000)
         let messages = ["a", "bb", "", "cccc"]
         Self.append(messages, to: &kept)
         #expect(Self.drain(&kept, atMost: accepted) == Array(messages.prefix(accepted)))
@@ -29,7 +29,7 @@ struct KeptMessagesTests {
 
     @Test("What does not fit is not taken, and leaves the rest as it is")
     func limit() {
-        var kept = KeptMessages(limit: 100)
+        var kept = PendingMessages(limit: 100)
         #expect(Self.append([String(repeating: "x", count: 93)], to: &kept) == [false])
         #expect(kept.size == 0)
         #expect(Self.append([String(repeating: "x", count: 42)], to: &kept) == [true])
@@ -45,29 +45,29 @@ struct KeptMessagesTests {
 
     @Test("Messages without a byte are bounded, too")
     func empty() {
-        var kept = KeptMessages(limit: 100)
+        var kept = PendingMessages(limit: 100)
         let taken = Self.append([String](repeating: "", count: 50), to: &kept)
         #expect(taken.filter(\.self).count == 12)
     }
 
     @Test("Without room it takes nothing")
     func none() {
-        var kept = KeptMessages(limit: 0)
+        var kept = PendingMessages(limit: 0)
         #expect(Self.append(["", "x"], to: &kept) == [false, false])
     }
 
     @discardableResult
-    private static func append(_ messages: [String], to kept: inout KeptMessages) -> [Bool] {
+    private static func append(_ messages: [String], to kept: inout PendingMessages) -> [Bool] {
         var taken: [Bool] = []
         for message in messages { taken.append(kept.append(message.utf8.span)) }
         return taken
     }
 
-    private static func drain(_ kept: inout KeptMessages, atMost limit: Int = .max) -> [String] {
+    private static func drain(_ kept: inout PendingMessages, atMost limit: Int = .max) -> [String] {
         var drained: [String] = []
         kept.drain { message in
             guard drained.count < limit else { return false }
-            drained.append(String(decoding: message))
+            drained.append(String(message: message))
             return true
         }
         return drained

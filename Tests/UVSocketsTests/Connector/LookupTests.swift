@@ -17,7 +17,7 @@ struct LookupTests {
             for number in 0..<8 {
                 let connector = UVConnector(
                     on: loop, to: UVEndpoint(host: "silent\(number).example", port: 1),
-                    deadline: .milliseconds(700)
+                    timeout: .milliseconds(700)
                 ) { _, _ in }
                 connector.onFailed = { failed.append($1) }
                 try connector.startConnect()
@@ -25,7 +25,7 @@ struct LookupTests {
             }
             let connector = UVConnector(
                 on: loop, to: UVEndpoint(host: "localhost", port: listener.local.port),
-                deadline: .milliseconds(600)
+                timeout: .milliseconds(600)
             ) { _, _ in }
             connector.onConnected = { server in
                 connected.append(ContinuousClock.now - start)

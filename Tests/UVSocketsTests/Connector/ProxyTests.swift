@@ -28,7 +28,7 @@ struct ProxyTests {
                     if let server = route.upstream.connection {
                         server.send(message)
                     } else {
-                        route.waiting += Array(copying: message)
+                        route.waiting += Array(message: message)
                     }
                 },
                 configure: { listener in

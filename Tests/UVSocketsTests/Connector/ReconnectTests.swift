@@ -322,7 +322,7 @@ struct ReconnectTests {
             var reconnect = Self.soon
             reconnect.attempts = 1
             let connector = Self.connector(
-                on: loop, to: endpoint, reconnect, log, deadline: .milliseconds(50))
+                on: loop, to: endpoint, reconnect, log, timeout: .milliseconds(50))
             try connector.startConnect()
         }
         let late = "connect \(silent.local): no answer within 0.05 seconds (ETIMEDOUT)"
@@ -332,10 +332,10 @@ struct ReconnectTests {
     /// A connector that writes down what becomes of it.
     private static func connector(
         on loop: UVLoop, to endpoint: UVEndpoint, _ reconnect: UVReconnect, _ log: Journal<String>,
-        _ options: UVConnectionOptions = .connector, deadline: Duration = .seconds(10)
+        _ options: UVConnectionOptions = .connector, timeout: Duration = .seconds(10)
     ) -> UVConnector {
         let connector = UVConnector(
-            on: loop, to: endpoint, deadline: deadline, options: options, reconnect: reconnect
+            on: loop, to: endpoint, timeout: timeout, options: options, reconnect: reconnect
         ) { _, _ in }
         connector.onDisconnected = { _, reason in log.append("ended: \(reason)") }
         connector.onReconnecting = { _, _, reason in log.append("waiting: \(reason)") }

@@ -13,13 +13,13 @@ struct SendWhileDownTests {
         try withLoop { [endpoint = listener.local] loop in
             let connector = UVConnector(on: loop, to: endpoint, framing: .lines) { _, _ in }
             connector.onConnected = { [unowned connector] server in
-                #expect(connector.messagesKept == 3)
+                #expect(connector.messagesPending == 3)
                 server.send("greeting")
                 #expect(connector.send("and more") == .taken)
-                #expect(connector.messagesKept == 3)
+                #expect(connector.messagesPending == 3)
                 // When what was kept has left.
                 _ = try? loop.after(.milliseconds(1)) {
-                    #expect(connector.messagesKept == 0)
+                    #expect(connector.messagesPending == 0)
                     #expect(connector.send("later") == .taken)
                     server.close()
                 }
@@ -114,7 +114,7 @@ struct SendWhileDownTests {
             connector.onConnected = { _ in #expect(drained.entries.isEmpty) }
             connector.onDrained = { [unowned connector] server in
                 drained.append(server.id)
-                #expect(connector.messagesKept == 0)
+                #expect(connector.messagesPending == 0)
                 // A connection takes what the queue did not.
                 #expect(connector.send([UInt8](repeating: 3, count: 1000)) == .taken)
                 server.close()
@@ -122,9 +122,9 @@ struct SendWhileDownTests {
             try connector.startConnect()
             #expect(connector.send([UInt8](repeating: 1, count: 42)) == .taken)
             #expect(connector.send([UInt8](repeating: 9, count: 43)) == .closed)
-            #expect(connector.send([UInt8](repeating: 2, count: 42)) == .full)
+            #expect(connector.send([UInt8](repeating: 2, count: 42)) == .takenButFull)
             #expect(connector.send([]) == .closed)
-            #expect(connector.messagesKept == 2)
+            #expect(connector.messagesPending == 2)
         } meanwhile: { _ in
             let all = [(1, 42), (2, 42), (3, 1000)].flatMap {
                 [UInt8](repeating: UInt8($0.0), count: $0.1)
@@ -144,7 +144,7 @@ struct SendWhileDownTests {
             let connector = UVConnector(on: loop, to: endpoint, reconnect: Self.soon) { _, _ in }
             connector.onConnected = { [unowned connector] server in
                 guard server.id == 1 else { return }
-                #expect(connector.send(pattern(8 << 20)) == .full)
+                #expect(connector.send(pattern(8 << 20)) == .takenButFull)
                 full.append(())
             }
             connector.onDrained = { server in
@@ -172,7 +172,7 @@ struct SendWhileDownTests {
             let connector = UVConnector(on: loop, to: endpoint) { _, _ in }
             connector.onFailed = { connector, error in
                 #expect(connector.messagesDropped == 2)
-                #expect(connector.messagesKept == 0)
+                #expect(connector.messagesPending == 0)
                 #expect(connector.send("x") == .closed)
                 failed.append(error.code)
             }

@@ -86,7 +86,7 @@ extension Wire {
 
     /// The payload with its ends.
     init(framing payload: Wire, by codec: any FrameCodec) throws(FramingError) {
-        let ends = try codec.ends(of: payload.bytes.span)
+        let ends = try codec.wrapper(of: payload.bytes.span)
         var framed: [UInt8] = []
         ends.prefix.append(to: &framed)
         framed += payload.bytes

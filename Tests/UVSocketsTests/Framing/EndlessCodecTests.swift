@@ -15,7 +15,9 @@ struct EndlessCodecTests {
             .incomplete(scanned: self.scanned, needed: needed)
         }
 
-        func ends(of payload: Span<UInt8>) throws(FramingError) -> FrameEnds { FrameEnds() }
+        func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper {
+            FrameWrapper()
+        }
     }
 
     @Test(
@@ -78,7 +80,9 @@ struct EndlessCodecTests {
                 ? .incomplete(scanned: 0, needed: 101) : .frame(payload: 100..<101, end: 101)
         }
 
-        func ends(of payload: Span<UInt8>) throws(FramingError) -> FrameEnds { FrameEnds() }
+        func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper {
+            FrameWrapper()
+        }
     }
 
     @Test("A frame is too long whether it comes whole or in pieces", arguments: [1, 50, 101, 300])

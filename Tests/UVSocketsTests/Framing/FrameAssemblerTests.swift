@@ -244,8 +244,8 @@ private struct CountingCodec: FrameCodec {
         return try codec.firstFrame(in: bytes, scanned: scanned)
     }
 
-    func ends(of payload: Span<UInt8>) throws(FramingError) -> FrameEnds {
-        try codec.ends(of: payload)
+    func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper {
+        try codec.wrapper(of: payload)
     }
 }
 
@@ -256,5 +256,5 @@ private struct EmptyFrameCodec: FrameCodec {
         .frame(payload: 0..<0, end: 0)
     }
 
-    func ends(of payload: Span<UInt8>) -> FrameEnds { FrameEnds() }
+    func wrapper(of payload: Span<UInt8>) -> FrameWrapper { FrameWrapper() }
 }

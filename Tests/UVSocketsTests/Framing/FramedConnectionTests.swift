@@ -22,7 +22,7 @@ struct FramedConnectionTests {
     @Test("A server's handler gets just the frames of the wire", arguments: WireCase.all)
     func server(row: WireCase) throws {
         let heard = Journal<Wire>()
-        let hear: MessageHandler = { heard.append(Wire([UInt8](copying: $1))) }
+        let hear: MessageHandler = { heard.append(Wire([UInt8](message: $1))) }
         try withServer(framing: .codec(row.codec), onMessage: hear) { server in
             for (number, pieces) in Self.divisions(row.wire).enumerated() {
                 let peer = try server.connect()
@@ -47,8 +47,8 @@ struct FramedConnectionTests {
                 ? .incomplete(scanned: 0, needed: 1) : .frame(payload: 0..<1, end: 1)
         }
 
-        func ends(of payload: Span<UInt8>) throws(FramingError) -> FrameEnds {
-            FrameEnds(prefix: FrameEnds.Bytes(prefix), suffix: FrameEnds.Bytes(suffix))
+        func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper {
+            FrameWrapper(prefix: FrameWrapper.Bytes(prefix), suffix: FrameWrapper.Bytes(suffix))
         }
     }
 
@@ -104,7 +104,9 @@ struct FramedConnectionTests {
                 ? .incomplete(scanned: 0, needed: 1) : .frame(payload: payload, end: end)
         }
 
-        func ends(of payload: Span<UInt8>) throws(FramingError) -> FrameEnds { FrameEnds() }
+        func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper {
+            FrameWrapper()
+        }
     }
 
     @Test(
@@ -150,7 +152,7 @@ struct FramedConnectionTests {
             guard let endpoint = listener.localEndpoint else { return }
             func connect(_ framing: UVFraming) -> UVConnector {
                 UVConnector(on: loop, to: endpoint, framing: framing) { _, message in
-                    heard.append(Wire([UInt8](copying: message)))
+                    heard.append(Wire([UInt8](message: message)))
                 }
             }
             let connector = connect(.codec(row.codec))
@@ -167,7 +169,7 @@ struct FramedConnectionTests {
     @Test("A frame that a reset cuts off is no message")
     func reset() throws {
         let heard = Journal<String>()
-        let hear: MessageHandler = { heard.append(String(decoding: $1)) }
+        let hear: MessageHandler = { heard.append(String(message: $1)) }
         try withServer(framing: .lines, onMessage: hear) { server in
             let peer = try server.connect()
             try peer.send("whole\npart")
@@ -232,7 +234,7 @@ struct FramedConnectionTests {
     func changed() throws {
         let heard = Journal<String>()
         let hear: MessageHandler = { client, message in
-            heard.append(String(decoding: message))
+            heard.append(String(message: message))
             if heard.entries.count == 1 { client.framing = .lengthPrefix(.bytes1) }
             if heard.entries.count == 3 { client.framing = .raw }
             client.send("ok")
@@ -249,7 +251,7 @@ struct FramedConnectionTests {
     @Test("Changed from elsewhere, the framing also holds for bytes that wait for their end")
     func changedOutside() throws {
         let heard = Journal<String>()
-        let hear: MessageHandler = { heard.append(String(decoding: $1)) }
+        let hear: MessageHandler = { heard.append(String(message: $1)) }
         try withServer(framing: .lines, onMessage: hear) { server in
             let peer = try server.connect()
             try peer.send("one\n3:two,3:thr")
@@ -281,7 +283,7 @@ struct FramedConnectionTests {
     func paused() throws {
         let heard = Journal<String>()
         let hear: MessageHandler = { client, message in
-            heard.append(String(decoding: message))
+            heard.append(String(message: message))
             client.pauseReceiving()
         }
         try withServer(framing: .lines, onMessage: hear) { server in

@@ -20,7 +20,7 @@ struct SocketAddressTests {
             ("[::1:ffff:a00:1]:1", "[::1:ffff:a00:1]:1", true),
         ])
     func roundTrip(text: String, printed: String, isIPv6: Bool) throws {
-        let address = try #require(SocketAddress(UVEndpoint(parsing: text)))
+        let address = try #require(SocketAddress(UVEndpoint(text)))
         #expect("\(address.endpoint)" == printed)
         #expect(address.isIPv6 == isIPv6)
         let back = unsafe address.withSockaddr { address, _ in unsafe SocketAddress(address) }

@@ -13,7 +13,7 @@ struct BroadcastTests {
                 [
                     listener.broadcast("to all "),
                     listener.broadcast(
-                        "but one ", to: listener.client(4).map { .allBut($0) } ?? .all),
+                        "but one ", to: listener.client(4).map { .all(except: $0) } ?? .all),
                     listener.broadcast([]),
                     listener.broadcast(Array("end".utf8)),
                 ].map(\.receivers)
@@ -60,7 +60,7 @@ struct BroadcastTests {
     func chat() throws {
         try withServer(
             onMessage: { client, message in
-                client.listener?.broadcast(message, to: .allBut(client))
+                client.listener?.broadcast(message, to: .all(except: client))
             },
             body: { server in
                 let peers = try (0..<8).map { _ in try server.connect() }

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("ClientTable", .ownThreads, .timeLimit(.minutes(1)))
 struct ClientTableTests {
-    private final class NoHost: ConnectionHost {
+    private final class NoHost: ConnectionAgent {
         func connectionDidEnd(_ connection: UVConnection, _ reason: UVEndReason) {}
         func outboundBudgetPassed() {}
         var countsLosses: Bool { false }
@@ -15,10 +15,10 @@ struct ClientTableTests {
     func againstModel() throws {
         try withLoop { loop in
             let address = try #require(SocketAddress("127.0.0.1:1"))
-            let handlers = ConnectionHandlers(.listener, .raw) { _, _ in }
+            let events = ConnectionEvents(.listener, .raw) { _, _ in }
             let everybody = try (1...40).map { id in
                 UVConnection(
-                    try TCPHandle(on: loop), peer: address, id: id, of: NoHost(), handlers)
+                    try TCPHandle(on: loop), peer: address, id: id, of: NoHost(), events)
             }
             let table = ClientTable()
             var model: [UVConnection.ID: UVConnection] = [:]

@@ -95,7 +95,7 @@ struct GroupBroadcastTests {
     func chat() async throws {
         try await withGroup(
             makeHandler: { _ in
-                { client, message in client.listener?.remote.post(message, but: client.id) }
+                { client, message in client.listener?.remote.post(message, except: client.id) }
             },
             body: { server in
                 let peers = try server.connect(7)
@@ -118,11 +118,12 @@ struct GroupBroadcastTests {
             let peers = try (0..<9).map { _ in try server.arrive() }
             for (_, arrival) in peers {
                 let text = "\(arrival.id)"
-                #expect(try server.ask { await $0.broadcast(text, but: arrival.id) }.receivers == 8)
+                #expect(
+                    try server.ask { await $0.broadcast(text, except: arrival.id) }.receivers == 8)
             }
             // There is no such client.
-            #expect(try server.ask { await $0.broadcast("0", but: 0) }.receivers == 9)
-            #expect(try server.ask { await $0.broadcast("10", but: 10) }.receivers == 9)
+            #expect(try server.ask { await $0.broadcast("0", except: 0) }.receivers == 9)
+            #expect(try server.ask { await $0.broadcast("10", except: 10) }.receivers == 9)
             for (peer, arrival) in peers {
                 let expected =
                     (1...9).filter { $0 != arrival.id }.map(String.init).joined() + "010"
@@ -208,9 +209,9 @@ struct GroupBroadcastTests {
             try lines.firstFrame(in: bytes, scanned: scanned)
         }
 
-        func ends(of payload: Span<UInt8>) throws(FramingError) -> FrameEnds {
+        func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper {
             framed.append(payload.count)
-            return try lines.ends(of: payload)
+            return try lines.wrapper(of: payload)
         }
     }
 

@@ -170,7 +170,7 @@ struct GroupListenTests {
         "Whoever asks for it where the handler is made gets the whole server",
         arguments: UVBalance.allCases)
     func remote(balance: UVBalance) async throws {
-        let remotes = Journal<UVRemoteListener>()
+        let remotes = Journal<UVServerHandle>()
         let answered = Journal<Void>()
         try await withGroup(
             balance: balance,

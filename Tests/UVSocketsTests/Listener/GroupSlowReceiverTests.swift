@@ -30,15 +30,15 @@ struct GroupSlowReceiverTests {
     @Test("They are skipped, and get later messages once they have read")
     func skip() async throws {
         try await Self.withSlowOnes { server, slow, good in
-            let receipt = try server.ask { await $0.broadcast("skipped", slow: .skip) }
+            let receipt = try server.ask { await $0.broadcast("skipped", whenSlow: .skip) }
             #expect(receipt.skipped == 2)
             #expect(receipt.sent == 1)
             #expect(receipt.receivers == 1)
-            #expect(server.remote.post("!", slow: .skip))
+            #expect(server.remote.post("!", whenSlow: .skip))
             #expect(try good.receive(8) == Array("skipped!".utf8))
             for peer in slow { try expect(peer.receive(Self.much.count), are: Self.much) }
             try Self.untilNobodyIsSlow(server)
-            #expect(try server.ask { await $0.broadcast("later", slow: .skip) }.receivers == 3)
+            #expect(try server.ask { await $0.broadcast("later", whenSlow: .skip) }.receivers == 3)
             for peer in slow + [good] { #expect(try peer.receive(5) == Array("later".utf8)) }
             #expect(try server.ask { await $0.stats() }.skips == 4)
         }
@@ -50,7 +50,7 @@ struct GroupSlowReceiverTests {
             server, slow, good in
             let receipts = try [("a", "a1"), ("b", "b1"), ("a", "a number 2"), ("a", "a3")].map {
                 key, text in
-                try server.ask { await $0.broadcast(text, slow: .keepLatest(key: key)) }
+                try server.ask { await $0.broadcast(text, whenSlow: .keepLatest(key: key)) }
             }
             #expect(receipts.map(\.replaced) == [0, 0, 2, 2])
             #expect(receipts.map(\.receivers) == [3, 3, 3, 3])
@@ -67,16 +67,16 @@ struct GroupSlowReceiverTests {
     @Test("Nobody on any loop gets what has to wait for them")
     func wait() async throws {
         try await Self.withSlowOnes { server, slow, good in
-            let receipt = try server.ask { await $0.broadcast("x", slow: .wait) }
+            let receipt = try server.ask { await $0.broadcast("x", whenSlow: .wait) }
             #expect(receipt == UVBroadcastReceipt(waitsFor: 2))
             // But for one of them it waits for the other alone.
             let first = server.connected.entries[0].id
-            let other = try server.ask { await $0.broadcast("x", but: first, slow: .wait) }
+            let other = try server.ask { await $0.broadcast("x", except: first, whenSlow: .wait) }
             #expect(other == UVBroadcastReceipt(waitsFor: 1))
             #expect(!good.poll(seconds: 0))
             for peer in slow { try expect(peer.receive(Self.much.count), are: Self.much) }
             try Self.untilNobodyIsSlow(server)
-            #expect(try server.ask { await $0.broadcast("y", slow: .wait) }.receivers == 3)
+            #expect(try server.ask { await $0.broadcast("y", whenSlow: .wait) }.receivers == 3)
             for peer in slow + [good] { #expect(try peer.receive(1) == [UInt8(ascii: "y")]) }
         }
     }
@@ -120,10 +120,10 @@ struct GroupSlowReceiverTests {
         ) {
             try await withLoops(2) { group in
                 let server = try await group.listen(at: "127.0.0.1:0", makeHandler: echoOnLoops)
-                server.post("x", slow: .wait)
+                server.post("x", whenSlow: .wait)
             }
         }
-        #expect(result.said("UVRemoteListener.post cannot wait for slow receivers"))
+        #expect(result.said("UVServerHandle.post cannot wait for slow receivers"))
     }
 
     private static func untilNobodyIsSlow(_ server: GroupServer) throws {

@@ -177,7 +177,7 @@ struct GroupStopTests {
         #expect(await server.stats() == UVListenerStats())
         #expect(await server.snapshot().clients.isEmpty)
         #expect(await server.broadcast("x") == UVBroadcastReceipt())
-        #expect(await server.broadcast("x", slow: .wait) == UVBroadcastReceipt())
+        #expect(await server.broadcast("x", whenSlow: .wait) == UVBroadcastReceipt())
         #expect(await !server.kick(1))
         #expect(await server.stop() == UVDrainReport())
         #expect(!server.post("x"))
@@ -197,7 +197,7 @@ struct GroupStopTests {
                             begun.append(())
                             switch asker {
                             case 0: _ = await server.stats()
-                            case 1: _ = await server.broadcast("x", slow: .wait)
+                            case 1: _ = await server.broadcast("x", whenSlow: .wait)
                             case 2: _ = await server.kick(7)
                             default: _ = await server.snapshot()
                             }

@@ -29,7 +29,7 @@ struct PointlessWaitTests {
         let within = Journal<Bool>()
         try withServer(
             configure: { listener in
-                let room = UVGroup(of: listener)
+                let room = UVRoom(of: listener)
                 var isCalling = false
                 listener.userToken = room
                 listener.onConnected = { room.join($0) }
@@ -37,7 +37,7 @@ struct PointlessWaitTests {
                     within.append(isCalling)
                     isCalling = true
                     let receipt = client.listener?.broadcast(
-                        "at last", to: .group(room), slow: .wait)
+                        "at last", to: .room(room), whenSlow: .wait)
                     isCalling = false
                     if receipt?.waitsFor == 0 { told.append(client.id) }
                 }
@@ -47,7 +47,7 @@ struct PointlessWaitTests {
                 let other = try server.connect()
                 try server.connected.wait(for: 2)
                 try Self.makeSlow(server)
-                let waitsFor = try server.onLoop { $0.broadcast("now?", slow: .wait).waitsFor }
+                let waitsFor = try server.onLoop { $0.broadcast("now?", whenSlow: .wait).waitsFor }
                 #expect(waitsFor == 1)
                 try server.onLoop { listener in
                     guard let client = listener.client(1) else { return }
@@ -57,7 +57,7 @@ struct PointlessWaitTests {
                     case .reset: client.reset()
                     case .finish: client.finish()
                     case .peerResets: break
-                    case .leavesGroup: (listener.userToken as? UVGroup)?.leave(client)
+                    case .leavesGroup: (listener.userToken as? UVRoom)?.leave(client)
                     }
                     // Not within the call.
                     #expect(told.entries.isEmpty)
@@ -82,7 +82,7 @@ struct PointlessWaitTests {
                 let key = UVSlowReceiver.keepLatest(key: "k")
                 listener.userToken = Caller { [unowned listener] value in
                     isCalling = true
-                    listener.broadcast(value, slow: key)
+                    listener.broadcast(value, whenSlow: key)
                     isCalling = false
                 }
                 listener.onDrained = { _ in nested.append(isCalling) }
@@ -116,7 +116,7 @@ struct PointlessWaitTests {
             let (queued, replaced) = try server.onLoop { listener in
                 var (queued, replaced) = (0, 0)
                 for number in 1...500 {
-                    let receipt = listener.broadcast("\(number)", slow: .keepLatest(key: "k"))
+                    let receipt = listener.broadcast("\(number)", whenSlow: .keepLatest(key: "k"))
                     queued += receipt.queued
                     replaced += receipt.replaced
                 }
@@ -130,28 +130,28 @@ struct PointlessWaitTests {
         }
     }
 
-    @Test("A group of another listener is refused with a sentence")
-    func foreignGroup() async {
+    @Test("A room of another listener is refused with a sentence")
+    func foreignRoom() async {
         let result = await #expect(
             processExitsWith: .failure, observing: [\.standardErrorContent]
         ) {
             let loop = try UVLoop()
             let one = UVListener(on: loop, at: "127.0.0.1:0") { _, _ in }
             let other = UVListener(on: loop, at: "127.0.0.1:0") { _, _ in }
-            one.broadcast("x", to: .group(UVGroup(of: other)))
+            one.broadcast("x", to: .room(UVRoom(of: other)))
         }
-        #expect(result.said("UVListener.broadcast takes a group of its own clients"))
+        #expect(result.said("UVListener.broadcast takes a room of its own clients"))
     }
 
-    @Test("A group of a listener that is gone takes no client of another")
-    func groupOfOneGone() async {
+    @Test("A room of a listener that is gone takes no client of another")
+    func roomOfOneGone() async {
         let result = await #expect(
             processExitsWith: .failure, observing: [\.standardErrorContent]
         ) {
             let loop = try UVLoop()
             for _ in 0..<50 {
                 var gone: UVListener? = UVListener(on: loop, at: "127.0.0.1:0") { _, _ in }
-                let room = try #require(gone.map { UVGroup(of: $0) })
+                let room = try #require(gone.map { UVRoom(of: $0) })
                 gone = nil
                 // The system may give it the place in memory of the one that is gone.
                 let listener = UVListener(on: loop, at: "127.0.0.1:0") { _, _ in }
@@ -166,7 +166,7 @@ struct PointlessWaitTests {
                 peer.close()
             }
         }
-        #expect(result.said("UVGroup.join takes its listener's clients"))
+        #expect(result.said("UVRoom.join takes its listener's clients"))
     }
 
     private final class Caller {

@@ -29,12 +29,12 @@ struct SlowReceiverTests {
                 try server.connected.wait(for: 1)
                 try Self.makeSlow(server)
                 let sent = try server.onLoop { $0.clients[0].bytesSent + UInt64($0.bytesQueued) }
-                let receipt = try server.onLoop { $0.broadcast("skipped", slow: .skip) }
+                let receipt = try server.onLoop { $0.broadcast("skipped", whenSlow: .skip) }
                 #expect(receipt.skipped == 1)
                 #expect(receipt.receivers == 0)
                 #expect(try slow.receive(Int(sent)).count == Int(sent))
                 try drained.wait(for: 1)
-                let later = try server.onLoop { $0.broadcast("later", slow: .skip) }
+                let later = try server.onLoop { $0.broadcast("later", whenSlow: .skip) }
                 #expect(later.sent == 1)
                 #expect(try slow.receive(5) == Array("later".utf8))
             })
@@ -52,7 +52,7 @@ struct SlowReceiverTests {
                     ("a", "a1"), ("b", "b1"), ("a", "a number 2"), ("b", "b2"), ("a", "a3"),
                 ]
                 let receipts = texts.map { key, text in
-                    listener.broadcast(text, slow: .keepLatest(key: key))
+                    listener.broadcast(text, whenSlow: .keepLatest(key: key))
                 }
                 return (receipts, Int(client.bytesSent) + client.bytesQueued)
             }
@@ -81,7 +81,7 @@ struct SlowReceiverTests {
                     most = max(
                         most,
                         try server.onLoop { listener in
-                            listener.broadcast(text, slow: .keepLatest(key: "\(key)"))
+                            listener.broadcast(text, whenSlow: .keepLatest(key: "\(key)"))
                             return listener.clients[0].bytesQueued
                         })
                 }
@@ -104,11 +104,11 @@ struct SlowReceiverTests {
             server.post { $0.kick(1) }
             let good = try server.connect()
             #expect(try good.exchange([1]) == [1])
-            let before = try server.onLoop { $0.broadcast("x", slow: .wait) }
+            let before = try server.onLoop { $0.broadcast("x", whenSlow: .wait) }
             #expect(before.receivers == 2)
             #expect(try good.receive(1) == Array("x".utf8))
             for _ in 0..<2000 {
-                let receipt = try server.onLoop { $0.broadcast(Self.message, slow: .wait) }
+                let receipt = try server.onLoop { $0.broadcast(Self.message, whenSlow: .wait) }
                 if receipt.waitsFor == 1 {
                     #expect(receipt.receivers == 0)
                     #expect(!good.poll(seconds: 0))
@@ -150,9 +150,9 @@ struct SlowReceiverTests {
             onMessage: { client, _ in answers.append(client.send([3])) },
             configure: { listener in
                 listener.onConnected = { client in
-                    listener.broadcast([1], slow: .keepLatest(key: "k"))
+                    listener.broadcast([1], whenSlow: .keepLatest(key: "k"))
                     listener.broadcast(
-                        [UInt8](repeating: 2, count: 100_000), slow: .keepLatest(key: "k"))
+                        [UInt8](repeating: 2, count: 100_000), whenSlow: .keepLatest(key: "k"))
                 }
             },
             body: { server in
@@ -174,9 +174,9 @@ struct SlowReceiverTests {
             try server.onLoop { listener in
                 guard let client = listener.clients.first else { return }
                 while client.bytesQueued < 1 << 17 { client.send(Self.message) }
-                listener.broadcast([1], slow: .keepLatest(key: "k"))
+                listener.broadcast([1], whenSlow: .keepLatest(key: "k"))
                 let receipt = listener.broadcast(
-                    [UInt8](repeating: 2, count: 12 << 20), slow: .keepLatest(key: "k"))
+                    [UInt8](repeating: 2, count: 12 << 20), whenSlow: .keepLatest(key: "k"))
                 #expect(receipt.replaced == 1)
             }
             #expect(try server.ended.first().reason == .outboundBudgetExceeded)
@@ -213,7 +213,7 @@ struct SlowReceiverTests {
                 #expect(end.reason == .outboundBudgetExceeded)
                 let (evictions, sum) = try server.onLoop { listener in
                     (
-                        listener.handlers.guards.evictions,
+                        listener.events.guards.evictions,
                         listener.clients.reduce(0) { $0 + $1.bytesQueued } - listener.bytesQueued
                     )
                 }
@@ -234,7 +234,7 @@ struct SlowReceiverTests {
                 return peer
             }
             let receivers = try server.onLoop { listener in
-                let room = UVGroup(of: listener)
+                let room = UVRoom(of: listener)
                 for id in 1...3 {
                     guard let client = listener.client(UInt64(id)) else { continue }
                     room.join(client)
@@ -245,12 +245,12 @@ struct SlowReceiverTests {
                     return [Int]()
                 }
                 let counts = [
-                    room.count, listener.broadcast("a", to: .group(room)).receivers,
-                    listener.broadcast("b", to: .group(room, but: first)).receivers,
+                    room.count, listener.broadcast("a", to: .room(room)).receivers,
+                    listener.broadcast("b", to: .room(room, except: first)).receivers,
                 ]
                 room.leave(second)
                 room.leave(second)
-                return counts + [listener.broadcast("c", to: .group(room)).receivers, room.count]
+                return counts + [listener.broadcast("c", to: .room(room)).receivers, room.count]
             }
             #expect(receivers == [3, 3, 2, 2, 2])
             let expected = ["ac", "ab", "abc", ""]
@@ -260,7 +260,7 @@ struct SlowReceiverTests {
             peers[0].close()
             try server.ended.wait(for: 1)
             let left = try server.onLoop { listener in
-                (listener.client(3)?.userToken as? UVGroup)?.members.map(\.id)
+                (listener.client(3)?.userToken as? UVRoom)?.members.map(\.id)
             }
             #expect(left == [3])
         }

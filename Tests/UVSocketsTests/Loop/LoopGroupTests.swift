@@ -83,7 +83,7 @@ struct LoopGroupTests {
         arguments: UVBalance.allCases)
     func listenWhileStopping(balance: UVBalance) async throws {
         for _ in 0..<100 {
-            let server = Journal<Result<UVRemoteListener, any Error>>()
+            let server = Journal<Result<UVServerHandle, any Error>>()
             try await withLoops(2) { group in
                 beginTask {
                     do throws(UVError) {

@@ -25,9 +25,9 @@ struct AddressRangeTests {
             ("::ffff:0:0/96", "0.0.0.0/0"),
         ])
     func roundTrip(text: String, printed: String) throws {
-        let range = try UVAddressRange(parsing: text)
+        let range = try UVAddressRange(text)
         #expect("\(range)" == printed)
-        #expect(try UVAddressRange(parsing: printed) == range)
+        #expect(try UVAddressRange(printed) == range)
     }
 
     @Test(
@@ -64,7 +64,7 @@ struct AddressRangeTests {
             ),
         ])
     func refused(text: String, reason: String) {
-        let error = #expect(throws: UVError.self) { try UVAddressRange(parsing: text) }
+        let error = #expect(throws: UVError.self) { try UVAddressRange(text) }
         #expect(error?.reason == reason)
         #expect(error?.code == .invalidArgument)
         #expect(error?.subject == "'\(text)'")
@@ -107,7 +107,7 @@ struct AddressRangeTests {
             // Not the mapped ones, which are not IPv6 addresses here.
             let top: UInt128 = width == 128 ? 1 << 127 : 0
             let first = Self.random(width, using: &random) | top
-            let range = try UVAddressRange(parsing: Self.text(first & ~host, width) + "/\(bits)")
+            let range = try UVAddressRange(Self.text(first & ~host, width) + "/\(bits)")
             // An address of the range with at most one bit changed.
             let inside = (first & ~host) | (Self.random(width, using: &random) & host)
             let flip = Int.random(in: 0..<width - (width == 128 ? 1 : 0), using: &random)
@@ -115,7 +115,7 @@ struct AddressRangeTests {
             let endpoint = UVEndpoint(host: Self.text(other, width), port: 1)
             let address = try #require(SocketAddress(endpoint))
             try #require(range.contains(address) == ((other ^ first) & ~host == 0))
-            try #require(try UVAddressRange(parsing: "\(range)") == range)
+            try #require(try UVAddressRange("\(range)") == range)
             let network = address.prefix(bits: bits).endpoint
             try #require(network.port == 0)
             try #require(

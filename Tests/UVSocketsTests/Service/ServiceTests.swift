@@ -27,7 +27,7 @@
         }
 
         private func listening() -> (
-            AsyncStream<UVEndpoint>, @Sendable (UVRemoteListener) -> Void
+            AsyncStream<UVEndpoint>, @Sendable (UVServerHandle) -> Void
         ) {
             let (stream, continuation) = AsyncStream.makeStream(of: UVEndpoint.self)
             return (stream, { $0.localEndpoint.map { _ = continuation.yield($0) } })

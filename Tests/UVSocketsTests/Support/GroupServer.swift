@@ -12,14 +12,14 @@ final class GroupServer: Sendable {
     }
 
     let group: UVLoopGroup
-    let remote: UVRemoteListener
+    let remote: UVServerHandle
     let endpoint: UVEndpoint
     /// The clients as they connected, and as they ended.
     let connected: Journal<Arrival>
     let ended: Journal<Server.End>
 
     fileprivate init(
-        _ group: UVLoopGroup, _ remote: UVRemoteListener, connected: Journal<Arrival>,
+        _ group: UVLoopGroup, _ remote: UVServerHandle, connected: Journal<Arrival>,
         ended: Journal<Server.End>
     ) {
         self.group = group
@@ -58,14 +58,14 @@ final class GroupServer: Sendable {
 
     /// Asks the server, and waits for the answer.
     func ask<Value: Sendable>(
-        _ question: @escaping @Sendable (UVRemoteListener) async throws -> Value
+        _ question: @escaping @Sendable (UVServerHandle) async throws -> Value
     ) throws -> Value {
         try begin(question).first().get()
     }
 
     /// Asks the server, and goes on.
     func begin<Value: Sendable>(
-        _ question: @escaping @Sendable (UVRemoteListener) async throws -> Value
+        _ question: @escaping @Sendable (UVServerHandle) async throws -> Value
     ) -> Journal<Result<Value, any Error>> {
         let answer = Journal<Result<Value, any Error>>()
         beginTask { [remote] in

@@ -3,7 +3,7 @@ import UVSockets
 
 /// A server whose clients are served by tasks, as a test sees it from outside.
 struct TaskServer: Sendable {
-    let remote: UVRemoteListener
+    let remote: UVServerHandle
     let endpoint: UVEndpoint
     fileprivate let task: Task<Void, any Error>
     fileprivate let hasReturned: Journal<Void>
@@ -50,7 +50,7 @@ func withTaskServer(
 ) async throws {
     // The test begins when the server listens, and so do its waits: tests that block take the threads
     // of the pool, on which a task begins.
-    let (listening, listens) = AsyncStream.makeStream(of: UVRemoteListener.self)
+    let (listening, listens) = AsyncStream.makeStream(of: UVServerHandle.self)
     let hasReturned = Journal<Void>()
     let server = Task {
         defer {

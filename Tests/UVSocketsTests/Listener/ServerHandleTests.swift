@@ -4,14 +4,14 @@ import Testing
 @testable import UVSockets
 
 @Suite("UVListener.remote", .ownThreads, .timeLimit(.minutes(1)))
-struct RemoteListenerTests {
+struct ServerHandleTests {
     /// Runs a server for the time of a test, with its remote face.
     private static func withRemote(
         framing: UVFraming = .raw, isHeld: Bool = false,
         configure: @escaping @Sendable (UVListener) -> Void = { _ in },
-        body: (Server, UVRemoteListener) throws -> Void
+        body: (Server, UVServerHandle) throws -> Void
     ) throws {
-        let remotes = Journal<UVRemoteListener>()
+        let remotes = Journal<UVServerHandle>()
         try withServer(
             framing: framing, isHeld: isHeld,
             configure: { listener in
@@ -49,7 +49,7 @@ struct RemoteListenerTests {
             let snapshot = try Self.ask { await remote.snapshot() }
             #expect(snapshot.stats == stats)
             #expect(snapshot.clients.map(\.id).sorted() == [1, 2, 3])
-            #expect(try Self.ask { await remote.broadcast("a", but: 2) }.receivers == 2)
+            #expect(try Self.ask { await remote.broadcast("a", except: 2) }.receivers == 2)
             #expect(remote.post("b"))
             for (peer, text) in zip(peers, ["ab", "b", "ab"]) {
                 #expect(try peer.receive(text.utf8.count) == Array(text.utf8))

@@ -2,7 +2,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("FrameEnds", .ownThreads)
+@Suite("FrameWrapper", .ownThreads)
 struct FrameEndsTests {
     @Test(
         "A payload is written with the ends of its codec",
@@ -35,7 +35,8 @@ struct FrameEndsTests {
         #expect(try Wire(framing: payload, by: codec) == framed)
         #expect(Divided([framed.bytes], codec).frames == [payload])
         #expect(
-            try codec.ends(of: payload.bytes.span).count == framed.bytes.count - payload.bytes.count
+            try codec.wrapper(of: payload.bytes.span).count == framed.bytes.count
+                - payload.bytes.count
         )
     }
 
@@ -77,14 +78,14 @@ struct FrameEndsTests {
 
     @Test("An end holds up to 23 bytes, and no more")
     func capacity() async {
-        let bytes = FrameEnds.Bytes(0..<23)
+        let bytes = FrameWrapper.Bytes(0..<23)
         #expect(bytes.count == 23)
         #expect(bytes[22] == 22)
-        #expect(bytes.withSpan { Array(copying: $0) } == Array(0..<23))
-        #expect(bytes != FrameEnds.Bytes(0..<22))
-        #expect(FrameEnds(prefix: [1, 2]) == FrameEnds(prefix: [1, 2], suffix: []))
-        #expect(FrameEnds(prefix: [1, 2]) != FrameEnds(prefix: [1, 3]))
-        await #expect(processExitsWith: .failure) { _ = FrameEnds.Bytes(0..<33) }
+        #expect(bytes.withSpan { Array(message: $0) } == Array(0..<23))
+        #expect(bytes != FrameWrapper.Bytes(0..<22))
+        #expect(FrameWrapper(prefix: [1, 2]) == FrameWrapper(prefix: [1, 2], suffix: []))
+        #expect(FrameWrapper(prefix: [1, 2]) != FrameWrapper(prefix: [1, 3]))
+        await #expect(processExitsWith: .failure) { _ = FrameWrapper.Bytes(0..<33) }
     }
 
     @Test(

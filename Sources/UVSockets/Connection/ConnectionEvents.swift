@@ -1,7 +1,7 @@
 internal import Logging
 
 /// The agent a connection belongs to: a listener or a connector.
-protocol ConnectionHost: AnyObject {
+protocol ConnectionAgent: AnyObject {
     /// The connection's socket is closed.
     func connectionDidEnd(_ connection: UVConnection, _ reason: UVEndReason)
     /// More bytes are queued than the budget allows.
@@ -12,8 +12,8 @@ protocol ConnectionHost: AnyObject {
     var isToldOfSlowEnds: Bool { get }
 }
 
-/// What all connections of an agent share: the callbacks and the options they were given.
-final class ConnectionHandlers {
+/// What all connections of an agent share: what they were told, what they count, and whom they tell.
+final class ConnectionEvents {
     let options: UVConnectionOptions
     let coder: FrameCoder?
     /// The deadlines of a connection that has bytes queued, and of one that has none.
@@ -28,13 +28,16 @@ final class ConnectionHandlers {
     /// The bytes in the queues of all open connections, and how many there may be.
     var queuedBytes = 0
     let outboundBudget: Int
-    let onMessageReceived: (UVConnection, Span<UInt8>) -> Void
-    /// What the library does with a connection that has begun, after its user was told.
-    var onBegun: ((UVConnection) -> Void)?
+
+    // The user's callbacks.
+    var onMessageReceived: (UVConnection, Span<UInt8>) -> Void
     var onConnected: ((UVConnection) -> Void)?
     var onDisconnected: ((UVConnection, UVEndReason) -> Void)?
     var onPeerFinished: ((UVConnection) -> Void)?
     var onDrained: ((UVConnection) -> Void)?
+
+    /// What the library itself does with a connection that has begun, after its user was told.
+    var onBegun: ((UVConnection) -> Void)?
 
     init(
         _ options: UVConnectionOptions, _ framing: UVFraming, outboundBudget: Int = .max,
@@ -57,26 +60,12 @@ final class ConnectionHandlers {
         self.onMessageReceived = onMessageReceived
     }
 
-    /// The same with another handler of messages.
-    init(
-        _ other: ConnectionHandlers,
-        onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
-    ) {
-        options = other.options
-        coder = other.coder
-        limits = other.limits
-        quietLimits = other.quietLimits
-        hasQuietLimits = other.hasQuietLimits
-        hasRates = other.hasRates
-        handlerTimeLimit = other.handlerTimeLimit
-        guards = other.guards
-        outboundBudget = other.outboundBudget
-        self.onMessageReceived = onMessageReceived
-        onBegun = other.onBegun
-        onConnected = other.onConnected
-        onDisconnected = other.onDisconnected
-        onPeerFinished = other.onPeerFinished
-        onDrained = other.onDrained
+    /// Lets go of the user's callbacks, which often refer to the agent: the two would keep each other for
+    /// ever.
+    func releaseCallbacks() {
+        onMessageReceived = { _, _ in }
+        (onConnected, onDisconnected) = (nil, nil)
+        (onPeerFinished, onDrained, onBegun) = (nil, nil, nil)
     }
 
     func receive(_ message: Span<UInt8>, from connection: UVConnection) {

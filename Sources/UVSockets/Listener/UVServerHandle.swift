@@ -9,14 +9,14 @@
 /// for the stop, which begins with the loop that accepts.
 /// Where a listener's loop does not run, the answer is waited for until it does; a loop that is
 /// closed has nobody.
-public final class UVRemoteListener: Sendable {
-    let parts: [ListenerPart]
+public final class UVServerHandle: Sendable {
+    let parts: [ListenerReference]
     let framing: UVFraming
     /// Whom it admits, on several loops.
     private let admissions: Admissions?
     private let listening = Locked<(endpoint: UVEndpoint?, parts: Int)>((nil, 0))
 
-    init(_ parts: [ListenerPart], _ framing: UVFraming, _ admissions: Admissions?) {
+    init(_ parts: [ListenerReference], _ framing: UVFraming, _ admissions: Admissions?) {
         self.parts = parts
         self.framing = framing
         self.admissions = admissions
@@ -133,9 +133,9 @@ public final class UVRemoteListener: Sendable {
 
 // MARK: - The parts
 
-extension UVRemoteListener {
+extension UVServerHandle {
     /// The loop whose client has the id: they take turns in giving them.
-    private func part(of id: UVConnection.ID) -> ListenerPart? {
+    private func part(of id: UVConnection.ID) -> ListenerReference? {
         id > 0 ? parts[Int((id - 1) % UInt64(parts.count))] : nil
     }
 
@@ -148,7 +148,7 @@ extension UVRemoteListener {
     }
 
     nonisolated(nonsending) func ask<Answer: Sendable>(
-        _ parts: [ListenerPart],
+        _ parts: [ListenerReference],
         _ question:
             @escaping @Sendable (UVListener, @escaping @Sendable (Answer) -> Void) -> Void
     ) async -> [Answer] {
@@ -189,13 +189,13 @@ extension UVListener {
     /// of that in its next turn.
     ///
     /// For a listener of a ``UVLoopGroup`` it is the whole server.
-    public var remote: UVRemoteListener {
+    public var remote: UVServerHandle {
         loop.confine("UVListener.remote")
-        if let remoteListener { return remoteListener }
-        let remote = UVRemoteListener(
-            [ListenerPart(self)], UVFraming(handlers.coder?.codec), nil)
+        if let serverHandle { return serverHandle }
+        let remote = UVServerHandle(
+            [ListenerReference(self)], UVFraming(events.coder?.codec), nil)
         remote.moved(from: nil, to: localEndpoint)
-        remoteListener = remote
+        serverHandle = remote
         return remote
     }
 }

@@ -1,4 +1,4 @@
-extension UVRemoteListener {
+extension UVServerHandle {
     /// Sends one message to all clients, framed and copied once, and waits until each loop has given
     /// it to its own.
     ///
@@ -10,20 +10,20 @@ extension UVRemoteListener {
     /// - Returns: What became of it. Nobody gets what the framing refuses, or what has no bytes.
     @discardableResult
     public func broadcast(
-        _ message: [UInt8], but exception: UVConnection.ID? = nil,
-        slow: UVSlowReceiver = .disconnect
+        _ message: [UInt8], except exception: UVConnection.ID? = nil,
+        whenSlow slow: UVSlowReceiver = .disconnect
     ) async -> UVBroadcastReceipt {
         guard let shared = share(message.span, slow) else { return UVBroadcastReceipt() }
         if slow == .wait {
-            let waitsFor = await ask { $1($0.slowClients(of: $0.audience(but: exception))) }
+            let waitsFor = await ask { $1($0.slowClients(of: $0.audience(except: exception))) }
                 .reduce(0, +)
             if waitsFor > 0 { return UVBroadcastReceipt(waitsFor: waitsFor) }
         }
-        return await ask { $1($0.broadcast(shared, but: exception)) }
+        return await ask { $1($0.broadcast(shared, except: exception)) }
             .reduce(into: UVBroadcastReceipt()) { $0.add($1) }
     }
 
-    /// Sends one text to all clients, as ``broadcast(_:but:slow:)-([UInt8],_,_)`` does.
+    /// Sends one text to all clients, as ``broadcast(_:except:whenSlow:)-([UInt8],_,_)`` does.
     ///
     /// - Parameters:
     ///   - text: The text, sent as UTF-8.
@@ -32,9 +32,10 @@ extension UVRemoteListener {
     /// - Returns: What became of it.
     @discardableResult
     public func broadcast(
-        _ text: String, but exception: UVConnection.ID? = nil, slow: UVSlowReceiver = .disconnect
+        _ text: String, except exception: UVConnection.ID? = nil,
+        whenSlow slow: UVSlowReceiver = .disconnect
     ) async -> UVBroadcastReceipt {
-        await broadcast(Array(text.utf8), but: exception, slow: slow)
+        await broadcast(Array(text.utf8), except: exception, whenSlow: slow)
     }
 
     /// Sends one message to all clients, framed and copied once, without waiting to hear what became
@@ -49,15 +50,15 @@ extension UVRemoteListener {
     ///   refuses it, and then nobody gets it, or a loop is closed, or its `submissionLimit` reached.
     @discardableResult
     public func post(
-        _ message: Span<UInt8>, but exception: UVConnection.ID? = nil,
-        slow: UVSlowReceiver = .disconnect
+        _ message: Span<UInt8>, except exception: UVConnection.ID? = nil,
+        whenSlow slow: UVSlowReceiver = .disconnect
     ) -> Bool {
-        precondition(slow != .wait, "UVRemoteListener.post cannot wait for slow receivers")
+        precondition(slow != .wait, "UVServerHandle.post cannot wait for slow receivers")
         guard let shared = share(message, slow) else { return false }
-        return forEachListener { $0.broadcast(shared, but: exception) }
+        return forEachListener { $0.broadcast(shared, except: exception) }
     }
 
-    /// Sends one message to all clients, as ``post(_:but:slow:)-(Span<UInt8>,_,_)`` does.
+    /// Sends one message to all clients, as ``post(_:except:whenSlow:)-(Span<UInt8>,_,_)`` does.
     ///
     /// - Parameters:
     ///   - message: The message.
@@ -66,13 +67,13 @@ extension UVRemoteListener {
     /// - Returns: False where it is not sent to the clients of every loop.
     @discardableResult
     public func post(
-        _ message: [UInt8], but exception: UVConnection.ID? = nil,
-        slow: UVSlowReceiver = .disconnect
+        _ message: [UInt8], except exception: UVConnection.ID? = nil,
+        whenSlow slow: UVSlowReceiver = .disconnect
     ) -> Bool {
-        post(message.span, but: exception, slow: slow)
+        post(message.span, except: exception, whenSlow: slow)
     }
 
-    /// Sends one text to all clients, as ``post(_:but:slow:)-(Span<UInt8>,_,_)`` does.
+    /// Sends one text to all clients, as ``post(_:except:whenSlow:)-(Span<UInt8>,_,_)`` does.
     ///
     /// - Parameters:
     ///   - text: The text, sent as UTF-8.
@@ -81,31 +82,32 @@ extension UVRemoteListener {
     /// - Returns: False where it is not sent to the clients of every loop.
     @discardableResult
     public func post(
-        _ text: String, but exception: UVConnection.ID? = nil, slow: UVSlowReceiver = .disconnect
+        _ text: String, except exception: UVConnection.ID? = nil,
+        whenSlow slow: UVSlowReceiver = .disconnect
     ) -> Bool {
-        post(text.utf8.span, but: exception, slow: slow)
+        post(text.utf8.span, except: exception, whenSlow: slow)
     }
 
     private func share(_ message: Span<UInt8>, _ slow: UVSlowReceiver) -> SharedMessage? {
-        guard let ends = try? framing.ends(of: message),
+        guard let ends = try? framing.wrapper(of: message),
             ends.count + message.count > 0
         else { return nil }
-        return SharedMessage(message, between: ends, slow: slow)
+        return SharedMessage(message, between: ends, whenSlow: slow)
     }
 }
 
 extension UVListener {
     /// All of its clients but one, which may be one of another loop.
-    func audience(but exception: UVConnection.ID?) -> UVAudience {
-        exception.flatMap { clientTable[$0] }.map { .allBut($0) } ?? .all
+    func audience(except exception: UVConnection.ID?) -> UVAudience {
+        exception.flatMap { clientTable[$0] }.map { .all(except: $0) } ?? .all
     }
 
     @discardableResult
     func broadcast(
-        _ message: SharedMessage, but exception: UVConnection.ID?
+        _ message: SharedMessage, except exception: UVConnection.ID?
     ) -> UVBroadcastReceipt {
         message.withPayload {
-            send(message.buffer, $0, to: audience(but: exception), message.slow)
+            send(message.buffer, $0, to: audience(except: exception), message.slow)
         }
     }
 }

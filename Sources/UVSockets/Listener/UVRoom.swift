@@ -1,25 +1,25 @@
-/// Some of a listener's clients, such as those in one room of a chat. To join and to leave is O(1).
+/// Some of a listener's clients, such as those who talk with each other. To join and to leave is O(1).
 ///
-///     let room = UVGroup(of: listener)
+///     let room = UVRoom(of: listener)
 ///     room.join(client)
-///     listener.broadcast("hello", to: .group(room, but: client))
+///     listener.broadcast("hello", to: .room(room, except: client))
 ///
-/// A client whose connection ends has left all groups before `onDisconnected` is called. Like its
-/// listener a group belongs to the loop's thread.
-public final class UVGroup {
+/// A client whose connection ends has left all rooms before `onDisconnected` is called. Like its
+/// listener a room belongs to the loop's thread.
+public final class UVRoom {
     private let loop: UVLoop
     private let table: ClientTable
     /// The members, in no order.
     private(set) var all: [UVConnection] = []
     private var places: [UVConnection.ID: Int] = [:]
 
-    /// Makes a group without members.
+    /// Makes a room without members.
     ///
     /// - Parameter listener: Whose clients may join it.
     public init(of listener: UVListener) {
         loop = listener.loop
         table = listener.clientTable
-        loop.confine("UVGroup.init")
+        loop.confine("UVRoom.init")
     }
 
     /// Whether its members are this listener's clients.
@@ -37,7 +37,7 @@ public final class UVGroup {
 
     /// The members, in no particular order.
     public var members: [UVConnection] {
-        loop.confine("UVGroup.members")
+        loop.confine("UVRoom.members")
         return all
     }
 
@@ -46,7 +46,7 @@ public final class UVGroup {
     /// - Parameter client: The client.
     /// - Returns: Whether it is.
     public func contains(_ client: UVConnection) -> Bool {
-        loop.confine("UVGroup.contains")
+        loop.confine("UVRoom.contains")
         return places[client.id] != nil && isOfListener(client)
     }
 
@@ -54,28 +54,28 @@ public final class UVGroup {
     ///
     /// - Parameter client: One of the listener's clients. Another is a programmer's error.
     public func join(_ client: UVConnection) {
-        loop.confine("UVGroup.join")
+        loop.confine("UVRoom.join")
         precondition(
-            isOfListener(client), "UVGroup.join takes its listener's clients")
+            isOfListener(client), "UVRoom.join takes its listener's clients")
         guard !client.state.isClosed, places[client.id] == nil else { return }
         places[client.id] = all.count
         all.append(client)
-        table.groups[client.id, default: []].append(self)
+        table.rooms[client.id, default: []].append(self)
     }
 
     /// Makes a client a member no more; nothing where it is none.
     ///
     /// - Parameter client: The client.
     public func leave(_ client: UVConnection) {
-        loop.confine("UVGroup.leave")
+        loop.confine("UVRoom.leave")
         guard contains(client) else { return }
-        // Who waits for the slow one in this group need not any more.
+        // Who waits for the slow one in this room need not any more.
         if client.isSlow { client.callOnDrainedLater() }
         remove(client)
-        table.groups[client.id]?.removeAll { $0 === self }
+        table.rooms[client.id]?.removeAll { $0 === self }
     }
 
-    /// Forgets a client, which forgets the group itself.
+    /// Forgets a client, which forgets the room itself.
     func remove(_ client: UVConnection) {
         guard let place = places.removeValue(forKey: client.id), let last = all.popLast(),
             last !== client
@@ -87,27 +87,27 @@ public final class UVGroup {
 
 /// Who gets a broadcast.
 public struct UVAudience {
-    let group: UVGroup?
+    let room: UVRoom?
     let exception: UVConnection?
 
     /// All of the listener's clients.
-    public static var all: Self { Self(group: nil, exception: nil) }
+    public static var all: Self { Self(room: nil, exception: nil) }
 
     /// All of the listener's clients but one.
     ///
     /// - Parameter client: Who does not get it.
     /// - Returns: The audience.
-    public static func allBut(_ client: UVConnection) -> Self {
-        Self(group: nil, exception: client)
+    public static func all(except client: UVConnection) -> Self {
+        Self(room: nil, exception: client)
     }
 
-    /// The members of a group.
+    /// The members of a room.
     ///
     /// - Parameters:
-    ///   - group: The group, of the listener's clients.
+    ///   - room: The room, of the listener's clients.
     ///   - client: Who does not get it, if any.
     /// - Returns: The audience.
-    public static func group(_ group: UVGroup, but client: UVConnection? = nil) -> Self {
-        Self(group: group, exception: client)
+    public static func room(_ room: UVRoom, except client: UVConnection? = nil) -> Self {
+        Self(room: room, exception: client)
     }
 }

@@ -1,5 +1,5 @@
 /// What stands before and behind a payload on the wire.
-public struct FrameEnds: Equatable, Sendable {
+public struct FrameWrapper: Equatable, Sendable {
     /// What stands before the payload.
     public let prefix: Bytes
     /// What stands behind the payload.
@@ -20,7 +20,7 @@ public struct FrameEnds: Equatable, Sendable {
     public var count: Int { prefix.count + suffix.count }
 }
 
-extension FrameEnds {
+extension FrameWrapper {
     /// At most 23 bytes, stored in place: to frame a message allocates nothing.
     public struct Bytes: Sendable {
         /// The most bytes an end can have.
@@ -93,7 +93,7 @@ extension FrameEnds {
     }
 }
 
-extension FrameEnds.Bytes: ExpressibleByArrayLiteral {
+extension FrameWrapper.Bytes: ExpressibleByArrayLiteral {
     /// Makes an end of the bytes named.
     ///
     /// - Parameter elements: The bytes, at most ``capacity`` of them.
@@ -110,7 +110,7 @@ extension FrameEnds.Bytes: ExpressibleByArrayLiteral {
     }
 }
 
-extension FrameEnds.Bytes: Equatable {
+extension FrameWrapper.Bytes: Equatable {
     /// Whether two ends are the same bytes.
     ///
     /// - Parameters:

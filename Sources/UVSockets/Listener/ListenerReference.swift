@@ -1,5 +1,5 @@
 /// The way to a listener from other threads.
-struct ListenerPart: Sendable {
+struct ListenerReference: Sendable {
     let loop: UVLoop
     private let key: Int
 
