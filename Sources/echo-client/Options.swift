@@ -14,7 +14,9 @@ struct Options: ParsableCommand {
             1 where the server goes away before, unless it is told to reconnect.
             """)
 
-    @Argument(help: "The server as HOST:PORT. (default: localhost:8081)", transform: Self.endpoint)
+    @Argument(
+        help: "The server as HOST:PORT, unix:PATH or unix:@NAME. (default: localhost:8081)",
+        transform: Self.endpoint)
     var server: UVEndpoint = "localhost:8081"
 
     @Option(

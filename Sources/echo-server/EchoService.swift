@@ -13,7 +13,7 @@ struct EchoService: Sendable {
         self.output = output
     }
 
-    private var endpoint: UVEndpoint { UVEndpoint(host: options.host, port: options.port) }
+    private var endpoint: UVEndpoint { options.endpoint }
 
     // MARK: - Callbacks
 

@@ -27,6 +27,14 @@ struct Options: ParsableCommand {
     var port: UInt16 = 8081
 
     @Option(
+        help: """
+            Where to listen, instead of --host and --port: HOST:PORT, unix:PATH, where the path begins \
+            with / or ., or unix:@NAME, an abstract name of Linux.
+            """,
+        transform: Self.endpoint)
+    var listen: UVEndpoint?
+
+    @Option(
         parsing: .unconditional, help: "How many clients the kernel accepts ahead. (default: 4096)",
         transform: positive)
     var backlog = 4096
@@ -159,6 +167,17 @@ struct Options: ParsableCommand {
         // Flushing would end before a longer drain is over.
         options.connection.flushTimeout = max(options.connection.flushTimeout, drainTime)
         return options
+    }
+
+    /// Where it listens.
+    var endpoint: UVEndpoint { listen ?? UVEndpoint(host: host, port: port) }
+
+    private static func endpoint(_ text: String) throws -> UVEndpoint {
+        do throws(UVError) {
+            return try UVEndpoint(text)
+        } catch {
+            throw ValidationError(error.reason)
+        }
     }
 
     private static func port(_ text: String) throws -> UInt16 {

@@ -21,8 +21,8 @@ struct EndpointTests {
     @Test(
         "What is no endpoint is refused with the part that is wrong",
         arguments: [
-            ("", "expected HOST:PORT"),
-            ("localhost", "expected HOST:PORT"),
+            ("", "expected HOST:PORT, unix:PATH or unix:@NAME"),
+            ("localhost", "expected HOST:PORT, unix:PATH or unix:@NAME"),
             (":8081", "the host is missing"),
             ("[]:8081", "the host is missing"),
             ("::1:8081", "an IPv6 address is written [ADDRESS]:PORT"),

@@ -122,6 +122,8 @@ extension UVConnection {
 
     /// How many bytes the kernel has taken that the peer has not acknowledged.
     var bytesUnacknowledged: UInt32 {
+        // What the kernel has taken for a Unix-domain socket lies at the other end already.
+        if isUnix { return 0 }
         let count = UInt32(clamping: handle.socket?.bytesUnacknowledged ?? 0)
         // The kernel counts the FIN as one.
         return state.hasSentFIN && count > 0 ? count - 1 : count

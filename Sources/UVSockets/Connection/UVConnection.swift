@@ -16,7 +16,7 @@ public final class UVConnection: Identifiable {
 
     /// The loop it belongs to.
     public let loop: UVLoop
-    let handle: TCPHandle
+    let handle: StreamHandle
     let events: ConnectionEvents
     private var bytesIn: UInt64 = 0
     var bytesOut: UInt64 = 0
@@ -58,7 +58,7 @@ public final class UVConnection: Identifiable {
     var deadlineSlot: DeadlineSlot?
 
     init(
-        _ handle: TCPHandle, peer: SocketAddress, id: ID, of agent: any ConnectionAgent,
+        _ handle: StreamHandle, peer: SocketAddress, id: ID, of agent: any ConnectionAgent,
         _ events: ConnectionEvents
     ) {
         self.handle = handle
@@ -82,10 +82,21 @@ public final class UVConnection: Identifiable {
     public var options: UVConnectionOptions { events.options }
     /// The listener whose client this is; nil for a connector's connection.
     public var listener: UVListener? { agent as? UVListener }
-    /// The other end's address.
-    public var peer: UVEndpoint { peerAddress.endpoint }
-    /// This end's address; nil once the connection has ended.
-    public var localEndpoint: UVEndpoint? { handle.localAddress?.endpoint }
+    /// The other end's address. The client of a Unix-domain socket has none: it is known by its
+    /// credentials, `pid 812, uid 1000`.
+    public var peer: UVEndpoint {
+        if isUnix, let connector = agent as? UVConnector { return connector.endpoint }
+        return peerAddress.endpoint
+    }
+
+    /// This end's address; nil once the connection has ended, and for a client of a Unix-domain socket.
+    public var localEndpoint: UVEndpoint? {
+        guard isUnix else { return handle.localAddress?.endpoint }
+        return handle.socket == nil ? nil : listener?.endpoint
+    }
+
+    /// Whether it is a connection over a Unix-domain socket.
+    var isUnix: Bool { peerAddress.isUnix }
     /// How long ago the connection began.
     public var age: Duration { .milliseconds(loop.now - deadlines.openedAt) }
     /// Whether a write is in flight.

@@ -14,6 +14,8 @@ final class ConnectAttempt {
     /// often there is but one.
     private var socket: TCPHandle?
     private var earlier: [TCPHandle] = []
+    /// A Unix-domain socket that has connected, and is not told of yet.
+    var connected: SocketDescriptor?
     /// How an address has failed, the last that did.
     var error: UVError?
     /// Why there will be no connection, where that is known before a callback may be called.
@@ -44,6 +46,14 @@ final class ConnectAttempt {
         delay?.start(after: AddressRace.attemptDelay)
     }
 
+    /// Has something called after a time.
+    func retry(after time: Duration, _ body: @escaping () -> Void) throws(UVError) {
+        guard let connector else { return }
+        delay?.close()
+        delay = try TimerHandle(on: connector.loop, onTick: body)
+        delay?.start(after: time)
+    }
+
     /// Ends the attempt as failed in the next callback.
     func failLater(_ error: UVError) {
         failure = error
@@ -63,6 +73,7 @@ final class ConnectAttempt {
         deadline.close()
         delay?.close()
         lookup?.cancel()
+        connected.take()?.close()
         for socket in earlier where socket !== winner { socket.close() }
         if let socket, socket !== winner { socket.close() }
     }

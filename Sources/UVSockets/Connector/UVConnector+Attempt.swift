@@ -3,6 +3,7 @@ extension UVConnector {
     func startAttempt() throws(UVError) {
         let attempt = try ConnectAttempt(self, timeout: settings.timeout)
         state = .connecting(attempt)
+        if let address = endpoint.unixAddress { return try connect(attempt, to: address) }
         guard let addresses = settings.addresses ?? SocketAddress(endpoint).map({ [$0] }) else {
             attempt.lookup = try LookupRequest(endpoint, isPassive: false, on: loop) {
                 self.lookedUp($0)
@@ -83,6 +84,50 @@ extension UVConnector {
         do throws(UVError) {
             try connect(args, attempt)
         } catch {
+            fail(error)
+        }
+    }
+
+    /// Asks for a connection to a Unix-domain socket, which is there at once, or never, or when the
+    /// server has accepted others: then it is asked again.
+    private func connect(_ attempt: ConnectAttempt, to address: UnixAddress) throws(UVError) {
+        try address.check("connect")
+        switch SocketDescriptor.connect(to: address) {
+        case .success(let socket?):
+            attempt.connected = socket
+            loop.runLater { [weak self] in self?.unixConnected(attempt) }
+        case .success(nil):
+            try attempt.retry(after: .milliseconds(10)) { [weak self] in
+                self?.tryAgain(attempt, address)
+            }
+        case .failure(let code):
+            attempt.failLater(UVError(call: "connect", subject: "\(endpoint)", code: code))
+        }
+    }
+
+    private func tryAgain(_ attempt: ConnectAttempt, _ address: UnixAddress) {
+        guard case .connecting(let current) = state, current === attempt else { return }
+        do throws(UVError) {
+            try connect(attempt, to: address)
+        } catch {
+            fail(error)
+        }
+    }
+
+    private func unixConnected(_ attempt: ConnectAttempt) {
+        guard case .connecting(let current) = state, current === attempt,
+            let socket = attempt.connected.take()
+        else { return }
+        do throws(UVError) {
+            guard let peer = socket.peerCredentials else {
+                throw UVError(call: "connect", subject: "\(endpoint)", code: .connectionReset)
+            }
+            let handle = try PipeHandle(on: loop, owning: socket)
+            attempt.end()
+            state = .connected
+            join(handle, SocketAddress(peer))
+        } catch {
+            socket.close()
             fail(error)
         }
     }

@@ -151,9 +151,11 @@ public final class UVConnector {
     }
 
     /// The cycle has brought a connection.
-    func join(_ socket: TCPHandle, _ peer: SocketAddress) {
-        socket.socket?.setNoDelay(events.options.noDelay)
-        socket.socket?.setKeepAlive(events.options.keepAlive)
+    func join(_ socket: StreamHandle, _ peer: SocketAddress) {
+        if !peer.isUnix {
+            socket.socket?.setNoDelay(events.options.noDelay)
+            socket.socket?.setKeepAlive(events.options.keepAlive)
+        }
         let server = UVConnection(socket, peer: peer, id: nextID, of: self, events)
         nextID += 1
         connection = server
@@ -161,7 +163,7 @@ public final class UVConnector {
             // Without memory for a timer, the kernel alone finds a server that is gone.
             peerWatch = try? PeerWatch(keepAlive, on: loop) { [server] }
         }
-        loop.logger.trace("connected", metadata: ["server": "\(peer.endpoint)"])
+        loop.logger.trace("connected", metadata: ["server": "\(server.peer)"])
         events.onConnected?(server)
         events.onBegun?(server)
         sendKept(on: server)

@@ -14,6 +14,9 @@ internal import CLibuv
 @safe final class ListeningSocket: Handle {
     /// The socket, which this owns.
     private let socket: SocketDescriptor
+    /// The path of a Unix-domain socket.
+    private let file: UnixSocketFile?
+    private let isUnix: Bool
     /// What carries the answers.
     let args: SocketEventArgs
     /// Whether a request waits for a client.
@@ -43,10 +46,29 @@ internal import CLibuv
         }
     }
 
+    /// Listens on a Unix-domain socket.
+    ///
+    /// - Throws: ``UVError`` that names the call and the address.
+    convenience init(
+        on loop: UVLoop, at address: UnixAddress, backlog: Int32, _ args: SocketEventArgs
+    ) throws(UVError) {
+        let (socket, file) = try Self.open(address, backlog: backlog)
+        do throws(UVError) {
+            try self.init(on: loop, owning: socket, file: file, isUnix: true, args)
+        } catch {
+            socket.closeListening()
+            file?.remove()
+            throw error
+        }
+    }
+
     private init(
-        on loop: UVLoop, owning socket: SocketDescriptor, _ args: SocketEventArgs
+        on loop: UVLoop, owning socket: SocketDescriptor, file: UnixSocketFile? = nil,
+        isUnix: Bool = false, _ args: SocketEventArgs
     ) throws(UVError) {
         self.socket = socket
+        self.file = file
+        self.isUnix = isUnix
         self.args = args
         try unsafe super.init(UV_POLL, on: loop, call: "listen") { memory in
             unsafe uv_poll_init_socket(
@@ -75,6 +97,7 @@ internal import CLibuv
         close()
         // libuv does not use it any more (libuv guide, `uv_poll_t`).
         socket.closeListening()
+        file?.remove()
     }
 
     /// Sets what the accepted sockets inherit, on Linux, from the listening one.
@@ -136,10 +159,11 @@ internal import CLibuv
         for _ in 0..<Self.attempts {
             var number: Int32 = -1
             // With its address, which the kernel does not tell later of one that has been reset.
-            let peer = unsafe SocketDescriptor.address {
+            let address = unsafe SocketDescriptor.address {
                 number = unsafe Self.accept(socket.number, $0, $1)
                 return number
             }
+            let peer = isUnix ? credentials(of: number) : address
             if number >= 0 {
                 let accepted = SocketDescriptor(number: number)
                 guard let peer else {
@@ -158,6 +182,11 @@ internal import CLibuv
             }
         }
         return false
+    }
+
+    private func credentials(of number: Int32) -> SocketAddress? {
+        guard number >= 0 else { return nil }
+        return SocketDescriptor(number: number).peerCredentials.map { SocketAddress($0) }
     }
 
     private static var attempts: Int { 16 }
@@ -207,9 +236,9 @@ extension ListeningSocket {
                 call: call, subject: "\(address.endpoint)",
                 code: .init(rawValue: uv_translate_sys_error(errno)))
         }
-        let number = makeSocket(address.isIPv6 ? AF_INET6 : AF_INET)
+        let made = SocketDescriptor.make(address.isIPv6 ? AF_INET6 : AF_INET)
+        let number = made.number
         guard number >= 0 else { throw failure("make socket") }
-        let made = SocketDescriptor(number: number)
         var yes: Int32 = 1
         var no: Int32 = 0
         made.set(SOL_SOCKET, SO_REUSEADDR, &yes)
@@ -230,22 +259,10 @@ extension ListeningSocket {
         }
         return made
     }
-
-    private static func makeSocket(_ family: Int32) -> Int32 {
-        #if canImport(Glibc)
-            return Glibc.socket(
-                family,
-                Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        #else
-            let number = Darwin.socket(family, SOCK_STREAM, 0)
-            if number >= 0 { _ = fcntl(number, F_SETFD, FD_CLOEXEC) }
-            return number
-        #endif
-    }
 }
 
 /// A client that was accepted, and is nobody's connection yet. It may be handed to another loop.
-/// Whoever has it closes it, or makes a ``TCPHandle`` of it.
+/// Whoever has it closes it, or makes a ``StreamHandle`` of it.
 struct AcceptedSocket: Sendable {
     let socket: SocketDescriptor
     let peer: SocketAddress

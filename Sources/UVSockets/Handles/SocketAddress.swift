@@ -6,7 +6,8 @@ internal import CLibuv
     internal import Darwin
 #endif
 
-/// A numeric address and a port, in 24 bytes: what a `sockaddr` says without its padding.
+/// A numeric address and a port, in 24 bytes: what a `sockaddr` says without its padding. The peer of a
+/// Unix-domain socket has no address, and is known by its credentials.
 ///
 /// IPv4 addresses that a dual-stack socket reports as `::ffff:a.b.c.d` are kept and printed as
 /// the IPv4 addresses they are.
@@ -16,7 +17,31 @@ struct SocketAddress: Hashable, Sendable {
     private let low: UInt64
     private let scope: UInt32
     let port: UInt16
-    let isIPv6: Bool
+    private let family: Family
+
+    private enum Family: UInt8 {
+        case ipv4, ipv6, unix
+    }
+
+    var isIPv6: Bool { family == .ipv6 }
+    var isUnix: Bool { family == .unix }
+
+    /// The peer of a Unix-domain socket.
+    init(_ peer: UVPeerCredentials) {
+        high = UInt64(UInt32(bitPattern: peer.pid))
+        low = UInt64(peer.uid) << 32 | UInt64(peer.gid)
+        scope = 0
+        port = 0
+        family = .unix
+    }
+
+    /// Who the peer of a Unix-domain socket is; nil for an IP address.
+    var credentials: UVPeerCredentials? {
+        guard isUnix else { return nil }
+        return UVPeerCredentials(
+            pid: Int32(truncatingIfNeeded: high), uid: UInt32(low >> 32),
+            gid: UInt32(truncatingIfNeeded: low))
+    }
 
     /// Reads a numeric address; nil when the host is a name.
     ///
@@ -26,7 +51,7 @@ struct SocketAddress: Hashable, Sendable {
         var v4 = sockaddr_in()
         var v6 = sockaddr_in6()
         let port = Int32(endpoint.port)
-        guard !endpoint.host.utf8.contains(0) else { return nil }
+        guard case .host = endpoint.kind, !endpoint.host.utf8.contains(0) else { return nil }
         if unsafe uv_ip4_addr(endpoint.host, port, &v4) == 0 {
             self.init(v4)
             return
@@ -67,7 +92,7 @@ struct SocketAddress: Hashable, Sendable {
         low = UInt64(UInt32(bigEndian: address.sin_addr.s_addr))
         scope = 0
         port = UInt16(bigEndian: address.sin_port)
-        isIPv6 = false
+        family = .ipv4
     }
 
     private init(_ address: sockaddr_in6) {
@@ -82,7 +107,7 @@ struct SocketAddress: Hashable, Sendable {
         low = isMapped ? words.1 & 0xffff_ffff : words.1
         scope = isMapped ? 0 : address.sin6_scope_id
         port = UInt16(bigEndian: address.sin6_port)
-        isIPv6 = !isMapped
+        family = isMapped ? .ipv4 : .ipv6
     }
 
     private init(
@@ -92,7 +117,7 @@ struct SocketAddress: Hashable, Sendable {
         self.low = low
         self.scope = scope
         self.port = port
-        self.isIPv6 = isIPv6
+        family = isIPv6 ? .ipv6 : .ipv4
     }
 
     /// The same address with a port.
@@ -105,6 +130,15 @@ struct SocketAddress: Hashable, Sendable {
 
     /// Whether it is an IPv6 address that is valid on one link only (RFC 4291 §2.5.6).
     var isLinkLocal: Bool { isIPv6 && high >> 54 == 0xfe80 >> 6 }
+
+    /// What the clients of one user, or of one address, have in common.
+    func network(ipv4 short: Int, ipv6 long: Int) -> SocketAddress {
+        if let credentials {
+            return SocketAddress(UVPeerCredentials(pid: 0, uid: credentials.uid, gid: 0))
+        }
+        if isLinkLocal { return prefix(bits: width) }
+        return prefix(bits: isIPv6 ? long : short)
+    }
 
     /// The network that the first bits of the address name: the other bits, the zone and the port
     /// are zero.
@@ -150,7 +184,8 @@ struct SocketAddress: Hashable, Sendable {
 
     /// The address as text and port.
     var endpoint: UVEndpoint {
-        UVEndpoint(host: host, port: port)
+        if let credentials { return UVEndpoint(kind: .process(credentials)) }
+        return UVEndpoint(host: host, port: port)
     }
 
     private var host: String {

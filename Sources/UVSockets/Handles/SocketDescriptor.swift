@@ -11,6 +11,58 @@ internal import CLibuv
 struct SocketDescriptor: Sendable {
     let number: Int32
 
+    /// Makes a stream socket that does not block, and that no child inherits.
+    ///
+    /// - Returns: The socket; its number is negative where the system has none, and `errno` says why.
+    static func make(_ family: Int32) -> SocketDescriptor {
+        #if canImport(Glibc)
+            let flags = Int32(
+                SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+            return SocketDescriptor(number: Glibc.socket(family, flags, 0))
+        #else
+            let number = Darwin.socket(family, SOCK_STREAM, 0)
+            if number >= 0 {
+                _ = fcntl(number, F_SETFD, FD_CLOEXEC)
+                _ = fcntl(number, F_SETFL, fcntl(number, F_GETFL) | O_NONBLOCK)
+            }
+            return SocketDescriptor(number: number)
+        #endif
+    }
+
+    /// Connects to a Unix-domain socket, at once.
+    ///
+    /// - Returns: The socket; nil where as many wait as the server lets wait.
+    static func connect(to address: UnixAddress) -> Result<SocketDescriptor?, UVError.Code> {
+        let made = make(AF_UNIX)
+        func failure() -> UVError.Code { .init(rawValue: uv_translate_sys_error(errno)) }
+        guard made.number >= 0 else { return .failure(failure()) }
+        while unsafe address.withSockaddr({ unsafe systemConnect(made.number, $0, $1) }) != 0 {
+            if errno == EINTR { continue }
+            let code = failure()
+            made.close()
+            return code == .again ? .success(nil) : .failure(code)
+        }
+        return .success(made)
+    }
+
+    /// Who is at the other end of a Unix-domain socket; nil where the system does not tell.
+    var peerCredentials: UVPeerCredentials? {
+        #if canImport(Glibc)
+            // A `ucred`, which Glibc has for GNU programs only: the process, its user and its group.
+            var credentials: (pid: Int32, uid: UInt32, gid: UInt32) = (0, 0, 0)
+            var length = socklen_t(MemoryLayout.size(ofValue: credentials))
+            guard
+                unsafe getsockopt(number, SOL_SOCKET, SO_PEERCRED, &credentials, &length) == 0
+            else { return nil }
+            return UVPeerCredentials(
+                pid: credentials.pid, uid: credentials.uid, gid: credentials.gid)
+        #else
+            var (uid, gid) = (uid_t(), gid_t())
+            guard unsafe getpeereid(number, &uid, &gid) == 0 else { return nil }
+            return UVPeerCredentials(pid: 0, uid: uid, gid: gid)
+        #endif
+    }
+
     /// Closes the socket.
     func close() {
         #if canImport(Glibc)
@@ -176,4 +228,11 @@ extension UVKeepAlive {
         let (idle, interval, count) = kernelValues
         return (UInt64(idle) + UInt64(interval) * UInt64(count)) * 1000
     }
+}
+
+/// The system's `connect`, by another name than the method's.
+private func systemConnect(
+    _ socket: Int32, _ address: UnsafePointer<sockaddr>, _ length: socklen_t
+) -> Int32 {
+    unsafe connect(socket, address, length)
 }

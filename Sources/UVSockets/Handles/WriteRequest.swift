@@ -3,11 +3,11 @@ internal import CLibuv
 /// One write in flight: it keeps the bytes alive until libuv is done with them.
 @safe final class WriteRequest {
     private let memory = UnsafeMutablePointer<uv_write_t>.allocate(capacity: 1)
-    private let handle: TCPHandle
+    private let handle: StreamHandle
     private var buffers: [SendBuffer] = []
     private(set) var bytes = 0
 
-    init(of handle: TCPHandle) {
+    init(of handle: StreamHandle) {
         self.handle = handle
     }
 

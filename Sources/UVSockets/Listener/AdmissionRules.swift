@@ -105,8 +105,6 @@ struct AdmissionRules {
     }
 
     private func network(of address: SocketAddress) -> SocketAddress {
-        if address.isLinkLocal { return address.prefix(bits: address.width) }
-        return address.prefix(
-            bits: address.isIPv6 ? policy.ipv6PrefixLength : policy.ipv4PrefixLength)
+        address.network(ipv4: policy.ipv4PrefixLength, ipv6: policy.ipv6PrefixLength)
     }
 }

@@ -1,11 +1,29 @@
 /// A range of addresses, as text `10.0.0.0/8`, `2001:db8::/32`, or one address alone (CIDR,
-/// RFC 4632 §3.1 and RFC 4291 §2.3).
+/// RFC 4632 §3.1 and RFC 4291 §2.3); or a user whose processes connect to a Unix-domain socket, as text
+/// `uid:1000`.
 ///
 /// An IPv4 address that a dual-stack socket reports as `::ffff:a.b.c.d` is an IPv4 address: IPv4
 /// ranges contain it, and IPv6 ranges, `::/0` too, do not.
 public struct UVAddressRange: Hashable, Sendable {
     private let network: SocketAddress
     private let bits: Int
+
+    /// The processes of a user, as clients of a Unix-domain socket.
+    ///
+    /// - Parameter uid: The user's number.
+    /// - Returns: The range.
+    public static func user(_ uid: UInt32) -> UVAddressRange {
+        UVAddressRange(user: uid)
+    }
+
+    private init(user uid: UInt32) {
+        network = Self.network(of: uid)
+        bits = 0
+    }
+
+    private static func network(of uid: UInt32) -> SocketAddress {
+        SocketAddress(UVPeerCredentials(pid: 0, uid: uid, gid: 0))
+    }
 
     /// Reads a range from text.
     ///
@@ -19,6 +37,15 @@ public struct UVAddressRange: Hashable, Sendable {
             UVError(
                 call: "read address range", subject: "'\(text)'", code: .invalidArgument,
                 reason: reason)
+        }
+        if text.hasPrefix("uid:") {
+            let digits = text.dropFirst("uid:".count)
+            guard digits.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }),
+                let uid = UInt32(digits)
+            else { throw refuse("the user is not a number from 0 to 4294967295") }
+            network = Self.network(of: uid)
+            bits = 0
+            return
         }
         let slash = text.firstIndex(of: "/") ?? text.endIndex
         let host = text[..<slash]
@@ -53,13 +80,15 @@ public struct UVAddressRange: Hashable, Sendable {
     }
 
     func contains(_ address: SocketAddress) -> Bool {
-        address.isIPv6 == network.isIPv6 && address.prefix(bits: bits) == network
+        if address.isUnix || network.isUnix { return address.network(ipv4: 0, ipv6: 0) == network }
+        return address.isIPv6 == network.isIPv6 && address.prefix(bits: bits) == network
     }
 }
 
 extension UVAddressRange: CustomStringConvertible {
     /// The range as text that ``init(_:)`` reads back.
     public var description: String {
+        if let user = network.credentials { return "uid:\(user.uid)" }
         let address = network.endpoint.host
         return bits == network.width ? address : "\(address)/\(bits)"
     }

@@ -28,6 +28,11 @@ extension UVListener {
             case .listening: return opened()
             case .fed, .idle, .lookingUp: break
             }
+            if endpoint.unixAddress != nil, part.admissions.balance == .kernel {
+                throw UVError(
+                    call: "listen", subject: "\(endpoint)", code: .invalidArgument,
+                    reason: "the kernel does not spread the clients of a Unix-domain socket")
+            }
             if let address = address.flatMap({ SocketAddress($0) }) {
                 try listen(at: address)
             } else {

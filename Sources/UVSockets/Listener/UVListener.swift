@@ -98,7 +98,7 @@ public final class UVListener {
     ///
     /// - Parameters:
     ///   - loop: The loop it is to belong to.
-    ///   - endpoint: Where to listen. `[::]:8081` listens on every address, IPv4 and IPv6; where
+    ///   - endpoint: Where to listen: an address, a name, or a Unix-domain socket. `[::]:8081` listens on every address, IPv4 and IPv6; where
     ///     the machine has no IPv6, on every IPv4 address. Port 0 takes a free port.
     ///   - backlog: How many clients the kernel accepts ahead of the listener. The kernel lowers
     ///     it to its own limit, `net.core.somaxconn`.
@@ -160,7 +160,11 @@ public final class UVListener {
                 reason: "the listener was stopped, make another")
         }
         guard case .idle = state else { return }
-        if let address = SocketAddress(endpoint) {
+        if let address = endpoint.unixAddress {
+            try startAccept { args throws(UVError) in
+                try ListeningSocket(on: loop, at: address, backlog: backlog, args)
+            }
+        } else if let address = SocketAddress(endpoint) {
             try listen(at: address)
         } else {
             state = .lookingUp
@@ -177,14 +181,23 @@ public final class UVListener {
 
     /// Takes the cycle's first turn: the shuttle is made, once, and given its request.
     func startAccept(at address: SocketAddress) throws(UVError) {
+        try startAccept { args throws(UVError) in
+            let socket = try ListeningSocket(
+                on: loop, at: address, backlog: backlog,
+                sharesPort: part.admissions.balance == .kernel, args)
+            socket.setOptions(
+                noDelay: events.options.noDelay, keepAlive: events.options.keepAlive)
+            return socket
+        }
+    }
+
+    private func startAccept(
+        _ listen: (SocketEventArgs) throws(UVError) -> ListeningSocket
+    ) throws(UVError) {
         let args = SocketEventArgs(userToken: self, buffer: loop.receiveBuffer) { args in
             (args.userToken as? UVListener)?.onAcceptCompleted(args)
         }
-        let socket = try ListeningSocket(
-            on: loop, at: address, backlog: backlog, sharesPort: part.admissions.balance == .kernel,
-            args)
-        socket.setOptions(
-            noDelay: events.options.noDelay, keepAlive: events.options.keepAlive)
+        let socket = try listen(args)
         let listening: Listening
         do throws(UVError) {
             let nextTurn = try IdleHandle(on: loop) { self.accept() }
@@ -200,7 +213,7 @@ public final class UVListener {
             throw error
         }
         state = .listening(listening)
-        localEndpoint = socket.localAddress?.endpoint
+        localEndpoint = endpoint.unixAddress == nil ? socket.localAddress?.endpoint : endpoint
         loop.logger.debug("listening", metadata: ["endpoint": "\(localEndpoint ?? endpoint)"])
         tellListening()
         opened()
@@ -263,9 +276,10 @@ public final class UVListener {
 
     /// Makes a client of an accepted connection that was admitted.
     func join(_ accepted: AcceptedSocket) {
-        let socket: TCPHandle
+        let socket: StreamHandle
         do throws(UVError) {
-            socket = try TCPHandle(on: loop, owning: accepted.socket)
+            socket = try StreamHandle.make(
+                on: loop, owning: accepted.socket, isUnix: accepted.peer.isUnix)
         } catch {
             accepted.reset()
             clientLeft(accepted.peer)

@@ -131,7 +131,7 @@ internal import CLibuv
     ///
     /// - Returns: How many bytes that was, from 0.
     @inline(__always)
-    func write(to handle: TCPHandle) throws(UVError.Code) -> Int {
+    func write(to handle: StreamHandle) throws(UVError.Code) -> Int {
         completeLast()
         return try unsafe handle.tryWrite(buffers, count)
     }

@@ -46,7 +46,7 @@ extension UVLoop {
 
     /// A read of the handle ended: a number of bytes, or a negative error.
     @inline(__always)
-    func received(_ count: Int, by handle: TCPHandle) {
+    func received(_ count: Int, by handle: StreamHandle) {
         receiveArgs.bytesTransferred = max(0, count)
         receiveArgs.error = count < 0 ? .init(rawValue: Int32(count)) : nil
         callback { handle.withConnection { $0.onReceiveCompleted(receiveArgs) } }
@@ -73,7 +73,7 @@ extension UVLoop {
         cork.append(bytes)
     }
 
-    func writeCork(to handle: TCPHandle) throws(UVError.Code) -> Int {
+    func writeCork(to handle: StreamHandle) throws(UVError.Code) -> Int {
         try cork.write(to: handle)
     }
 

@@ -120,9 +120,12 @@ class RawSocket: @unchecked Sendable {
 
     /// This end's address.
     var local: UVEndpoint {
-        var address = [UInt8](repeating: 0, count: 28)
+        var address = [UInt8](repeating: 0, count: 128)
         var length = socklen_t(address.count)
         _ = unsafe withSockaddr(&address) { unsafe getsockname(descriptor, $0, &length) }
+        if Int32(address[0]) == AF_UNIX {
+            return .unix(String(decoding: address[2...].prefix { $0 != 0 }, as: UTF8.self))
+        }
         let isIPv6 = Int32(address[0]) == AF_INET6
         var text = [CChar](repeating: 0, count: 64)
         let host = Array(address[(isIPv6 ? 8 : 4)...])
@@ -181,7 +184,7 @@ final class RawPeer: RawSocket, @unchecked Sendable {
     convenience init(
         to endpoint: UVEndpoint, from source: String? = nil, receiveBuffer: Int32? = nil
     ) throws {
-        try self.init(family: endpoint.host.contains(":") ? AF_INET6 : AF_INET)
+        try self.init(family: endpoint.family)
         if let receiveBuffer { try set(SOL_SOCKET, SO_RCVBUF, receiveBuffer) }
         if let source { try bind(to: UVEndpoint(host: source, port: 0)) }
         try connect(to: endpoint)
@@ -192,10 +195,18 @@ final class RawPeer: RawSocket, @unchecked Sendable {
         try RawPeer(family: AF_INET)
     }
 
+    /// Connects to a Unix-domain socket, and fails where it would have to wait.
+    static func nonblocking(to endpoint: UVEndpoint) throws -> RawPeer {
+        let peer = try RawPeer(family: AF_UNIX)
+        _ = fcntl(peer.descriptor, F_SETFL, O_NONBLOCK)
+        try peer.connect(to: endpoint)
+        return peer
+    }
+
     func connect(to endpoint: UVEndpoint) throws {
         let status = try unsafe withAddress(endpoint) { unsafe Glibc.connect(descriptor, $0, $1) }
         guard status == 0 else { throw SocketError("connect") }
-        try set(Int32(IPPROTO_TCP), TCP_NODELAY, Int32(1))
+        if endpoint.unixName == nil { try set(Int32(IPPROTO_TCP), TCP_NODELAY, Int32(1)) }
     }
 
     fileprivate convenience init(accepted descriptor: Int32) throws {
@@ -353,7 +364,7 @@ final class RawPeer: RawSocket, @unchecked Sendable {
 /// A listening socket.
 final class RawListener: RawSocket, @unchecked Sendable {
     convenience init(at endpoint: UVEndpoint = "127.0.0.1:0", backlog: Int32 = 64) throws {
-        try self.init(family: endpoint.host.contains(":") ? AF_INET6 : AF_INET)
+        try self.init(family: endpoint.family)
         // A port may be used again, though connections to it have just ended.
         try set(SOL_SOCKET, SO_REUSEADDR, Int32(1))
         try bind(to: endpoint)
@@ -400,8 +411,15 @@ final class RawListener: RawSocket, @unchecked Sendable {
 private func withAddress<Result>(
     _ endpoint: UVEndpoint, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
 ) throws -> Result {
-    let isIPv6 = endpoint.host.contains(":")
-    let family = isIPv6 ? AF_INET6 : AF_INET
+    if let name = endpoint.unixName {
+        // An abstract name begins with a NUL, a path ends with one.
+        var address = [UInt8(AF_UNIX), 0]
+        address += name.first == UInt8(ascii: "@") ? [0] + name.dropFirst() : name + [0]
+        let size = socklen_t(address.count)
+        return unsafe withSockaddr(&address) { unsafe body($0, size) }
+    }
+    let family = endpoint.family
+    let isIPv6 = family == AF_INET6
     var host = [UInt8](repeating: 0, count: isIPv6 ? 16 : 4)
     guard unsafe inet_pton(family, endpoint.host, &host) == 1 else {
         throw SocketError("inet_pton")
@@ -412,6 +430,18 @@ private func withAddress<Result>(
     address += [UInt8](repeating: 0, count: isIPv6 ? 4 : 8)
     let size = socklen_t(address.count)
     return unsafe withSockaddr(&address) { unsafe body($0, size) }
+}
+
+extension UVEndpoint {
+    fileprivate var family: Int32 {
+        unixName != nil ? AF_UNIX : host.contains(":") ? AF_INET6 : AF_INET
+    }
+
+    /// The path of a Unix-domain socket, or its abstract name behind an `@`; nil for others.
+    fileprivate var unixName: [UInt8]? {
+        let text = "\(self)"
+        return text.hasPrefix("unix:") ? Array(text.utf8.dropFirst("unix:".utf8.count)) : nil
+    }
 }
 
 private func withSockaddr<Result>(

@@ -1,6 +1,6 @@
 internal import CLibuv
 
-extension TCPHandle {
+extension StreamHandle {
     /// Asks for the next bytes, which come in the buffer of the loop's shuttle for receiving: the
     /// connection's `onReceiveCompleted` gets it.
     ///
@@ -24,7 +24,7 @@ extension TCPHandle {
             stream,
             { unsafe ReceiveBuffer.lend(of: $0, to: $2) },
             { handle, count, _ in
-                unsafe TCPHandle.with(handle, as: TCPHandle.self) { $0.received(count) }
+                unsafe StreamHandle.with(handle, as: StreamHandle.self) { $0.received(count) }
             })
         guard status == 0 else {
             args.error = .init(rawValue: status)

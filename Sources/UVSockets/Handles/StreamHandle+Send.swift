@@ -4,7 +4,7 @@ internal import CLibuv
     internal import Glibc
 #endif
 
-extension TCPHandle {
+extension StreamHandle {
     /// The most buffers libuv writes without allocating (`uv_write`), which must not fail there.
     fileprivate static let buffersInFlight = 4
     /// The most buffers in one attempt to write.
@@ -110,7 +110,7 @@ extension SendQueue {
     /// it is the first. What is in flight cannot be replaced, although the kernel has none of it.
     fileprivate var segmentsBeforeKey: Int {
         guard segments > 1 else { return segments }
-        let limit = min(segments, TCPHandle.buffersInFlight)
+        let limit = min(segments, StreamHandle.buffersInFlight)
         return (1..<limit).first { self[$0].buffer.key != nil } ?? limit
     }
 
