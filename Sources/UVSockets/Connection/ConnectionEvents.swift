@@ -30,7 +30,7 @@ final class ConnectionEvents {
     let outboundBudget: Int
 
     // The user's callbacks.
-    var onMessageReceived: (UVConnection, Span<UInt8>) -> Void
+    let onMessageReceived: (UVConnection, Span<UInt8>) -> Void
     var onConnected: ((UVConnection) -> Void)?
     var onDisconnected: ((UVConnection, UVEndReason) -> Void)?
     var onPeerFinished: ((UVConnection) -> Void)?
@@ -60,10 +60,29 @@ final class ConnectionEvents {
         self.onMessageReceived = onMessageReceived
     }
 
-    /// Lets go of the user's callbacks, which often refer to the agent: the two would keep each other for
-    /// ever.
+    /// The same with another handler of messages, and the same callbacks. Another object, because the
+    /// handler is a constant: to call a variable would retain it for each message.
+    init(
+        _ other: ConnectionEvents,
+        onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
+    ) {
+        options = other.options
+        coder = other.coder
+        limits = other.limits
+        quietLimits = other.quietLimits
+        hasQuietLimits = other.hasQuietLimits
+        hasRates = other.hasRates
+        handlerTimeLimit = other.handlerTimeLimit
+        guards = other.guards
+        outboundBudget = other.outboundBudget
+        self.onMessageReceived = onMessageReceived
+        (onConnected, onDisconnected) = (other.onConnected, other.onDisconnected)
+        (onPeerFinished, onDrained) = (other.onPeerFinished, other.onDrained)
+        onBegun = other.onBegun
+    }
+
+    /// Lets go of the callbacks, which often refer to the agent: the two would keep each other for ever.
     func releaseCallbacks() {
-        onMessageReceived = { _, _ in }
         (onConnected, onDisconnected) = (nil, nil)
         (onPeerFinished, onDrained, onBegun) = (nil, nil, nil)
     }

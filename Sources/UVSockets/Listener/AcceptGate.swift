@@ -23,15 +23,17 @@ final class AcceptGate {
     private var turn: UInt64?
     private var acceptedInTurn = 0
 
+    /// Whether nobody is accepted, however much room there is.
+    var isShut: Bool { !isOpen || isPaused }
+
     /// What to do about the next client, in this turn of the loop.
     ///
     /// - Parameters:
     ///   - turn: The turn.
-    ///   - isFull: Whether clients have to wait until one leaves; asked only where nothing else keeps
-    ///     them.
+    ///   - isFull: Whether clients have to wait until one leaves.
     /// - Returns: What to do.
-    func next(turn: UInt64, isFull: @autoclosure () -> Bool = false) -> Action {
-        guard isOpen, !isPaused, !isFull() else { return .hold }
+    func next(turn: UInt64, isFull: Bool = false) -> Action {
+        guard !isShut, !isFull else { return .hold }
         if turn != self.turn {
             self.turn = turn
             acceptedInTurn = 0

@@ -24,12 +24,16 @@ final class Admissions: Sendable {
         var isClosed = false
 
         func isTurn(of part: Int) -> Bool {
-            !isClosed && (waiting.firstIndex(of: part) ?? waiting.count) < rules.free
+            if waiting.isEmpty { return !isClosed && rules.free > 0 }
+            return !isClosed && (waiting.firstIndex(of: part) ?? waiting.count) < rules.free
         }
 
         /// For whom a place is kept since the last change; to be told so more than once does no harm.
         var next: Int? {
-            !isClosed && waiting.indices.contains(rules.free - 1) ? waiting[rules.free - 1] : nil
+            guard !waiting.isEmpty, !isClosed, waiting.indices.contains(rules.free - 1) else {
+                return nil
+            }
+            return waiting[rules.free - 1]
         }
 
         mutating func wait(_ part: Int) {
@@ -37,7 +41,7 @@ final class Admissions: Sendable {
         }
 
         mutating func leave(_ part: Int) {
-            waiting.removeAll { $0 == part }
+            if !waiting.isEmpty { waiting.removeAll { $0 == part } }
         }
     }
 
@@ -45,6 +49,8 @@ final class Admissions: Sendable {
     let limit: Int
     let parts: Int
     let balance: UVBalance
+    /// Whether clients for whom there is no room wait, rather than being refused.
+    private let isPatient: Bool
     private let state: Locked<State>
 
     init(
@@ -54,10 +60,12 @@ final class Admissions: Sendable {
         self.limit = limit
         self.parts = parts
         self.balance = balance
+        isPatient = policy.whenFull == .hold
         state = Locked(
             State(
                 rules: AdmissionRules(policy, limit: limit),
-                clients: Array(repeating: 0, count: parts), latest: parts - 1))
+                clients: Array(repeating: 0, count: parts), latest: parts - 1),
+            isShared: parts > 1)
     }
 
     var peak: Int { state.withLock { $0.rules.peak } }
@@ -70,7 +78,7 @@ final class Admissions: Sendable {
         let acceptsAlone = parts == 1 || balance == .fewestClients
         return state.withLock { state in
             if state.isClosed { return .whenTold }
-            if policy.whenFull == .hold {
+            if isPatient {
                 if state.isTurn(of: part) {
                     if acceptsAlone { state.leave(part) }
                 } else {
@@ -89,7 +97,7 @@ final class Admissions: Sendable {
         _ address: SocketAddress, now: UInt64, part: Int
     ) -> (decision: AdmissionDecision, next: Int?) {
         state.withLock { state in
-            guard !state.isClosed, policy.whenFull != .hold || state.isTurn(of: part) else {
+            guard !state.isClosed, !isPatient || state.isTurn(of: part) else {
                 state.wait(part)
                 return (.hold, nil)
             }
@@ -104,12 +112,13 @@ final class Admissions: Sendable {
         switch state.rules.decide(address, now: now) {
         case .admit:
             let chosen =
-                balance == .kernel ? part : Self.fewest(state.clients, behind: state.latest)
+                parts == 1 || balance == .kernel
+                ? part : Self.fewest(state.clients, behind: state.latest)
             state.clients[chosen] += 1
             state.latest = chosen
             return chosen == part ? .admit : .pass(toPart: chosen)
         // Two were asked in when the rate let in one.
-        case .refuse(.rate) where policy.whenFull == .hold: return .hold
+        case .refuse(.rate) where isPatient: return .hold
         case let decision: return decision
         }
     }

@@ -7,7 +7,8 @@ extension UVListener {
     ) {
         serverHandle = server
         self.server = server
-        events.onMessageReceived = makeHandler(self)
+        let handler = makeHandler(self)
+        events = ConnectionEvents(events, onMessageReceived: handler)
     }
 
     /// Listens, and tells once whether that went well.

@@ -144,5 +144,7 @@ extension UVListener {
         // Its face is its users' alone now, who may still ask how it has been.
         server = nil
         events.releaseCallbacks()
+        // Connections that somebody keeps still have the old ones.
+        events = ConnectionEvents(events) { _, _ in }
     }
 }

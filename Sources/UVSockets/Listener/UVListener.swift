@@ -32,7 +32,7 @@ public final class UVListener {
     /// is not of this machine, or the port is taken.
     public var onFailed: ((UVListener, UVError) -> Void)?
 
-    let events: ConnectionEvents
+    var events: ConnectionEvents
     let gate = AcceptGate()
     var refused = UVRefusals()
     let clientTable = ClientTable()
@@ -238,12 +238,10 @@ public final class UVListener {
         defer { isAccepting = false }
         while isAcceptWanted, case .listening(let listening) = state {
             isAcceptWanted = false
-            var entry = Admissions.Entry.now
-            func mayEnter() -> Bool {
-                entry = part.admissions.entry(to: part.index, now: loop.now)
-                return entry != .whenTold
-            }
-            switch gate.next(turn: loop.turn, isFull: !mayEnter()) {
+            // Who asks to enter may have to be told later, and so only who can.
+            let entry: Admissions.Entry =
+                gate.isShut ? .whenTold : part.admissions.entry(to: part.index, now: loop.now)
+            switch gate.next(turn: loop.turn, isFull: entry == .whenTold) {
             case .accept:
                 if case .after(let wait) = entry {
                     listening.pause.start(after: .milliseconds(wait))

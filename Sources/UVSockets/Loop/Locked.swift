@@ -7,10 +7,18 @@ internal import CLibuv
 @safe package final class Locked<Value>: @unchecked Sendable {
     // Unchecked because the value is used under the lock only.
     private let lock = UnsafeMutablePointer<uv_mutex_t>.allocate(capacity: 1)
-    private var value: Value
+    // Its exclusivity is not checked: the lock sees to it.
+    @exclusivity(unchecked) private var value: Value
+    private let isShared: Bool
 
-    package init(_ value: Value) {
-        self.value = value
+    /// Shares a value.
+    ///
+    /// - Parameters:
+    ///   - value: The value.
+    ///   - isShared: Whether several threads use it: where one does, no lock is taken.
+    package init(_ value: Value, isShared: Bool = true) {
+        unsafe self.value = value
+        self.isShared = isShared
         guard unsafe uv_mutex_init(lock) == 0 else { fatalError("no memory for a lock") }
     }
 
@@ -22,8 +30,9 @@ internal import CLibuv
     /// Uses the value, while no other thread does.
     @inline(__always)
     package func withLock<Result>(_ body: (inout Value) -> Result) -> Result {
+        guard isShared else { return unsafe body(&value) }
         unsafe uv_mutex_lock(lock)
         defer { unsafe uv_mutex_unlock(lock) }
-        return body(&value)
+        return unsafe body(&value)
     }
 }
