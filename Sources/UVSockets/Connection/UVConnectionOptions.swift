@@ -15,7 +15,7 @@ public struct UVConnectionOptions: Sendable {
     public var keepAlive: UVKeepAlive? = UVKeepAlive()
 
     /// How many queued bytes are too many: ``UVConnection/send(_:)-(Span<UInt8>)`` answers
-    /// ``UVSendResult/full``, and where ``holdsAboveHighWatermark`` is set nothing is received any more, until no more
+    /// ``UVSendResult/takenButFull``, and where ``holdsAboveHighWatermark`` is set nothing is received any more, until no more
     /// than ``lowWatermark`` are queued. 64 KiB by default.
     public var highWatermark = 64 * 1024
 
