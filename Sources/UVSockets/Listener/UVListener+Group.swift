@@ -24,7 +24,7 @@ extension UVListener {
             switch state {
             case .joining: state = .idle
             // It was stopped before it began.
-            case .stopped: return closeDoor()
+            case .stopped: return stopListening()
             // Its own set-up has started it.
             case .listening: return opened()
             case .fed, .idle, .lookingUp: break

@@ -60,7 +60,7 @@ extension UVListener {
     }
 
     /// Ends listening for good.
-    func closeDoor() {
+    func stopListening() {
         gate.close()
         letNextIn(part.admissions.close(part.index))
         lookup?.cancel()

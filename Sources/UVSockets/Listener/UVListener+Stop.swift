@@ -66,7 +66,7 @@ extension UVListener {
         completion: ((UVDrainReport) -> Void)? = nil
     ) {
         loop.confine("UVListener.stop")
-        closeDoor()
+        stopListening()
         drain?.deadline?.close()
         let isWaiting = time > .zero && !clientTable.all.isEmpty
         let deadline = isWaiting ? try? TimerHandle(on: loop) { self.cutOff() } : nil

@@ -113,7 +113,7 @@ public final class UVServerHandle: Sendable {
         let isBegun =
             admissions?.balance == .fewestClients
             && parts[0].post { first in
-                first.closeDoor()
+                first.stopListening()
                 stopAll()
             }
         if !isBegun { stopAll() }

@@ -3,7 +3,7 @@ import Testing
 @testable import UVSockets
 
 @Suite("FrameWrapper", .ownThreads)
-struct FrameEndsTests {
+struct FrameWrapperTests {
     @Test(
         "A payload is written with the ends of its codec",
         arguments: [
