@@ -54,7 +54,8 @@ final class Admissions: Sendable {
     private let state: Locked<State>
 
     init(
-        _ policy: UVAdmission, limit: Int, parts: Int = 1, _ balance: UVBalance = .fewestClients
+        _ policy: UVAdmission, limit: Int, parts: Int = 1, _ balance: UVBalance = .fewestClients,
+        isShared: Bool = true
     ) {
         self.policy = policy
         self.limit = limit
@@ -65,7 +66,7 @@ final class Admissions: Sendable {
             State(
                 rules: AdmissionRules(policy, limit: limit),
                 clients: Array(repeating: 0, count: parts), latest: parts - 1),
-            isShared: parts > 1)
+            isShared: isShared)
     }
 
     var peak: Int { state.withLock { $0.rules.peak } }

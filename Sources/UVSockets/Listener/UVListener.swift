@@ -129,7 +129,8 @@ public final class UVListener {
             ?? ServerPart(
                 admissions: Admissions(
                     options.admission,
-                    limit: Self.connectionLimit(options.maxConnections, loops: 1, loop.logger)),
+                    limit: Self.connectionLimit(options.maxConnections, loops: 1, loop.logger),
+                    isShared: false),
                 index: 0)
         self.part = part
         nextID = UVConnection.ID(part.index) + 1
