@@ -348,6 +348,7 @@ struct RelayTests {
                 await server.remote.stop(drainFor: .seconds(20), goodbye: [1, 2, 3])
                 hasStopped.append(())
             }
+            // The stop has begun. No event tells that before it is over.
             while server.remote.localEndpoint != nil { usleep(1000) }
             try other.reset()
             let (rest, error) = peer.receiveToReset()

@@ -258,7 +258,7 @@ struct TaskEndTests {
             try onThread { loop.run() }
             #expect(!listener.poll(seconds: 0.2))
         }
-        // The tasks that have waited for it may still be ending.
+        // The tasks that have waited for it may still be ending. No event tells that an object is gone.
         for _ in 0..<1000 where dropped != nil { try await Task.sleep(for: .milliseconds(10)) }
         #expect(dropped == nil)
     }
@@ -281,6 +281,7 @@ struct TaskEndTests {
         let over = Journal<Void>()
         defer { over.append(()) }
         Thread.detachNewThread {
+            // No event tells that something waits: only a loop that runs is told.
             while loop.inbox.isEmpty { usleep(1000) }
             loop.stop()
             loop.run(.untilStopped)

@@ -181,6 +181,7 @@ struct ReceiveLimitTests {
         options.connection.handlerTimeWarning = .milliseconds(20)
         let server = try await group.listen(at: "127.0.0.1:0", options: options) { _ in
             { client, message in
+                // A handler that takes long is what is tested.
                 usleep(40_000)
                 client.send(message)
             }
@@ -195,6 +196,7 @@ struct ReceiveLimitTests {
                     try await UVConnector.connect(to: endpoint, options: settings, on: loop) {
                         try await $0.send("question")
                         _ = try await $0.nextMessage()
+                        // So is a task that does.
                         usleep(40_000)
                     }
                 }

@@ -213,6 +213,7 @@ struct ClosedLoopTests {
                 while RawSocket.descriptors.count > before + 10 {
                     // The status tells which of them it is.
                     if ContinuousClock.now > deadline { exit(Int32(100 + index)) }
+                    // No event tells that a thread has let go.
                     usleep(10_000)
                 }
             }
