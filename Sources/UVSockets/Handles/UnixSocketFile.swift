@@ -7,8 +7,8 @@ internal import CLibuv
 #endif
 
 /// The path that a Unix-domain socket listens at, from the bind to the end. A lock beside it,
-/// `PATH.lock`, says that its server lives: two starters cannot both win, and who is killed leaves no
-/// lock.
+/// `PATH.lock`, says that its server lives. So two starters cannot both win. The kernel releases the lock
+/// of a server that is killed.
 struct UnixSocketFile: Sendable {
     private let address: UnixAddress
     private let lock: Int32
@@ -26,8 +26,8 @@ struct UnixSocketFile: Sendable {
         let lock = try takeLock(of: address)
         do throws(UVError) {
             try removeStale(address)
-            // Linux gives the file the mode of the socket, less the umask: nobody may connect before the
-            // mode is right who may not later.
+            // Linux gives the file the mode of the socket, less the umask. So the file never allows more
+            // than its mode says, not even before the `chmod`.
             _ = fchmod(socket.number, mode_t(address.mode))
             guard unsafe address.withSockaddr({ unsafe systemBind(socket.number, $0, $1) }) == 0
             else { throw failure("bind", address) }

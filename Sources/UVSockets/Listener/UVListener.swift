@@ -239,7 +239,7 @@ public final class UVListener {
         defer { isAccepting = false }
         while isAcceptWanted, case .listening(let listening) = state {
             isAcceptWanted = false
-            // Who asks to enter may have to be told later, and so only who can.
+            // To ask can put this listener among those that are told later. A shut one does not ask.
             let entry: Admissions.Entry =
                 gate.isShut ? .whenTold : part.admissions.entry(to: part.index, now: loop.now)
             switch gate.next(turn: loop.turn, isFull: entry == .whenTold) {
