@@ -19,6 +19,7 @@ let package = Package(
     products: [
         .library(name: "UVSockets", targets: ["UVSockets"]),
         .library(name: "UVSocketsJSON", targets: ["UVSocketsJSON"]),
+        .library(name: "UVSocketsTesting", targets: ["UVSocketsTesting"]),
         .library(name: "UVSocketsService", targets: ["UVSocketsService"]),
         .executable(name: "echo-server", targets: ["echo-server"]),
         .executable(name: "echo-client", targets: ["echo-client"]),
@@ -51,6 +52,10 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "UVSocketsJSON", dependencies: ["UVSockets"], swiftSettings: strict),
+        .target(
+            name: "UVSocketsTesting",
+            dependencies: ["UVSockets", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: strict),
         .target(
             name: "UVSocketsService",
             dependencies: [
@@ -86,7 +91,7 @@ let package = Package(
         .testTarget(
             name: "UVSocketsTests",
             dependencies: [
-                "UVSockets", "UVSocketsJSON", "UVSocketsService",
+                "UVSockets", "UVSocketsJSON", "UVSocketsService", "UVSocketsTesting",
                 .product(name: "Logging", package: "swift-log"),
                 .product(
                     name: "ServiceLifecycle", package: "swift-service-lifecycle",

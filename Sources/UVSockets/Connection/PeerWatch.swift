@@ -99,7 +99,7 @@ extension UVConnection {
     /// Whether its peer acknowledges nothing for too long.
     fileprivate func isGone(_ silence: inout PeerSilence) -> Bool {
         guard !state.isClosed, bytesUnacknowledged > 0,
-            let unanswered = handle.socket?.unanswered
+            let unanswered = handle.unanswered
         else { return false }
         return silence.isGone(id, unanswered, now: loop.now)
     }

@@ -53,7 +53,7 @@ extension UVConnection: DeadlineOwner {
     }
 
     private func probe() {
-        if !state.isBroken, let error = handle.socket?.takeError() {
+        if !state.isBroken, let error = handle.takeError() {
             sendingBroke("receive", error)
         }
         endIfAbandoned()

@@ -69,7 +69,7 @@ extension UVConnection {
     /// Ends a connection whose peer is gone once nothing is left to be delivered.
     func endIfNothingIsLeft() {
         guard state.isBroken else { return }
-        let isLeft = frames?.hasBacklog == true || handle.socket?.bytesUnread ?? 0 > 0
+        let isLeft = frames?.hasBacklog == true || handle.bytesUnread > 0
         if !isLeft { perform(state.failed(.peerReset)) }
     }
 
@@ -122,9 +122,7 @@ extension UVConnection {
 
     /// How many bytes the kernel has taken that the peer has not acknowledged.
     var bytesUnacknowledged: UInt32 {
-        // What the kernel has taken for a Unix-domain socket lies at the other end already.
-        if isUnix { return 0 }
-        let count = UInt32(clamping: handle.socket?.bytesUnacknowledged ?? 0)
+        let count = UInt32(clamping: handle.bytesUnacknowledged)
         // The kernel counts the FIN as one.
         return state.hasSentFIN && count > 0 ? count - 1 : count
     }
@@ -138,7 +136,7 @@ extension UVConnection {
         let waited = deadlines.lingering(at: loop.now)
         let limit = state.isResetting ? options.lingerTimeout : options.flushTimeout
         // Nothing is read, so that nothing else would tell.
-        let isGone = handle.socket?.takeError() != nil
+        let isGone = handle.takeError() != nil
         if !isGone, bytesUnacknowledged > 0, waited < limit.wholeMilliseconds {
             loop.schedule(self, after: DeadlineClock.tick)
         } else {

@@ -86,6 +86,6 @@ extension UVConnection {
 
     /// A receive callback has ended that began at this time.
     func handlerEnded(since began: UInt64) {
-        events.handlerTook(coarseMilliseconds() - began, for: self, on: loop)
+        events.handlerTook(loop.coarseTime - began, for: self, on: loop)
     }
 }

@@ -92,7 +92,7 @@ public final class UVConnection: Identifiable {
     /// This end's address; nil once the connection has ended, and for a client of a Unix-domain socket.
     public var localEndpoint: UVEndpoint? {
         guard isUnix else { return handle.localAddress?.endpoint }
-        return handle.socket == nil ? nil : listener?.endpoint
+        return handle.isClosing ? nil : listener?.endpoint
     }
 
     /// Whether it is a connection over a Unix-domain socket.
@@ -199,7 +199,7 @@ public final class UVConnection: Identifiable {
     /// Calls the handler; what it sends back leaves together when it is done.
     @inline(__always)
     func receiving(_ body: () -> Void) {
-        let began = events.handlerTimeLimit > 0 ? coarseMilliseconds() : 0
+        let began = events.handlerTimeLimit > 0 ? loop.coarseTime : 0
         loop.cork.begin(for: self)
         // A relay may begin within the callback.
         let isPassed = reader == .relay
@@ -232,7 +232,7 @@ public final class UVConnection: Identifiable {
     private func receiveFailed(_ error: UVError.Code) {
         guard error == .endOfFile else { return fail("receive", error) }
         // libuv may report an end where a reset stands behind the last bytes.
-        if let error = handle.socket?.takeError() { return fail("receive", error) }
+        if let error = handle.takeError() { return fail("receive", error) }
         let isExpected = state.reason != nil
         if !isExpected, let truncation { perform(state.close(truncation)) }
         perform(

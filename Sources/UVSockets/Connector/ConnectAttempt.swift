@@ -14,8 +14,8 @@ final class ConnectAttempt {
     /// often there is but one.
     private var socket: TCPHandle?
     private var earlier: [TCPHandle] = []
-    /// A Unix-domain socket that has connected, and is not told of yet.
-    var connected: SocketDescriptor?
+    /// A stream that has connected at once, and is not told of yet.
+    var connected: ConnectedStream?
     /// How an address has failed, the last that did.
     var error: UVError?
     /// Why there will be no connection, where that is known before a callback may be called.

@@ -3,6 +3,7 @@ extension UVConnector {
     func startAttempt() throws(UVError) {
         let attempt = try ConnectAttempt(self, timeout: settings.timeout)
         state = .connecting(attempt)
+        if let network = loop.network { return connect(attempt, in: network) }
         if let address = endpoint.unixAddress { return try connect(attempt, to: address) }
         guard let addresses = settings.addresses ?? SocketAddress(endpoint).map({ [$0] }) else {
             attempt.lookup = try LookupRequest(endpoint, isPassive: false, on: loop) {
@@ -94,8 +95,13 @@ extension UVConnector {
         try address.check("connect")
         switch SocketDescriptor.connect(to: address) {
         case .success(let socket?):
-            attempt.connected = socket
-            loop.runLater { [weak self] in self?.unixConnected(attempt) }
+            guard let peer = socket.peerCredentials else {
+                socket.close()
+                let error = UVError(call: "connect", subject: "\(endpoint)", code: .connectionReset)
+                return attempt.failLater(error)
+            }
+            connected(
+                attempt, ConnectedStream(source: .socket(socket), peer: SocketAddress(peer)))
         case .success(nil):
             try attempt.retry(after: .milliseconds(10)) { [weak self] in
                 self?.tryAgain(attempt, address)
@@ -114,20 +120,34 @@ extension UVConnector {
         }
     }
 
-    private func unixConnected(_ attempt: ConnectAttempt) {
+    private func connect(_ attempt: ConnectAttempt, in network: MemoryNetwork) {
+        do throws(UVError) {
+            // Where nobody answers, the deadline ends the attempt.
+            guard let end = try network.connect(to: endpoint) else { return }
+            let ticket = MemoryTicket(end, of: network, on: loop)
+            connected(attempt, ConnectedStream(source: .memory(ticket), peer: end.peer))
+        } catch {
+            attempt.failLater(error)
+        }
+    }
+
+    /// A stream was connected at once, which is told later.
+    private func connected(_ attempt: ConnectAttempt, _ stream: ConnectedStream) {
+        attempt.connected = stream
+        loop.runLater { [weak self] in self?.joinConnected(attempt) }
+    }
+
+    private func joinConnected(_ attempt: ConnectAttempt) {
         guard case .connecting(let current) = state, current === attempt,
-            let socket = attempt.connected.take()
+            let stream = attempt.connected.take()
         else { return }
         do throws(UVError) {
-            guard let peer = socket.peerCredentials else {
-                throw UVError(call: "connect", subject: "\(endpoint)", code: .connectionReset)
-            }
-            let handle = try PipeHandle(on: loop, owning: socket)
+            let handle = try StreamHandle.make(on: loop, owning: stream)
             attempt.end()
             state = .connected
-            join(handle, SocketAddress(peer))
+            join(handle, stream.peer)
         } catch {
-            socket.close()
+            stream.close()
             fail(error)
         }
     }

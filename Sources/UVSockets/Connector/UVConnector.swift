@@ -105,6 +105,7 @@ public final class UVConnector {
         loop.confineOpen("UVConnector.init")
         self.loop = loop
         self.settings = settings
+        if let network = loop.network { random = network.random.split() }
         kept = PendingMessages(limit: settings.queueLimit)
         backoff = settings.reconnect.map { Backoff($0) }
         events = ConnectionEvents(
@@ -152,10 +153,7 @@ public final class UVConnector {
 
     /// The cycle has brought a connection.
     func join(_ socket: StreamHandle, _ peer: SocketAddress) {
-        if !peer.isUnix {
-            socket.socket?.setNoDelay(events.options.noDelay)
-            socket.socket?.setKeepAlive(events.options.keepAlive)
-        }
+        socket.setOptions(noDelay: events.options.noDelay, keepAlive: events.options.keepAlive)
         let server = UVConnection(socket, peer: peer, id: nextID, of: self, events)
         nextID += 1
         connection = server

@@ -4,6 +4,7 @@ internal import CLibuv
 final class IdleHandle: Handle {
     /// Nil once the handle closes: the closure may refer to the handle's owner.
     private var onTurn: (() -> Void)?
+    private var isDue = false
 
     init(
         on loop: UVLoop, isLoopsOwn: Bool = false, onTurn: @escaping () -> Void
@@ -20,16 +21,26 @@ final class IdleHandle: Handle {
 
     /// Asks for the call; asking again before it comes changes nothing.
     func callInNextTurn() {
-        guard !isClosing else { return }
+        guard !isClosing, !isDue else { return }
+        isDue = true
+        loop.network?.callsDue += 1
         _ = unsafe uv_idle_start(raw()) { unsafe IdleHandle.from($0).turned() }
     }
 
     private func turned() {
         _ = unsafe uv_idle_stop(raw())
+        notDue()
         loop.callback { onTurn?() }
     }
 
+    private func notDue() {
+        guard isDue else { return }
+        isDue = false
+        withLoop { $0.network?.callsDue -= 1 }
+    }
+
     override func dropCallbacks() {
+        notDue()
         onTurn = nil
     }
 }

@@ -11,16 +11,12 @@ internal import CLibuv
 ///
 /// Not by `uv_listen`: before libuv 1.45 that accepts until nobody is left and calls back with an
 /// error without end; since then it tells of no error, and turns the loop for as long as one lasts.
-@safe final class ListeningSocket: Handle {
+@safe final class ListeningSocket: ListeningHandle {
     /// The socket, which this owns.
     private let socket: SocketDescriptor
     /// The path of a Unix-domain socket.
     private let file: UnixSocketFile?
     private let isUnix: Bool
-    /// What carries the answers.
-    let args: SocketEventArgs
-    /// Whether a request waits for a client.
-    private var isAcceptPending = false
     private var isPolling = false
 
     /// Listens.
@@ -69,8 +65,7 @@ internal import CLibuv
         self.socket = socket
         self.file = file
         self.isUnix = isUnix
-        self.args = args
-        try unsafe super.init(UV_POLL, on: loop, call: "listen") { memory in
+        try unsafe super.init(UV_POLL, on: loop, args) { memory in
             unsafe uv_poll_init_socket(
                 loop.raw, memory.assumingMemoryBound(to: uv_poll_t.self), socket.number)
         }
@@ -81,18 +76,10 @@ internal import CLibuv
     }
 
     /// Where it listens; nil when it is closed.
-    var localAddress: SocketAddress? { isClosing ? nil : socket.localAddress }
-
-    override func dropCallbacks() {
-        args.userToken = nil
-    }
-
-    override func abort() {
-        stop()
-    }
+    override var localAddress: SocketAddress? { isClosing ? nil : socket.localAddress }
 
     /// Stops listening. The kernel resets the clients that have not been accepted.
-    func stop() {
+    override func stop() {
         guard !isClosing else { return }
         close()
         // libuv does not use it any more (libuv guide, `uv_poll_t`).
@@ -108,53 +95,28 @@ internal import CLibuv
 
     // MARK: - Accepting
 
-    /// Asks for the next client, which comes as `args.acceptedSocket`, or why there is none, as
-    /// `args.error`.
-    ///
-    /// - Returns: Whether the answer is pending: true, and `args.completed` will be called; or
-    ///   false, and it is in `args` already.
-    func accept() -> Bool {
-        isAcceptPending = !acceptNow()
-        if isAcceptPending { startPolling() }
-        return isAcceptPending
-    }
-
-    /// The socket is readable, or cannot be polled.
-    ///
-    /// While nobody asks it is not polled: the clients wait in the kernel's backlog.
-    private func ready(_ status: Int32) {
-        if isAcceptPending, status < 0 {
-            args.error = .init(rawValue: status)
-            isPolling = false
-        } else if !isAcceptPending || !acceptNow() {
-            return stopUnlessPending()
-        }
-        isAcceptPending = false
-        loop.callback { args.completed(args) }
-        stopUnlessPending()
-    }
-
-    private func startPolling() {
+    // While nobody asks it is not polled: the clients wait in the kernel's backlog.
+    override func awaitClient() {
         guard !isPolling, !isClosing else { return }
         let status = unsafe uv_poll_start(raw(), Int32(UV_READABLE.rawValue)) { handle, status, _ in
-            unsafe ListeningSocket.from(handle).ready(status)
+            unsafe ListeningSocket.from(handle).polled(status)
         }
         isPolling = status == 0
     }
 
-    private func stopUnlessPending() {
+    private func polled(_ status: Int32) {
+        if status < 0 {
+            isPolling = false
+            ready(.init(rawValue: status))
+        } else {
+            ready()
+        }
         guard isPolling, !isAcceptPending, !isClosing else { return }
         isPolling = false
         _ = unsafe uv_poll_stop(raw())
     }
 
-    /// Accepts a client, if there is one.
-    ///
-    /// - Returns: False where there is none and no error, either.
-    private func acceptNow() -> Bool {
-        args.acceptedSocket = nil
-        args.error = nil
-        guard !isClosing else { return false }
+    override func acceptNow() -> Bool {
         // One that is gone already is passed over, but not without end.
         for _ in 0..<Self.attempts {
             var number: Int32 = -1
@@ -170,7 +132,7 @@ internal import CLibuv
                     accepted.close()
                     continue
                 }
-                args.acceptedSocket = AcceptedSocket(socket: accepted, peer: peer)
+                args.accepted = ConnectedStream(source: .socket(accepted), peer: peer)
                 return true
             }
             if errno == EAGAIN {
@@ -258,32 +220,5 @@ extension ListeningSocket {
             throw error
         }
         return made
-    }
-}
-
-/// A client that was accepted, and is nobody's connection yet. It may be handed to another loop.
-/// Whoever has it closes it, or makes a ``StreamHandle`` of it.
-struct AcceptedSocket: Sendable {
-    let socket: SocketDescriptor
-    let peer: SocketAddress
-
-    /// Closes it so that the client gets a reset.
-    func reset() {
-        socket.resetWhenClosed()
-        socket.close()
-    }
-
-    /// Sends what the kernel takes at once, and closes it.
-    func close(saying goodbye: [UInt8] = []) {
-        if !goodbye.isEmpty {
-            #if canImport(Glibc)
-                let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
-            #else
-                let flags = MSG_DONTWAIT
-            #endif
-            // A client that has gone already needs no goodbye.
-            _ = unsafe send(socket.number, goodbye, goodbye.count, flags)
-        }
-        socket.close()
     }
 }

@@ -15,4 +15,9 @@ internal import CLibuv
     }
 
     override var name: String { "Unix socket" }
+
+    // What the kernel has taken lies at the other end already.
+    override var bytesUnacknowledged: Int { 0 }
+    override var unanswered: Unanswered? { nil }
+    override var localAddress: SocketAddress? { nil }
 }

@@ -33,6 +33,11 @@ func coarseMilliseconds() -> UInt64 {
     return UInt64(time.tv_sec) * 1000 + UInt64(time.tv_nsec) / 1_000_000
 }
 
+/// Lets other threads go on.
+func sleepForMillisecond() {
+    usleep(1000)
+}
+
 /// Lets a write to a socket whose peer is gone fail with EPIPE instead of ending the process, unless
 /// the program has decided itself what SIGPIPE does.
 ///

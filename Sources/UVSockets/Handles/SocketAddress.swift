@@ -120,6 +120,9 @@ struct SocketAddress: Hashable, Sendable {
         family = isIPv6 ? .ipv6 : .ipv4
     }
 
+    /// 127.0.0.1, port 0.
+    static let loopback = SocketAddress(network: 0, 0x7f00_0001, isIPv6: false)
+
     /// The same address with a port.
     func withPort(_ port: UInt16) -> SocketAddress {
         SocketAddress(network: high, low, scope: scope, port: port, isIPv6: isIPv6)

@@ -7,7 +7,7 @@
     /// What ``completed`` needs to find its way: the object whose cycle this is.
     var userToken: AnyObject?
     /// The client that an `accept` brought.
-    var acceptedSocket: AcceptedSocket?
+    var accepted: ConnectedStream?
     /// Where a `receive` puts its bytes; the loop's.
     let buffer: ReceiveBuffer
     /// How many bytes a `receive` brought.

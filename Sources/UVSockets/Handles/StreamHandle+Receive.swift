@@ -1,5 +1,3 @@
-internal import CLibuv
-
 extension StreamHandle {
     /// Asks for the next bytes, which come in the buffer of the loop's shuttle for receiving: the
     /// connection's `onReceiveCompleted` gets it.
@@ -10,7 +8,7 @@ extension StreamHandle {
     /// - Returns: Whether the answer is pending; it is, always, unless reading cannot start, and
     ///   then `args.error` says why.
     @inline(__always)
-    func receive(_ args: SocketEventArgs) -> Bool {
+    final func receive(_ args: SocketEventArgs) -> Bool {
         isReceiveDemanded = true
         return isReading || startReading(args)
     }
@@ -20,12 +18,7 @@ extension StreamHandle {
             args.error = .canceled
             return false
         }
-        let status = unsafe uv_read_start(
-            stream,
-            { unsafe ReceiveBuffer.lend(of: $0, to: $2) },
-            { handle, count, _ in
-                unsafe StreamHandle.with(handle, as: StreamHandle.self) { $0.received(count) }
-            })
+        let status = startReading()
         guard status == 0 else {
             args.error = .init(rawValue: status)
             return false
@@ -35,15 +28,16 @@ extension StreamHandle {
     }
 
     /// Takes the demand back.
-    func stopReceiving() {
+    final func stopReceiving() {
         isReceiveDemanded = false
         guard isReading, !isDelivering, !isClosing else { return }
         isReading = false
-        _ = unsafe uv_read_stop(stream)
+        stopReading()
     }
 
+    /// A read ended: a number of bytes, or a negative error.
     @inline(__always)
-    private func received(_ count: Int) {
+    final func received(_ count: Int) {
         // 0 is EAGAIN: the readiness was a false alarm.
         guard count != 0 else { return }
         isReceiveDemanded = false

@@ -1,9 +1,5 @@
 internal import CLibuv
 
-#if canImport(Glibc)
-    internal import Glibc
-#endif
-
 extension StreamHandle {
     /// The most buffers libuv writes without allocating (`uv_write`), which must not fail there.
     fileprivate static let buffersInFlight = 4
@@ -43,32 +39,6 @@ extension StreamHandle {
         try Self.written(unsafe offer(buffers.baseAddress, count))
     }
 
-    /// Offers buffers to the kernel. Nothing may be in flight.
-    ///
-    /// One goes by `send`: the `write` of `uv_try_write` comes to the socket by way of what is for files,
-    /// which took 90 ns more (Linux 6.18).
-    ///
-    /// - Returns: How many bytes it took, or an error, as `uv_try_write` does.
-    private func offer(_ buffers: UnsafeMutablePointer<uv_buf_t>?, _ count: Int) -> Int32 {
-        #if canImport(Glibc)
-            guard count == 1, let buffer = unsafe buffers?.pointee, let socket else {
-                return unsafe uv_try_write(stream, buffers, UInt32(count))
-            }
-            while true {
-                let sent = unsafe send(
-                    socket.number, buffer.base, buffer.len, Int32(MSG_NOSIGNAL))
-                if sent >= 0 { return Int32(sent) }
-                switch errno {
-                case EINTR: continue
-                case ENOBUFS: return UV_EAGAIN.rawValue
-                case let error: return -error
-                }
-            }
-        #else
-            return unsafe uv_try_write(stream, buffers, UInt32(count))
-        #endif
-    }
-
     private static func written(_ status: Int32) throws(UVError.Code) -> Int {
         if status >= 0 { return Int(status) }
         let code = UVError.Code(rawValue: status)
@@ -90,19 +60,11 @@ extension StreamHandle {
                 rebasing: buffers[..<queue.segmentsBeforeKey])
             let count = unsafe queue.fill(front, limit: Self.bytesInFlight)
             request.retain(queue, count, unsafe buffers[..<count].reduce(0) { unsafe $0 + $1.len })
-            return unsafe uv_write(
-                request.start(), stream, buffers.baseAddress, UInt32(count)
-            ) { unsafe WriteRequest.completed($0, $1) }
+            return unsafe startWriting(request, buffers.baseAddress, count)
         }
-        guard status == 0 else {
-            request.abandon()
-            throw .init(rawValue: status)
-        }
+        guard status == 0 else { throw .init(rawValue: status) }
         return request.bytes
     }
-
-    /// How many bytes of the write in flight the kernel has not taken yet.
-    var bytesUnwritten: Int { unsafe stream.pointee.write_queue_size }
 }
 
 extension SendQueue {

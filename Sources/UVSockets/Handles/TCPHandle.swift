@@ -29,9 +29,9 @@ internal import CLibuv
 
     /// The other end's address; nil when the socket is not connected.
     var peerAddress: SocketAddress? { socket?.peerAddress }
-}
 
-extension StreamHandle {
-    /// The address this end is bound to; nil when the socket is closed, or has no IP address.
-    var localAddress: SocketAddress? { socket?.localAddress }
+    override func setOptions(noDelay: Bool, keepAlive: UVKeepAlive?) {
+        socket?.setNoDelay(noDelay)
+        socket?.setKeepAlive(keepAlive)
+    }
 }

@@ -24,6 +24,9 @@ final class TimerHandle: Handle {
     func start(after delay: Duration, repeating interval: Duration? = nil) {
         guard !isClosing else { return }
         let interval = interval.map(\.wholeMilliseconds) ?? 0
+        if let clock = loop.network?.clock {
+            return clock.start(self, after: delay.wholeMilliseconds, repeating: interval)
+        }
         unsafe uv_update_time(loop.raw)
         _ = unsafe uv_timer_start(
             raw(), { unsafe TimerHandle.from($0).ticked() }, delay.wholeMilliseconds, interval)
@@ -31,14 +34,16 @@ final class TimerHandle: Handle {
 
     func stop() {
         guard !isClosing else { return }
+        if let clock = loop.network?.clock { return clock.stop(self) }
         _ = unsafe uv_timer_stop(raw())
     }
 
-    private func ticked() {
+    func ticked() {
         loop.callback { onTick?() }
     }
 
     override func dropCallbacks() {
+        withLoop { $0.network?.clock.stop(self) }
         onTick = nil
     }
 }

@@ -34,11 +34,14 @@ internal import CLibuv
     static func completed(_ request: UnsafeMutablePointer<uv_write_t>?, _ status: Int32) {
         guard let data = unsafe request?.pointee.data else { return }
         let request = unsafe Unmanaged<WriteRequest>.fromOpaque(data).takeRetainedValue()
-        let error = status < 0 ? UVError.Code(rawValue: status) : nil
-        request.handle.loop.callback {
-            request.handle.withConnection {
-                $0.writeCompleted(bytes: request.taken, error: error)
-            }
+        request.ended(
+            taken: request.taken, error: status < 0 ? UVError.Code(rawValue: status) : nil)
+    }
+
+    /// The write has ended: so many bytes were taken.
+    func ended(taken: Int, error: UVError.Code?) {
+        handle.loop.callback {
+            handle.withConnection { $0.writeCompleted(bytes: taken, error: error) }
         }
     }
 

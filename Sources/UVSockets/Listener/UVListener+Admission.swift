@@ -8,7 +8,7 @@ extension UVListener {
     }
 
     /// Makes an accepted connection a client, or sends it away.
-    func admit(_ accepted: AcceptedSocket) {
+    func admit(_ accepted: ConnectedStream) {
         let (decision, next) = part.admissions.decide(
             accepted.peer, now: loop.now, part: part.index)
         letNextIn(next)
@@ -28,7 +28,7 @@ extension UVListener {
     }
 
     /// Says goodbye, as far as the kernel takes it at once, and closes.
-    private func refuse(_ accepted: AcceptedSocket, _ reason: AdmissionDecision.Reason) {
+    private func refuse(_ accepted: ConnectedStream, _ reason: AdmissionDecision.Reason) {
         loop.logger.debug(
             "refused", metadata: ["peer": "\(accepted.peer.endpoint)", "reason": "\(reason)"])
         if case .refuse(let goodbye) = part.admissions.policy.whenFull {

@@ -60,7 +60,7 @@ extension UVListener {
     }
 
     /// Gives a client to another loop.
-    func handOver(_ accepted: AcceptedSocket, toPart index: Int) {
+    func handOver(_ accepted: ConnectedStream, toPart index: Int) {
         let transit = SocketInTransit(accepted, to: index, by: part.admissions)
         let isPosted = server?.parts[index].post { $0.takeOver(transit) } ?? false
         // The loop has ended by itself: nobody is to be passed there again.
@@ -77,11 +77,11 @@ extension UVListener {
 /// A client on its way to another loop. Where it does not get there, because that loop has ended or its
 /// listener has stopped, it is reset, and its place is free again.
 private final class SocketInTransit: Sendable {
-    private let accepted: Locked<AcceptedSocket?>
+    private let accepted: Locked<ConnectedStream?>
     private let part: Int
     private let admissions: Admissions
 
-    init(_ accepted: AcceptedSocket, to part: Int, by admissions: Admissions) {
+    init(_ accepted: ConnectedStream, to part: Int, by admissions: Admissions) {
         self.accepted = Locked(accepted)
         self.part = part
         self.admissions = admissions
@@ -94,7 +94,7 @@ private final class SocketInTransit: Sendable {
     }
 
     /// Whoever gets the socket owns it.
-    func take() -> AcceptedSocket? {
+    func take() -> ConnectedStream? {
         accepted.withLock { $0.take() }
     }
 }

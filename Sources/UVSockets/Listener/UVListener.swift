@@ -73,13 +73,13 @@ public final class UVListener {
 
     /// What a listening listener holds.
     final class Listening {
-        let socket: ListeningSocket
+        let socket: ListeningHandle
         let nextTurn: IdleHandle
         let pause: TimerHandle
         /// A client that was accepted, and has to wait for a place.
-        var held: AcceptedSocket?
+        var held: ConnectedStream?
 
-        init(_ socket: ListeningSocket, nextTurn: IdleHandle, pause: TimerHandle) {
+        init(_ socket: ListeningHandle, nextTurn: IdleHandle, pause: TimerHandle) {
             self.socket = socket
             self.nextTurn = nextTurn
             self.pause = pause
@@ -161,7 +161,11 @@ public final class UVListener {
                 reason: "the listener was stopped, make another")
         }
         guard case .idle = state else { return }
-        if let address = endpoint.unixAddress {
+        if let network = loop.network {
+            try startAccept { args throws(UVError) in
+                try MemoryListeningHandle(on: loop, network, at: endpoint, backlog: backlog, args)
+            }
+        } else if let address = endpoint.unixAddress {
             try startAccept { args throws(UVError) in
                 try ListeningSocket(on: loop, at: address, backlog: backlog, args)
             }
@@ -193,7 +197,7 @@ public final class UVListener {
     }
 
     private func startAccept(
-        _ listen: (SocketEventArgs) throws(UVError) -> ListeningSocket
+        _ listen: (SocketEventArgs) throws(UVError) -> ListeningHandle
     ) throws(UVError) {
         let args = SocketEventArgs(userToken: self, buffer: loop.receiveBuffer) { args in
             (args.userToken as? UVListener)?.onAcceptCompleted(args)
@@ -264,21 +268,20 @@ public final class UVListener {
     }
 
     private func onAcceptCompleted(_ args: SocketEventArgs) {
-        guard let accepted = args.acceptedSocket else {
+        guard let accepted = args.accepted else {
             return acceptFailed(args.error ?? .connectionAborted)
         }
-        args.acceptedSocket = nil
+        args.accepted = nil
         noteAccepted()
         admit(accepted)
         accept()
     }
 
     /// Makes a client of an accepted connection that was admitted.
-    func join(_ accepted: AcceptedSocket) {
+    func join(_ accepted: ConnectedStream) {
         let socket: StreamHandle
         do throws(UVError) {
-            socket = try StreamHandle.make(
-                on: loop, owning: accepted.socket, isUnix: accepted.peer.isUnix)
+            socket = try StreamHandle.make(on: loop, owning: accepted)
         } catch {
             accepted.reset()
             clientLeft(accepted.peer)

@@ -108,10 +108,7 @@ extension UVLoop {
 
     /// Ends what is left on a loop that was stopped, and closes it, on its thread, which ends then.
     func end() {
-        callback {
-            for addressee in addressees.values { (addressee as? any LoopResident)?.endWithLoop() }
-        }
-        turn(UV_RUN_NOWAIT)
+        endResidents()
         do {
             try finishOpenWork()
             shutDown()
@@ -119,6 +116,26 @@ extension UVLoop {
             logger.error("\(error)")
             closeForcibly()
         }
+        leave()
+    }
+
+    /// Ends whatever is open on a loop in memory, and closes it.
+    package func endInMemory() {
+        guard !isClosed else { return }
+        confine("UVTestNetwork.deinit")
+        endResidents()
+        closeForcibly()
+        leave()
+    }
+
+    private func endResidents() {
+        callback {
+            for addressee in addressees.values { (addressee as? any LoopResident)?.endWithLoop() }
+        }
+        turn(UV_RUN_NOWAIT)
+    }
+
+    private func leave() {
         // The system may give this thread's number to another.
         leaveThread()
         runLate()

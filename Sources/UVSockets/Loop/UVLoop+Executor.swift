@@ -41,10 +41,10 @@ extension UVLoop: TaskExecutor, SerialExecutor {
 
     /// Runs a job, and tells how long it took. Whose it is shows in whom it leaves its task to wait as.
     private func time(_ job: LoopJob) {
-        let began = coarseMilliseconds()
+        let began = coarseTime
         parking.latest = nil
         job.run(on: self)
-        let time = coarseMilliseconds() - began
+        let time = coarseTime - began
         let connection = (parking.latest as? UVAsyncConnection)?.connection
         parking.latest = nil
         for events in timedEvents where connection.map({ $0.events === events }) ?? true {

@@ -2,12 +2,15 @@ internal import CLibuv
 
 extension UVLoop {
     /// The loop's clock, in milliseconds: the time at which this turn began.
-    var now: UInt64 { unsafe raw.pointee.time }
+    var now: UInt64 { unsafe time.pointee }
 
     /// Asks the system for the time in the middle of a turn.
     func updateTime() {
-        unsafe uv_update_time(raw)
+        if network == nil { unsafe uv_update_time(raw) }
     }
+
+    /// The time in milliseconds, also in the middle of a turn, exact to a few of them.
+    var coarseTime: UInt64 { network == nil ? coarseMilliseconds() : now }
 
     /// Calls `owner.deadlinePassed()` once the time has passed, to within a tick; replaces what
     /// was scheduled for it before.

@@ -36,6 +36,10 @@ internal import Synchronization
     let throttles: LogThrottles
 
     let raw: UnsafeMutablePointer<uv_loop_t>
+    /// Where the present time stands, in milliseconds: in libuv's loop, or in a virtual clock.
+    let time: UnsafeMutablePointer<UInt64>
+    /// The network of a loop without sockets; nil for others.
+    package let network: MemoryNetwork?
     let receiveBuffer: ReceiveBuffer
     /// What all receive cycles share: only one of them is answered at a time.
     let receiveArgs: SocketEventArgs
@@ -94,7 +98,7 @@ internal import Synchronization
     /// The handles that libuv has still to close.
     var closingHandles = 0
     var isRunning = false
-    private var isStopping = false
+    private(set) var isStopping = false
     /// Whether libuv runs: the only time at which it may be told to stop.
     private var isTurning = false
     private var runsUntilStopped = false {
@@ -114,7 +118,15 @@ internal import Synchronization
         try self.init(submissionLimit, logger, LogThrottles())
     }
 
-    init(_ submissionLimit: Int, _ logger: Logger, _ throttles: LogThrottles) throws(UVError) {
+    package convenience init(in network: MemoryNetwork, logger: Logger) throws(UVError) {
+        try self.init(65_536, logger, LogThrottles(), network)
+    }
+
+    init(
+        _ submissionLimit: Int, _ logger: Logger, _ throttles: LogThrottles,
+        _ network: MemoryNetwork? = nil
+    ) throws(UVError) {
+        self.network = network
         self.logger = logger
         self.throttles = throttles
         inbox = Inbox(limit: max(1, submissionLimit))
@@ -125,6 +137,7 @@ internal import Synchronization
         cork = Cork(receiveBuffer)
         openStandardDescriptors()
         unsafe raw = try Self.makeRaw()
+        unsafe time = network?.clock.time ?? Self.time(of: raw)
         unsafe raw.pointee.data = receiveBuffer.base
         unsafe isolation.loop = self
         ignoreSIGPIPE()
@@ -155,6 +168,12 @@ internal import Synchronization
             throw UVError(call: "make loop", code: .init(rawValue: status))
         }
         return unsafe raw
+    }
+
+    private static func time(
+        of raw: UnsafeMutablePointer<uv_loop_t>
+    ) -> UnsafeMutablePointer<UInt64> {
+        unsafe withUnsafeMutablePointer(to: &raw.pointee.time) { unsafe $0 }
     }
 
     private func makeOwnHandles() throws(UVError) {
@@ -195,7 +214,11 @@ internal import Synchronization
         repeat {
             callback { drainInbox() }
             if isStopping { break }
-            turn(UV_RUN_DEFAULT)
+            if let network {
+                runInMemory(network, untilStopped: runsUntilStopped)
+            } else {
+                turn(UV_RUN_DEFAULT)
+            }
         } while !isStopping && !inbox.isEmpty
         isStopping = false
         isRunning = false
@@ -271,6 +294,10 @@ internal import Synchronization
         let thread = currentThread()
         let (isFirst, present) = owner.compareExchange(
             expected: 0, desired: thread, ordering: .relaxed)
+        // One in memory belongs to whoever uses it, which nobody does at the same time as another.
+        if network != nil, present != Self.nobody {
+            return owner.store(thread, ordering: .relaxed)
+        }
         let isFormer = present == Self.nobody && formerOwner.load(ordering: .relaxed) == thread
         guard isFirst || isFormer else {
             fatalError(

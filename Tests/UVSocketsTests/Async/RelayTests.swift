@@ -15,7 +15,7 @@ struct RelayTests {
     /// Runs a server that relays each client to another server, and writes down how each relay ended.
     private func withProxy(
         to upstream: UVEndpoint, framing: UVFraming = .raw, upstreamFraming: UVFraming = .raw,
-        options: UVListenerOptions = UVListenerOptions(),
+        options: UVListenerOptions = .patient,
         outcomes: Journal<Outcome> = Journal(), arrivals: Journal<Void> = Journal(),
         ended: Journal<UVEndReason> = Journal(),
         before:

@@ -9,7 +9,7 @@ struct GroupSlowReceiverTests {
 
     /// What a test does with clients of whom those on the first two loops are slow.
     private static func withSlowOnes(
-        framing: UVFraming = .raw, options: UVListenerOptions = UVListenerOptions(),
+        framing: UVFraming = .raw, options: UVListenerOptions = .patient,
         _ body:
             @escaping @Sendable (GroupServer, _ slow: [RawPeer], _ good: RawPeer) throws -> Void
     ) async throws {

@@ -118,7 +118,7 @@ let echoOnLoops: @Sendable (UVListener) -> MessageHandler = { _ in echo }
 func withGroup(
     at endpoint: UVEndpoint = "127.0.0.1:0", loops: Int = 3, balance: UVBalance = .fewestClients,
     framing: UVFraming = .raw,
-    options: UVListenerOptions = UVListenerOptions(),
+    options: UVListenerOptions = .patient,
     makeHandler: @escaping @Sendable (UVListener) -> UVLoopGroup.MessageHandler = echoOnLoops,
     body: @escaping @Sendable (GroupServer) throws -> Void
 ) async throws {

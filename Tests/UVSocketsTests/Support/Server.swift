@@ -84,6 +84,16 @@ typealias MessageHandler = @Sendable (UVConnection, Span<UInt8>) -> Void
 /// Sends back what came.
 let echo: MessageHandler = { client, message in client.send(message) }
 
+extension UVListenerOptions {
+    /// The default ones without a stall deadline: on a loaded machine, the thread of a test may not run
+    /// for so long.
+    static var patient: UVListenerOptions {
+        var options = UVListenerOptions()
+        options.connection.writeStallTimeout = nil
+        return options
+    }
+}
+
 /// Runs a server for the time of a test, stops it, and checks that nothing is left of it.
 ///
 /// - Parameters:
@@ -97,7 +107,7 @@ let echo: MessageHandler = { client, message in client.send(message) }
 /// - Throws: What the body throws, when the loop is closed.
 func withServer(
     at endpoint: UVEndpoint = "127.0.0.1:0", framing: UVFraming = .raw,
-    options: UVListenerOptions = UVListenerOptions(), isHeld: Bool = false,
+    options: UVListenerOptions = .patient, isHeld: Bool = false,
     onMessage: @escaping MessageHandler = echo,
     configure: @escaping @Sendable (UVListener) -> Void = { _ in },
     body: (Server) throws -> Void

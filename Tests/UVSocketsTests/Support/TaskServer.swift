@@ -42,7 +42,7 @@ typealias TaskHandler = nonisolated(nonsending) @Sendable (UVAsyncConnection) as
 /// - Throws: What the body throws, when the server has returned.
 func withTaskServer(
     at endpoint: UVEndpoint = "127.0.0.1:0", framing: UVFraming = .raw,
-    options: UVListenerOptions = UVListenerOptions(),
+    options: UVListenerOptions = .patient,
     loops: Int = 1, balance: UVBalance = .fewestClients,
     drainFor drainTime: Duration = .seconds(20),
     setUp: @escaping @Sendable (UVListener) -> Void = { _ in }, handler: @escaping TaskHandler,

@@ -1,0 +1,113 @@
+internal import CLibuv
+
+/// What clients are accepted from: a listening socket, or a port in memory.
+class ListeningHandle: Handle {
+    /// What carries the answers.
+    final let args: SocketEventArgs
+    /// Whether a request waits for a client.
+    private(set) final var isAcceptPending = false
+
+    init(
+        _ type: uv_handle_type, on loop: UVLoop, _ args: SocketEventArgs,
+        start: (UnsafeMutableRawPointer) -> Int32
+    ) throws(UVError) {
+        self.args = args
+        try unsafe super.init(type, on: loop, call: "listen", start: start)
+    }
+
+    /// Where it listens; nil when it is closed.
+    var localAddress: SocketAddress? { nil }
+
+    final override func dropCallbacks() {
+        args.userToken = nil
+    }
+
+    final override func abort() {
+        stop()
+    }
+
+    /// Stops listening. Clients that have not been accepted see a reset.
+    func stop() {
+        close()
+    }
+
+    /// Asks for the next client, which comes as `args.accepted`, or why there is none, as `args.error`.
+    ///
+    /// - Returns: Whether the answer is pending: true, and `args.completed` will be called; or
+    ///   false, and it is in `args` already.
+    final func accept() -> Bool {
+        isAcceptPending = !acceptAtOnce()
+        if isAcceptPending { awaitClient() }
+        return isAcceptPending
+    }
+
+    private func acceptAtOnce() -> Bool {
+        args.accepted = nil
+        args.error = nil
+        return !isClosing && acceptNow()
+    }
+
+    /// Accepts a client, if there is one.
+    ///
+    /// - Returns: False where there is none and no error, either.
+    func acceptNow() -> Bool { false }
+
+    /// Sees to it that ``ready(_:)`` is called when a client comes.
+    func awaitClient() {}
+
+    /// There may be a client, or they cannot be waited for.
+    ///
+    /// - Parameter error: Why they cannot; nil where there may be one.
+    final func ready(_ error: UVError.Code? = nil) {
+        guard isAcceptPending else { return }
+        if let error {
+            args.error = error
+        } else if !acceptAtOnce() {
+            return
+        }
+        isAcceptPending = false
+        loop.callback { args.completed(args) }
+    }
+}
+
+/// Clients that come to a port in memory.
+@safe final class MemoryListeningHandle: ListeningHandle, MemoryActor {
+    private let network: MemoryNetwork
+    private let port: MemoryPort
+
+    /// Listens.
+    ///
+    /// - Throws: ``UVError`` where somebody does so already.
+    init(
+        on loop: UVLoop, _ network: MemoryNetwork, at endpoint: UVEndpoint, backlog: Int32,
+        _ args: SocketEventArgs
+    ) throws(UVError) {
+        let port = try network.listen(at: endpoint, backlog: Int(backlog))
+        self.network = network
+        self.port = port
+        try unsafe super.init(UV_IDLE, on: loop, args) { memory in
+            unsafe uv_idle_init(loop.raw, memory.assumingMemoryBound(to: uv_idle_t.self))
+        }
+        port.onArrival = { [unowned self] in network.wake(self) }
+    }
+
+    override var name: String { "port in memory \(port.endpoint)" }
+    override var localAddress: SocketAddress? { isClosing ? nil : port.address }
+
+    override func stop() {
+        guard !isClosing else { return }
+        network.close(port)
+        close()
+    }
+
+    func proceed() {
+        ready()
+    }
+
+    override func acceptNow() -> Bool {
+        guard let end = port.accept() else { return false }
+        args.accepted = ConnectedStream(
+            source: .memory(MemoryTicket(end, of: network, on: loop)), peer: end.peer)
+        return true
+    }
+}

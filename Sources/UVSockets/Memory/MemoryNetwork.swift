@@ -1,0 +1,194 @@
+/// The network of a loop that has no sockets: its streams, and who listens.
+///
+/// Nothing happens within a call: what has changed is handed on in the loop's next round, as a kernel
+/// would. All of it belongs to the loop.
+package final class MemoryNetwork {
+    package let clock = VirtualClock()
+    /// Where the waits of the loop's connectors come from.
+    var random: SeededRandom
+    private var ports: [UVEndpoint: MemoryPort] = [:]
+    private var nextPort: UInt16 = 49_152
+    /// Who has something to do in the next round.
+    private var ready: [any MemoryActor] = []
+    /// Streams that are nobody's connection yet.
+    private var waiting: [Int: MemoryEnd] = [:]
+    private var nextTicket = 0
+    /// How many handles of the loop ask for its next turn.
+    var callsDue = 0
+
+    package init(seed: UInt64) {
+        random = SeededRandom(seed)
+    }
+
+    var isQuiet: Bool { ready.isEmpty && callsDue == 0 }
+
+    /// Has an actor called in the next round.
+    package func wake(_ actor: any MemoryActor) {
+        ready.append(actor)
+    }
+
+    /// Lets everybody go on who has something to do.
+    func runRound() {
+        let actors = ready
+        ready = []
+        for actor in actors { actor.proceed() }
+    }
+
+    // MARK: - Who listens
+
+    /// Opens a port.
+    ///
+    /// - Parameters:
+    ///   - endpoint: Where; port 0 takes a free port.
+    ///   - backlog: How many clients may wait to be accepted.
+    /// - Returns: The port.
+    /// - Throws: ``UVError`` where it is taken.
+    package func listen(
+        at endpoint: UVEndpoint, backlog: Int = 4096
+    ) throws(UVError) -> MemoryPort {
+        var endpoint = endpoint
+        if endpoint.unixAddress == nil, endpoint.port == 0 {
+            repeat {
+                endpoint = UVEndpoint(host: endpoint.host, port: nextPort)
+                nextPort = nextPort == .max ? 49_152 : nextPort + 1
+            } while port(at: endpoint) != nil
+        }
+        guard port(at: endpoint) == nil else {
+            throw UVError(call: "bind", subject: "\(endpoint)", code: .addressInUse)
+        }
+        let port = MemoryPort(at: endpoint, backlog: backlog)
+        ports[endpoint] = port
+        return port
+    }
+
+    /// Closes a port. Who waits there to be accepted sees a reset.
+    package func close(_ port: MemoryPort) {
+        ports[port.endpoint] = nil
+        port.close()
+    }
+
+    /// Who listens at an endpoint: there, or at a wildcard address with its port.
+    private func port(at endpoint: UVEndpoint) -> MemoryPort? {
+        if let port = ports[endpoint] { return port }
+        guard endpoint.unixAddress == nil else { return nil }
+        return ports.values.first {
+            $0.endpoint.port == endpoint.port && $0.endpoint.unixAddress == nil
+                && ($0.endpoint.isWildcard || endpoint.isWildcard)
+        }
+    }
+
+    /// Connects, at once.
+    ///
+    /// - Parameters:
+    ///   - endpoint: Whom to connect to.
+    ///   - address: The address of this end; nil for one of the loopback network.
+    /// - Returns: This end; nil where nobody ever answers.
+    /// - Throws: ``UVError`` where nobody listens there.
+    package func connect(
+        to endpoint: UVEndpoint, from address: UVEndpoint? = nil
+    ) throws(UVError) -> MemoryEnd? {
+        guard let port = port(at: endpoint), !port.isFull else {
+            throw UVError(call: "connect", subject: "\(endpoint)", code: .connectionRefused)
+        }
+        if port.isSilent { return nil }
+        let ends = MemoryEnd.pair(clientAddress(address, for: port), port.address)
+        port.arrived(ends.1)
+        return ends.0
+    }
+
+    private func clientAddress(_ wanted: UVEndpoint?, for port: MemoryPort) -> SocketAddress {
+        if let credentials = wanted?.credentials { return SocketAddress(credentials) }
+        if port.endpoint.unixAddress != nil {
+            return SocketAddress(UVPeerCredentials(pid: 1, uid: 1000, gid: 1000))
+        }
+        defer { nextPort = nextPort == .max ? 49_152 : nextPort + 1 }
+        let address = wanted.flatMap { SocketAddress($0) } ?? .loopback
+        return address.port == 0 ? address.withPort(nextPort) : address
+    }
+
+    // MARK: - Streams on their way
+
+    /// Keeps an end until it is some connection's.
+    func ticket(for end: MemoryEnd) -> Int {
+        nextTicket += 1
+        waiting[nextTicket] = end
+        return nextTicket
+    }
+
+    func take(_ ticket: Int) -> MemoryEnd? {
+        waiting.removeValue(forKey: ticket)
+    }
+}
+
+/// What may have something to do in a round of the network.
+package protocol MemoryActor: AnyObject {
+    /// Goes on.
+    func proceed()
+}
+
+/// Where somebody listens in memory.
+package final class MemoryPort {
+    package let endpoint: UVEndpoint
+    /// Its address; of a name, one of the loopback network.
+    let address: SocketAddress
+    /// Whether connecting is never answered.
+    package var isSilent = false
+    /// A client waits to be accepted.
+    package var onArrival: (() -> Void)?
+    private let backlog: Int
+    private var arrivals: [MemoryEnd] = []
+
+    init(at endpoint: UVEndpoint, backlog: Int) {
+        self.endpoint = endpoint
+        self.backlog = backlog
+        address =
+            endpoint.unixAddress == nil
+            ? SocketAddress(endpoint) ?? .loopback.withPort(endpoint.port)
+            : SocketAddress(UVPeerCredentials(pid: 1, uid: 1000, gid: 1000))
+    }
+
+    var isFull: Bool { arrivals.count >= backlog }
+
+    func arrived(_ end: MemoryEnd) {
+        arrivals.append(end)
+        onArrival?()
+    }
+
+    /// The client that has waited longest.
+    package func accept() -> MemoryEnd? {
+        arrivals.isEmpty ? nil : arrivals.removeFirst()
+    }
+
+    func close() {
+        onArrival = nil
+        for end in arrivals { end.close(byReset: true) }
+        arrivals = []
+    }
+}
+
+extension UVEndpoint {
+    fileprivate var isWildcard: Bool { host == "::" || host == "0.0.0.0" }
+}
+
+/// A generator of pseudo-random numbers that brings the same ones again (SplitMix64, Steele, Lea and
+/// Flood 2014).
+struct SeededRandom: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(_ seed: UInt64) {
+        state = seed
+    }
+
+    /// A generator of its own for one more use: what one draws does not change what another gets.
+    mutating func split() -> SeededRandom {
+        SeededRandom(next())
+    }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+        return mixed ^ (mixed >> 31)
+    }
+}
