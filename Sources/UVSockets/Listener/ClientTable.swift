@@ -1,27 +1,44 @@
 /// The listener's clients.
 ///
 /// It needs no lock: it belongs to a listener, which is not `Sendable` and stays on its loop's
-/// thread. To join, leave and find a client is O(1); the first that is looked for by its id costs a
-/// visit to each, for only then is an index of the ids made, which most servers never need.
+/// thread. To join, leave and find a client is O(1). Only who looks for a client by its id needs an index of
+/// the ids. The first to do so has it made, which takes a visit to each client.
 final class ClientTable {
-    /// The clients, in no order.
-    private(set) var all: [UVConnection] = []
-    private var byID: [UVConnection.ID: UVConnection]?
+    private var members = Members()
     /// The rooms of those clients that are in any.
     var rooms: [UVConnection.ID: [UVRoom]] = [:]
 
-    subscript(id: UVConnection.ID) -> UVConnection? {
+    /// The clients, in no order.
+    var all: [UVConnection] { members.all }
+
+    subscript(id: UVConnection.ID) -> UVConnection? { members.find(id) }
+
+    func join(_ client: UVConnection) {
+        members.join(client)
+    }
+
+    func leave(_ client: UVConnection) {
+        members.leave(client)
+    }
+}
+
+/// A value, so that a change of it is one access to the table, however many parts it touches.
+private struct Members {
+    private(set) var all: [UVConnection] = []
+    private var byID: [UVConnection.ID: UVConnection]?
+
+    mutating func find(_ id: UVConnection.ID) -> UVConnection? {
         if byID == nil { byID = Dictionary(uniqueKeysWithValues: all.map { ($0.id, $0) }) }
         return byID?[id]
     }
 
-    func join(_ client: UVConnection) {
+    mutating func join(_ client: UVConnection) {
         client.tableIndex = Int32(all.count)
         all.append(client)
         byID?[client.id] = client
     }
 
-    func leave(_ client: UVConnection) {
+    mutating func leave(_ client: UVConnection) {
         let index = Int(client.tableIndex)
         guard index < all.count, all[index] === client, let last = all.popLast() else { return }
         byID?[client.id] = nil

@@ -6,7 +6,7 @@ extension UVListener: ConnectionAgent {
         if !clientTable.rooms.isEmpty { leaveRooms(connection) }
         past.add(connection, reason)
         // Not of a stop that its own callback begins: by then it is none of the clients.
-        drain?.ended(connection)
+        if drain != nil { drain?.ended(connection) }
         loop.logger.trace(
             "disconnected", metadata: ["client": "\(connection.id)", "reason": "\(reason)"])
         events.onDisconnected?(connection, reason)
