@@ -41,7 +41,7 @@ struct HouseTests {
         }
     }
 
-    private static let library = "Sources/UVSockets/Connection/Watermark.swift"
+    private static let library = "Sources/UVSockets/Wire/Watermark.swift"
 
     @Test(
         "The shape check finds a breach",
@@ -60,6 +60,15 @@ struct HouseTests {
             Breach(
                 file: "Tests/UVSocketsTests/EndpointTests.swift", line: "let x = y as" + "! Int",
                 sentence: "or a" + "s!"),
+            Breach(
+                file: library, line: "try handle.tryWrite(x)",
+                sentence: "writing outside the outlet"),
+            Breach(
+                file: library, line: "handle.stopReceiving()", sentence: "reading outside the inlet"
+            ),
+            Breach(
+                file: library, line: "let x: TCPHandle", sentence: "a transport outside Handles/"),
+            Breach(file: library, line: "let x: Relay", sentence: "tasks below their room"),
             Breach(
                 file: library, line: "final class C: @unchecked Sendable {}",
                 sentence: "escapes from Sendable checking"),

@@ -124,12 +124,11 @@ final class AsyncClient {
     private func makeConnector(_ settings: ConnectSettings) -> UVConnector {
         var settings = settings
         settings.options.allowsHalfOpen = true
-        let connector = UVConnector(loop, settings) { server, message in
-            server.session?.received(message)
-        }
+        // Every message goes to the task.
+        let connector = UVConnector(loop, settings) { _, _ in }
         connector.events.onBegun = { connection in
             let server = UVAsyncConnection(connection)
-            connection.session = server
+            connection.sink = server
             self.server = server
             self.turn.wake(on: self.loop)
         }

@@ -39,7 +39,8 @@ actor AsyncServer {
         guard let listener = listener.take() else { return }
         listener.join(server) { listener in
             settings.setUp(listener)
-            return { client, message in client.session?.received(message) }
+            // Every message goes to a task.
+            return { _, _ in }
         }
         listener.events.onBegun = { self.arrived($0) }
         let events = listener.events
@@ -52,7 +53,7 @@ actor AsyncServer {
 
     private func arrived(_ connection: UVConnection) {
         let client = UVAsyncConnection(connection)
-        connection.session = client
+        connection.sink = client
         arrivals.append(client)
         unattended += 1
         reception.wake(on: loop)

@@ -102,7 +102,7 @@ final class Relay: ParkingSlot {
             source.connection.holdIfFull()
             source.connection.release(.relay)
             // What the listener's stop has left to the relay.
-            if source.connection.listener?.drain != nil { source.finish() }
+            if source.connection.listener?.drain != nil { source.agentStops() }
         }
         guard let end = failures.first ?? cutOff else { return }
         for source in sources { source.cutOffAt = source.progress }

@@ -1,22 +1,39 @@
 /// What the receive cycle, the listener and a relay tell a task's connection.
-extension UVAsyncConnection {
-    /// A message came for the closure that messages are lent to; it is valid during the call.
-    @inline(__always)
-    func received(_ message: Span<UInt8>) {
-        if let borrower { return lend(message, to: borrower) }
-        // The closure was taken back while this was delivered.
-        pending = connection.loop.copyMessage(message)
-        connection.hold(.task)
+extension UVAsyncConnection: MessageSink {
+    /// Gives what came to whoever has the messages: the relay's other connection, a closure, the task.
+    func received(_ bytes: Span<UInt8>) {
+        guard let borrower else { return connection.give(bytes, to: self) }
+        guard let target = relay?.other(than: self).connection else {
+            return lent(connection.lend(bytes, to: borrower))
+        }
+        // What is received leaves by the other connection, which gathers it meanwhile.
+        connection.loop.cork.begin(for: target)
+        lent(connection.lend(bytes, to: borrower))
+        target.flushCork()
+        if target.state.isFinishing { target.settle() }
     }
 
     /// The pending message was cut just now, for the task that waits or for its closure.
     func messageIsPending() {
         if let borrower {
             // It lends since the one before.
-            if let message = pending.take() { lend(message.span, to: borrower) }
+            guard let message = pending.take() else { return }
+            do {
+                try borrower(message.span)
+            } catch {
+                connection.hold(.task)
+                lent(error)
+            }
         } else {
             wakeNow(on: connection.loop)
         }
+    }
+
+    /// The closure has thrown, where there is an error: the task hears of it.
+    private func lent(_ error: (any Error)?) {
+        guard let error else { return }
+        failure = error
+        wakeReceiver()
     }
 
     /// Whether messages are lent to a closure.
@@ -40,25 +57,19 @@ extension UVAsyncConnection {
         return failure.take()
     }
 
-    /// Lends a message; where the closure throws, the connection is held.
-    @inline(__always)
-    func lend(_ message: Span<UInt8>, to body: (Span<UInt8>) throws -> Void) {
-        do {
-            try body(message)
-        } catch {
-            failure = error
-            connection.hold(.task)
-            wakeReceiver()
-        }
+    func queueFilled() -> Bool {
+        guard let relay else { return false }
+        relay.filled(self)
+        return true
     }
 
-    /// There is room to send more, or never will be.
-    func drained() {
+    var isPassing: Bool { relay != nil }
+
+    func queueDrained() {
         wakeSenders()
         relay?.drained(self)
     }
 
-    /// Nothing can be sent any more: nobody need wait for room.
     func sendingEnded() {
         wakeSenders()
     }
@@ -70,15 +81,13 @@ extension UVAsyncConnection {
         for sender in waiting { sender.wake(on: connection.loop) }
     }
 
-    /// No more messages come: nobody need wait for one.
     func receivingEnded() {
         wakeReceiver()
-        if !connection.isOpen { drained() }
+        if !connection.isOpen { queueDrained() }
     }
 
-    /// The listener stops: no more messages come, and what is sent still leaves. A relay goes on: to
-    /// end it would cut off what it passes on.
-    func finish() {
+    /// What is sent still leaves. A relay goes on: to end it would cut off what it passes on.
+    func agentStops() {
         guard relay == nil else { return }
         connection.hold([.task, .finished])
         wakeReceiver()

@@ -16,9 +16,7 @@ public final class UVAsyncConnection: Identifiable, ParkingSlot {
     // What each message touches stands first.
 
     /// What gets messages without a copy.
-    var borrower: ((Span<UInt8>) throws -> Void)? {
-        didSet { updateReader() }
-    }
+    var borrower: Borrower?
     /// The connection itself, with its counters, framing and options. Its messages come here alone.
     public let connection: UVConnection
     /// The task that waits for a message, or for the end of them.
@@ -32,7 +30,7 @@ public final class UVAsyncConnection: Identifiable, ParkingSlot {
     /// What passes the messages on to another connection.
     var relay: Relay? {
         didSet {
-            updateReader()
+            connection.isStallExempt = relay != nil
             // Its stall deadline holds again, or does not any more.
             connection.watch()
         }
@@ -43,11 +41,6 @@ public final class UVAsyncConnection: Identifiable, ParkingSlot {
 
     init(_ connection: UVConnection) {
         self.connection = connection
-        connection.reader = .task
-    }
-
-    private func updateReader() {
-        connection.reader = relay != nil ? .relay : borrower != nil ? .borrower : .task
     }
 
     /// Which of its agent's connections this is.

@@ -2,6 +2,8 @@ internal import Logging
 
 /// The agent a connection belongs to: a listener or a connector.
 protocol ConnectionAgent: AnyObject {
+    /// The connection is to be told to its user.
+    func connectionDidOpen(_ connection: UVConnection)
     /// The connection's socket is closed.
     func connectionDidEnd(_ connection: UVConnection, _ reason: UVEndReason)
     /// More bytes are queued than the budget allows.
@@ -36,6 +38,8 @@ final class ConnectionEvents {
     var onPeerFinished: ((UVConnection) -> Void)?
     var onDrained: ((UVConnection) -> Void)?
 
+    /// Makes what stands between the wire and the framing of each connection; nil for nothing.
+    var makeLayer: (() -> any WireLayer)?
     /// What the library itself does with a connection that has begun, after its user was told.
     var onBegun: ((UVConnection) -> Void)?
 
@@ -78,7 +82,7 @@ final class ConnectionEvents {
         self.onMessageReceived = onMessageReceived
         (onConnected, onDisconnected) = (other.onConnected, other.onDisconnected)
         (onPeerFinished, onDrained) = (other.onPeerFinished, other.onDrained)
-        onBegun = other.onBegun
+        (onBegun, makeLayer) = (other.onBegun, other.makeLayer)
     }
 
     /// Lets go of the callbacks, which often refer to the agent: the two would keep each other for ever.
@@ -114,8 +118,11 @@ final class ConnectionEvents {
     // What these hold themselves they need not retain for the call.
 
     @inline(__always)
-    func deliver(_ chunk: Span<UInt8>, to connection: UVConnection) throws(FramingError) -> Int {
-        try coder?.deliver(chunk, to: connection) ?? 0
+    func deliver(
+        _ chunk: Span<UInt8>, to connection: UVConnection, _ borrower: Borrower?,
+        _ failure: inout (any Error)?
+    ) throws(FramingError) -> Int {
+        try coder?.deliver(chunk, to: connection, borrower, &failure) ?? 0
     }
 
     @inline(__always)

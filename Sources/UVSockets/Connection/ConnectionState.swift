@@ -31,7 +31,7 @@ struct ConnectionState {
         case reset
     }
 
-    /// What has happened; none of it is ever undone. A set, because each message asks.
+    /// What has happened; none of it is ever undone, but for the opening. A set, because each message asks.
     private struct Facts: OptionSet {
         let rawValue: UInt16
 
@@ -53,6 +53,8 @@ struct ConnectionState {
         static let aborted = Facts(rawValue: 256)
         /// The peer is to see a reset where the connection ends.
         static let resetting = Facts(rawValue: 512)
+        /// A layer has not opened the connection yet.
+        static let opening = Facts(rawValue: 1024)
     }
 
     // In this order they leave room behind them for what a connection keeps next.
@@ -69,7 +71,7 @@ struct ConnectionState {
     /// Whether bytes that were taken before can be written.
     var isWritable: Bool { facts.isDisjoint(with: [.closed, .broken]) }
     /// Whether bytes can be sent.
-    var acceptsBytes: Bool { facts.isDisjoint(with: [.finishing, .closed]) }
+    var acceptsBytes: Bool { facts.isDisjoint(with: [.finishing, .closed, .opening]) }
     /// Whether bytes that come are for the handler.
     var delivers: Bool { facts.isDisjoint(with: [.ending, .peerFinished, .closed]) }
     /// Whether bytes that come are thrown away.
@@ -96,6 +98,19 @@ struct ConnectionState {
     var hasSentFIN: Bool { facts.intersection([.finished, .broken, .resetting]) == .finished }
     /// Whether the peer is to see a reset.
     var isResetting: Bool { facts.contains(.resetting) }
+
+    /// Whether a layer has not opened the connection yet.
+    var isOpening: Bool { facts.contains(.opening) }
+
+    /// A layer is to open the connection.
+    mutating func beginOpening() {
+        facts.insert(.opening)
+    }
+
+    /// The layer has opened it.
+    mutating func opened() {
+        facts.remove(.opening)
+    }
 
     /// The peer finished sending.
     ///

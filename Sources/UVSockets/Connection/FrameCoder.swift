@@ -4,7 +4,9 @@
 /// sees through the codecs named in ``of(_:)``, while one that it does not know, held as an
 /// existential, costs several indirect calls and copies for each frame.
 final class FrameCoder {
-    typealias Deliver = (UVConnection, Span<UInt8>) throws(FramingError) -> Int
+    typealias Deliver = (
+        UVConnection, Span<UInt8>, Borrower?, inout (any Error)?
+    ) throws(FramingError) -> Int
     typealias Take = (UVConnection, Span<UInt8>, inout Int) throws(FramingError) -> [UInt8]?
     typealias Send = (UVConnection, Span<UInt8>) -> UVSendResult
 
@@ -30,19 +32,21 @@ final class FrameCoder {
         self.codec = codec
         // One reference is all the closures capture: they are called without a thunk that unpacks it.
         let box = Box(codec)
-        deliver = { connection, chunk throws(FramingError) in
+        deliver = { connection, chunk, borrower, failure throws(FramingError) in
             var rest = chunk
-            // Two loops: to ask for each message whose it is would retain who that is for each.
-            if let session = connection.session, let borrower = session.borrower {
-                while connection.isDemanding, connection.frames == nil,
+            // Two loops: to ask for each message whose it is would cost each of them.
+            if let borrower {
+                while connection.isDemanding, connection.extras == nil,
                     let (payload, end) = try box.firstFrame(in: rest)
                 {
-                    connection.messageLent(rest.extracting(payload), by: session, to: borrower)
+                    if let error = connection.messageLent(rest.extracting(payload), to: borrower) {
+                        failure = error
+                    }
                     rest = rest.extracting(end...)
                 }
                 return chunk.count - rest.count
             }
-            while connection.isDemanding, connection.frames == nil,
+            while connection.isDemanding, connection.extras == nil,
                 let (payload, end) = try box.firstFrame(in: rest)
             {
                 connection.messageReceived(rest.extracting(payload))
@@ -67,13 +71,16 @@ final class FrameCoder {
         }
     }
 
-    /// Calls the connection's handler with each message that lies whole in the bytes, for as long as it
-    /// wants them and this is its codec.
+    /// Calls the connection's handler, or a closure that borrows, with each message that lies whole in the
+    /// bytes, for as long as it wants them and this is its codec.
     ///
     /// - Returns: How many bytes those messages had.
     @inline(__always)
-    func deliver(_ chunk: Span<UInt8>, to connection: UVConnection) throws(FramingError) -> Int {
-        try deliver(connection, chunk)
+    func deliver(
+        _ chunk: Span<UInt8>, to connection: UVConnection, _ borrower: Borrower?,
+        _ failure: inout (any Error)?
+    ) throws(FramingError) -> Int {
+        try deliver(connection, chunk, borrower, &failure)
     }
 
     /// Takes the first frame, if it lies whole in the bytes, for the connection's task, and says how many

@@ -10,6 +10,7 @@ extension UVConnection {
         if slow == .skip, watermark.isAbove { return .skipped }
         flushCork()
         guard canSend("UVListener.broadcast") else { return .disconnected }
+        if extras != nil, sendOnWire(buffer) { return isWriting ? .queued : .sent }
         if buffer.key != nil, replaceQueued(with: buffer) { return .replaced }
         let waits = isWriting
         enqueue { $0.append(buffer) }

@@ -5,7 +5,7 @@ extension UVConnection: DeadlineOwner {
 
     /// A relayed connection has no stall deadline, see ``UVAsyncConnection/relay(with:)``.
     private var limits: DeadlineLimits {
-        isWriting && reader != .relay ? events.limits : events.quietLimits
+        isWriting && !isStallExempt ? events.limits : events.quietLimits
     }
 
     /// Whether the connection may be gone without a read that tells so.

@@ -69,7 +69,7 @@ extension UVConnection {
     /// Ends a connection whose peer is gone once nothing is left to be delivered.
     func endIfNothingIsLeft() {
         guard state.isBroken else { return }
-        let isLeft = frames?.hasBacklog == true || handle.bytesUnread > 0
+        let isLeft = extras?.hasBacklog == true || handle.bytesUnread > 0
         if !isLeft { perform(state.failed(.peerReset)) }
     }
 
@@ -85,13 +85,14 @@ extension UVConnection {
     func sendingEnded() {
         guard !state.acceptsBytes else { return }
         if owesDrained, agent.isToldOfSlowEnds { tellDrained() }
-        // Where no more messages come, either, the session is told of both.
-        if state.delivers, let session { session.sendingEnded() }
+        // Where no more messages come, either, the sink is told of both.
+        if state.delivers { sink?.sendingEnded() }
     }
 
     /// Takes the next step towards the end if nothing waits to be sent; bounds the wait otherwise.
     func settle() {
         guard state.isFinishing else { return }
+        if extras != nil { finishLayer() }
         if bytesQueued == 0, !isWriting {
             perform(
                 state.drained(isAcknowledged: !state.hasPeerFinished || isAcknowledged))
@@ -145,7 +146,7 @@ extension UVConnection {
     }
 
     func perform(_ action: ConnectionState.Action) {
-        defer { if let session, !state.delivers { session.receivingEnded() } }
+        defer { if !state.delivers { sink?.receivingEnded() } }
         switch action {
         case .none: break
         case .finishSending: handle.finishSending()
@@ -187,7 +188,7 @@ extension UVConnection {
     func handleDidClose() {
         if deadlineSlot != nil { loop.unschedule(self) }
         if isDrainedDue { callOnDrained() }
-        session = nil
+        sink = nil
         agent.connectionDidEnd(self, state.reason ?? .closed)
         if queuedBytes > 0 { enqueue { $0.removeAll() } }
     }

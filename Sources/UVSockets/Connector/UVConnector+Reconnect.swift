@@ -64,6 +64,18 @@ extension UVConnector: ConnectionAgent {
     /// Who was told to hold back hears of the next connection.
     var isToldOfSlowEnds: Bool { false }
 
+    func connectionDidOpen(_ connection: UVConnection) {
+        events.onConnected?(connection)
+        events.onBegun?(connection)
+        sendKept(on: connection)
+    }
+
+    /// Makes what stands between the wire and the framing of each connection from here on; nil for nothing.
+    package var makeLayer: (() -> any WireLayer)? {
+        get { events.makeLayer }
+        set { events.makeLayer = newValue }
+    }
+
     func connectionDidEnd(_ connection: UVConnection, _ reason: UVEndReason) {
         self.connection = nil
         peerWatch?.end()

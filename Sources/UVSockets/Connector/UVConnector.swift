@@ -162,10 +162,7 @@ public final class UVConnector {
             peerWatch = try? PeerWatch(keepAlive, on: loop) { [server] }
         }
         loop.logger.trace("connected", metadata: ["server": "\(server.peer)"])
-        events.onConnected?(server)
-        events.onBegun?(server)
-        sendKept(on: server)
-        server.startReceive()
+        server.begin()
     }
 
     /// Ends the attempt to connect, or the wait for the next, without a call to ``onFailed``; nothing

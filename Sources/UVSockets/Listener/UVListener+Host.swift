@@ -1,6 +1,11 @@
 internal import Logging
 
 extension UVListener: ConnectionAgent {
+    func connectionDidOpen(_ connection: UVConnection) {
+        events.onConnected?(connection)
+        events.onBegun?(connection)
+    }
+
     func connectionDidEnd(_ connection: UVConnection, _ reason: UVEndReason) {
         clientTable.leave(connection)
         if !clientTable.rooms.isEmpty { leaveRooms(connection) }
@@ -9,7 +14,7 @@ extension UVListener: ConnectionAgent {
         if drain != nil { drain?.ended(connection) }
         loop.logger.trace(
             "disconnected", metadata: ["client": "\(connection.id)", "reason": "\(reason)"])
-        events.onDisconnected?(connection, reason)
+        if !connection.state.isOpening { events.onDisconnected?(connection, reason) }
         // Another loop may have a client in its place from here on.
         clientLeft(connection.peerAddress)
         finishDrain()
@@ -20,6 +25,12 @@ extension UVListener: ConnectionAgent {
         guard peerWatch == nil, let keepAlive = events.options.keepAlive else { return }
         // Where there is no memory for a timer, the next client tries again.
         peerWatch = try? PeerWatch(keepAlive, on: loop) { [clientTable] in clientTable.all }
+    }
+
+    /// Makes what stands between the wire and the framing of each client from here on; nil for nothing.
+    package var makeLayer: (() -> any WireLayer)? {
+        get { events.makeLayer }
+        set { events.makeLayer = newValue }
     }
 
     var countsLosses: Bool { drain != nil }

@@ -77,8 +77,8 @@ extension UVListener {
             completions: (drain?.completions ?? []) + [completion].compactMap(\.self))
         if !goodbye.isEmpty { sendGoodbye(goodbye) }
         for client in clientTable.all {
-            if let session = client.session {
-                session.finish()
+            if let sink = client.sink {
+                sink.agentStops()
             } else {
                 client.close(.listenerStopped)
             }
@@ -97,7 +97,7 @@ extension UVListener {
         var refusals = 0
         var reason: FramingError?
         for client in clientTable.all where client.queuedBytes <= client.options.sendLimit {
-            guard client.session == nil else { continue }
+            guard client.sink == nil else { continue }
             if case .refused(let error) = client.send(goodbye) {
                 refusals += 1
                 reason = error
@@ -114,9 +114,8 @@ extension UVListener {
         for client in clientTable.all {
             client.flushCork()
             client.flush()
-            // A relay that is under way has not passed on all.
-            let isRelayed = client.session?.relay != nil
-            if !isRelayed, client.queuedBytes == 0, client.bytesUnacknowledged == 0 {
+            let isPassing = client.sink?.isPassing == true
+            if !isPassing, client.queuedBytes == 0, client.bytesUnacknowledged == 0 {
                 client.perform(client.state.failed(.listenerStopped))
             } else {
                 client.reset(.listenerStopped)

@@ -294,8 +294,6 @@ public final class UVListener {
         watchPeers()
         loop.logger.trace(
             "connected", metadata: ["client": "\(client.id)", "peer": "\(client.peer)"])
-        events.onConnected?(client)
-        events.onBegun?(client)
-        client.startReceive()
+        client.begin()
     }
 }

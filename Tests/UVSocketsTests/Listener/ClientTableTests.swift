@@ -5,6 +5,7 @@ import Testing
 @Suite("ClientTable", .ownThreads, .timeLimit(.minutes(1)))
 struct ClientTableTests {
     private final class NoHost: ConnectionAgent {
+        func connectionDidOpen(_ connection: UVConnection) {}
         func connectionDidEnd(_ connection: UVConnection, _ reason: UVEndReason) {}
         func outboundBudgetPassed() {}
         var countsLosses: Bool { false }

@@ -1,9 +1,17 @@
-/// What a task takes of a connection whose messages it awaits.
+/// How a task takes a connection's messages: one at a time, when it asks for them.
 extension UVConnection {
+    /// Gives the task what came, or keeps it until the task asks.
+    func give(_ bytes: Span<UInt8>, to session: UVAsyncConnection) {
+        if extras != nil || events.coder != nil {
+            giveFrames(bytes, to: session)
+        } else {
+            giveWhole(bytes, to: session)
+        }
+    }
+
     /// Wakes the task with the bytes as they came, where nothing divides them, or keeps them until it
     /// asks, which may give the connection a framing first.
-    func deliverWhole(_ bytes: Span<UInt8>) {
-        guard let session else { return }
+    private func giveWhole(_ bytes: Span<UInt8>, to session: UVAsyncConnection) {
         if session.isTaken {
             session.pending = messageTaken(bytes)
             session.wakeNow(on: loop)
@@ -21,12 +29,12 @@ extension UVConnection {
     /// Woken, it takes the messages behind the first itself, by ``takeReceived()``, for as long as
     /// it asks for them before it waits for anything else: to let it wait for each would cost a
     /// switch of tasks a message.
-    func deliverFrames(_ chunk: Span<UInt8>, to session: UVAsyncConnection) {
+    private func giveFrames(_ chunk: Span<UInt8>, to session: UVAsyncConnection) {
         loop.receiveArgs.beginTaking(for: self, chunk.count)
         do throws(FramingError) {
             while isDemanding {
                 guard session.isTaken || session.isLending else {
-                    let isMidFrame = frames?.assembler.isMidFrame == true
+                    let isMidFrame = extras?.assembler.isMidFrame == true
                     if loop.receiveArgs.untaken > 0 || isMidFrame { hold(.task) }
                     break
                 }
@@ -60,9 +68,9 @@ extension UVConnection {
     /// goes on. Where they are held for another reason than that the task had not asked for them, they
     /// come when that is over.
     func takeKeptMessage() -> [UInt8]? {
-        if holds.subtracting(.finished) == .task, let frames, frames.hasBacklog, state.delivers {
+        if holds.subtracting(.finished) == .task, let extras, extras.hasBacklog, state.delivers {
             do throws(FramingError) {
-                if let message = try takeKept(frames) { return message }
+                if let message = try takeKept(extras) { return message }
             } catch {
                 close(.framing(error))
             }
@@ -71,12 +79,12 @@ extension UVConnection {
         return nil
     }
 
-    private func takeKept(_ reader: FrameReader) throws(FramingError) -> [UInt8]? {
+    private func takeKept(_ extras: ConnectionExtras) throws(FramingError) -> [UInt8]? {
         var taken = 0
         let nothing: [UInt8] = []
-        if let message = try takeFrame(of: nothing.span, &taken, reader) { return message }
-        reader.hasBacklog = false
-        if !reader.isCodecOwn, !reader.assembler.isMidFrame { frames = nil }
+        if let message = try takeFrame(of: nothing.span, &taken, extras) { return message }
+        extras.hasBacklog = false
+        if !extras.isNeeded { self.extras = nil }
         return nil
     }
 
@@ -85,18 +93,18 @@ extension UVConnection {
     func takeFrame(
         of bytes: Span<UInt8>, _ taken: inout Int
     ) throws(FramingError) -> [UInt8]? {
-        if let frames { return try takeFrame(of: bytes, &taken, frames) }
+        if let extras { return try takeFrame(of: bytes, &taken, extras) }
         return try events.take(of: bytes, &taken, for: self)
     }
 
     private func takeFrame(
-        of bytes: Span<UInt8>, _ taken: inout Int, _ reader: FrameReader
+        of bytes: Span<UInt8>, _ taken: inout Int, _ extras: ConnectionExtras
     ) throws(FramingError) -> [UInt8]? {
         switch try nextFrame(in: bytes, &taken) {
         case nil: return nil
         case .chunk(let range): return messageTaken(bytes.extracting(range))
         case .kept(let range):
-            let kept = reader.assembler.kept
+            let kept = extras.assembler.kept
             return messageTaken(kept.span.extracting(range))
         }
     }

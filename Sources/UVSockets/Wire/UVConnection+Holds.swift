@@ -31,17 +31,6 @@ extension UVConnection {
         updateReceiving()
     }
 
-    /// Starts or stops receiving, as it stands.
-    func updateReceiving() {
-        if isDemanding, frames?.hasBacklog == true {
-            loop.continueInNextTurn(self)
-        } else if wantsToReceive {
-            receive(loop.receiveArgs)
-        } else {
-            handle.stopReceiving()
-        }
-    }
-
     /// Goes on with what had to wait for another turn.
     func continueReceiving() {
         release(.turn)

@@ -1,0 +1,29 @@
+/// What a connection needs beyond the common case. It exists only while there is something to remember:
+/// bytes that do not end in a whole frame, a codec of its own, a layer, a tap. Where it does not, one test
+/// tells that there is none of them.
+final class ConnectionExtras {
+    /// The connection's codec; nil for raw bytes.
+    var coder: FrameCoder?
+    /// Whether the codec is the connection's own rather than its agent's.
+    var isCodecOwn = false
+    var assembler = FrameAssembler()
+    /// Whether whole frames may be waiting, because the handler was not to be called any more.
+    var hasBacklog = false
+    var layer: (any WireLayer)? {
+        didSet { isOnWire = layer != nil || tap != nil }
+    }
+    /// Whether the layer was told that no more is sent.
+    var hasLayerFinished = false
+    var tap: (any Tap)? {
+        didSet { isOnWire = layer != nil || tap != nil }
+    }
+    /// Whether the wire's bytes are others than the framing's, or somebody watches them.
+    private(set) var isOnWire = false
+
+    init(_ coder: FrameCoder?) {
+        self.coder = coder
+    }
+
+    /// Whether there is something to remember.
+    var isNeeded: Bool { isCodecOwn || assembler.isMidFrame || isOnWire }
+}

@@ -1,0 +1,230 @@
+// The inlet of a connection: all that reads. Demand goes in, bytes come out, in these steps:
+//
+//     receive ─▶ handle ─▶ onReceiveCompleted ─▶ receiving ─▶ deliver ─▶ framing ─▶ handler, or sink
+extension UVConnection {
+    /// Begins: with its layer first, where it has one.
+    func begin() {
+        if let makeLayer = events.makeLayer {
+            begin(behind: makeLayer())
+        } else {
+            agent.connectionDidOpen(self)
+        }
+        startReceive()
+    }
+
+    /// Starts to receive: the loop's shuttle is given its first request.
+    private func startReceive() {
+        if wantsToReceive { receive(loop.receiveArgs) }
+        watch()
+    }
+
+    /// Asks for the next bytes. Not to ask again is what holds a peer back.
+    @inline(__always)
+    func receive(_ args: SocketEventArgs) {
+        let pending = handle.receive(args)
+        if !pending { onReceiveCompleted(args) }
+    }
+
+    /// A receive ended; the bytes, or the error, are in the shuttle.
+    func onReceiveCompleted(_ args: SocketEventArgs) {
+        if let error = args.error { return receiveFailed(error) }
+        bytesIn += UInt64(args.bytesTransferred)
+        deadlines.received(at: loop.now)
+        if args.bytesTransferred == ReceiveBuffer.capacity { filledBuffer() }
+        if state.delivers {
+            args.buffer.withBytes(args.bytesTransferred) { bytes in
+                receiving {
+                    if let extras, extras.isOnWire {
+                        receiveOnWire(bytes, extras)
+                    } else {
+                        deliver(bytes)
+                    }
+                }
+            }
+            if rates != nil { countReceived(bytes: args.bytesTransferred) }
+        }
+        if wantsToReceive { receive(args) }
+    }
+
+    /// Calls the handler; what it sends back leaves together when it is done.
+    @inline(__always)
+    private func receiving(_ body: () -> Void) {
+        let began = events.handlerTimeLimit > 0 ? loop.coarseTime : 0
+        loop.cork.begin(for: self)
+        body()
+        flushCork()
+        loop.cork.end()
+        if began > 0 { handlerEnded(since: began) }
+        if state.isFinishing { settle() }
+    }
+
+    /// Gives bytes to the sink, or as messages to the agent's handler. Without any, those that were kept.
+    @inline(__always)
+    func deliver(_ bytes: Span<UInt8>) {
+        if let sink {
+            sink.received(bytes)
+        } else if extras != nil || events.coder != nil {
+            deliverFrames(bytes, to: nil)
+        } else {
+            messageReceived(bytes)
+        }
+    }
+
+    /// Lends messages to a closure instead. Where that throws, the connection is held for its task.
+    ///
+    /// - Returns: What the closure has thrown.
+    @inline(__always)
+    func lend(_ bytes: Span<UInt8>, to borrower: @escaping Borrower) -> (any Error)? {
+        if extras != nil || events.coder != nil { return deliverFrames(bytes, to: borrower) }
+        return messageLent(bytes, to: borrower)
+    }
+
+    @inline(__always)
+    func messageReceived(_ message: Span<UInt8>) {
+        noteMessage()
+        events.receive(message, from: self)
+        if rates != nil { countMessage() }
+    }
+
+    @inline(__always)
+    func messageLent(_ message: Span<UInt8>, to borrower: Borrower) -> (any Error)? {
+        noteMessage()
+        do {
+            try borrower(message)
+        } catch {
+            hold(.task)
+            return error
+        }
+        if rates != nil { countMessage() }
+        return nil
+    }
+
+    @inline(__always)
+    func noteMessage() {
+        deadlines.frameReceived()
+        messagesIn += 1
+    }
+
+    // MARK: - Framing
+
+    /// Delivers each message that lies in the bytes, and keeps the rest.
+    ///
+    /// It stops between two messages when the handler has paused or closed the connection, or the
+    /// connection is held back because its peer does not read.
+    ///
+    /// - Returns: What the closure has thrown that messages are lent to.
+    @discardableResult
+    private func deliverFrames(_ chunk: Span<UInt8>, to borrower: Borrower?) -> (any Error)? {
+        var offset = 0
+        var failure: (any Error)?
+        do throws(FramingError) {
+            // The common case: nothing is kept, and the codec is the agent's.
+            if extras == nil { offset = try events.deliver(chunk, to: self, borrower, &failure) }
+            while isDemanding, let location = try nextFrame(in: chunk, &offset) {
+                switch location {
+                case .chunk(let range):
+                    failure = messageArrived(chunk.extracting(range), for: borrower)
+                case .kept(let range):
+                    guard let kept = extras?.assembler.kept else { return failure }
+                    failure = messageArrived(kept.span.extracting(range), for: borrower)
+                }
+            }
+            try keep(chunk.extracting(offset...))
+        } catch {
+            close(.framing(error))
+        }
+        return failure
+    }
+
+    private func messageArrived(
+        _ message: Span<UInt8>, for borrower: Borrower?
+    ) -> (any Error)? {
+        if let borrower { return messageLent(message, to: borrower) }
+        messageReceived(message)
+        return nil
+    }
+
+    func nextFrame(
+        in chunk: Span<UInt8>, _ offset: inout Int
+    ) throws(FramingError) -> FrameAssembler.Location? {
+        guard let extras else { return nil }
+        guard let coder = extras.coder else {
+            return extras.assembler.takeAll(of: chunk, &offset)
+        }
+        return try extras.assembler.next(in: chunk, &offset, coder.codec)
+    }
+
+    /// Keeps what is not delivered. Where whole frames were looked for and there is none, it is less
+    /// than the longest frame, whatever the codec says.
+    func keep(_ rest: Span<UInt8>) throws(FramingError) {
+        guard state.delivers, rest.count > 0 || extras != nil else { return }
+        let extras = extras ?? ConnectionExtras(events.coder)
+        extras.assembler.keep(rest)
+        let isMidFrame = extras.assembler.isMidFrame
+        extras.hasBacklog = !isDemanding && isMidFrame
+        self.extras = extras.isNeeded ? extras : nil
+        if isDemanding, isMidFrame, let codec = extras.coder?.codec {
+            try extras.assembler.checkLength(codec)
+        }
+    }
+
+    /// Delivers what has waited while the handler was not to be called; in a turn of its own.
+    func deliverBacklog() {
+        guard let extras, extras.hasBacklog, isDemanding else { return }
+        extras.hasBacklog = false
+        let nothing: [UInt8] = []
+        receiving { deliver(nothing.span) }
+        updateReceiving()
+    }
+
+    // MARK: - The end of what comes
+
+    private func receiveFailed(_ error: UVError.Code) {
+        guard error == .endOfFile else { return fail("receive", error) }
+        // libuv may report an end where a reset stands behind the last bytes.
+        if let error = handle.takeError() { return fail("receive", error) }
+        let isExpected = state.reason != nil
+        if !isExpected, let truncation { perform(state.close(truncation)) }
+        perform(
+            state.peerFinished(
+                allowsHalfOpen: options.allowsHalfOpen,
+                isAcknowledged: !state.hasSentFIN || isAcknowledged))
+        sendingEnded()
+        if state.isHalfOpen {
+            // Most have ended when the present callback has.
+            gather()
+            events.onPeerFinished?(self)
+        }
+        settle()
+    }
+
+    /// Why the connection ends where its peer has finished in the middle of a frame; else nil.
+    private var truncation: UVEndReason? {
+        guard let extras, extras.coder != nil, extras.assembler.isMidFrame else { return nil }
+        return .framing(.truncated(bytes: extras.assembler.count))
+    }
+
+    // MARK: - Demand
+
+    /// Whether the handler may be called.
+    @inline(__always)
+    var isDemanding: Bool {
+        state.delivers && holds.isEmpty
+    }
+
+    @inline(__always)
+    var wantsToReceive: Bool {
+        isDemanding ? extras == nil || extras?.hasBacklog == false : state.discards
+    }
+
+    /// Starts or stops receiving, as it stands.
+    func updateReceiving() {
+        if isDemanding, extras?.hasBacklog == true {
+            loop.continueInNextTurn(self)
+        } else if wantsToReceive {
+            receive(loop.receiveArgs)
+        } else {
+            handle.stopReceiving()
+        }
+    }
+}

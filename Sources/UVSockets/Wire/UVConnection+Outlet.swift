@@ -1,0 +1,263 @@
+// The outlet of a connection: all that writes. What is sent within a callback is gathered in the loop's cork,
+// or in the queue, and leaves when the callback ends, in one write:
+//
+//     send ─▶ cork or queue ─▶ flushCork, flush ─▶ handle
+//                                    └─ what the kernel does not take ─▶ startWriting ─▶ handle
+extension UVConnection {
+    /// Bytes of at least this number are not gathered but offered to the kernel at once.
+    private static let directSize = 16 * 1024
+
+    // MARK: - Gathering
+
+    /// Leaves the bytes to the cork, where this connection uses it and it has room.
+    @inline(__always)
+    func corks(_ bytes: Span<UInt8>) -> Bool {
+        mayCork(bytes.count) && loop.corkBytes(bytes)
+    }
+
+    /// Whether the cork may have room for so many bytes.
+    @inline(__always)
+    func mayCork(_ count: Int) -> Bool {
+        queuedBytes == 0 && loop.cork.isUsed(by: self) && count <= ReceiveBuffer.capacity
+    }
+
+    /// Sends a message that may be corked, between the ends that its codec has told.
+    @inline(__always)
+    func sendFrame(
+        _ payload: Span<UInt8>, between ends: FrameWrapper
+    ) throws(FramingError) -> UVSendResult {
+        guard loop.corkFrame(payload, between: ends) else {
+            return try sendBeyondCork(framing: payload)
+        }
+        return sendResult
+    }
+
+    /// Asks for the ends, again where the cork had no room: so those of most messages need not leave the
+    /// registers.
+    @inline(never)
+    func sendBeyondCork(framing payload: Span<UInt8>) throws(FramingError) -> UVSendResult {
+        sendBeyondCork(payload, between: try coder?.codec.wrapper(of: payload) ?? FrameWrapper())
+        return sendResult
+    }
+
+    private func sendBeyondCork(_ payload: Span<UInt8>, between ends: FrameWrapper) {
+        if queuedBytes == 0, loop.cork.isUsed(by: self) {
+            flushCork()
+            if queuedBytes == 0, loop.corkFrame(payload, between: ends) { return }
+        }
+        guard state.acceptsBytes else { return }
+        enqueue { $0.append(copying: payload, between: ends) }
+        writeLater()
+    }
+
+    func sendBeyondCork(_ bytes: Span<UInt8>) {
+        if queuedBytes == 0, loop.cork.isUsed(by: self) {
+            sendBehindCork(bytes)
+        } else if queuedBytes == 0, bytes.count >= Self.directSize {
+            sendNow(bytes)
+        } else {
+            enqueue { $0.append(copying: bytes) }
+            writeLater()
+        }
+    }
+
+    /// The cork had no room for the bytes: what is in it goes first.
+    private func sendBehindCork(_ bytes: Span<UInt8>) {
+        flushCork()
+        guard queuedBytes == 0, state.acceptsBytes else { return queueRest(bytes) }
+        guard bytes.count < Self.directSize, loop.corkBytes(bytes)
+        else { return sendNow(bytes) }
+    }
+
+    @inline(__always)
+    func enqueue(_ change: (SendQueue) -> Void) {
+        let queue = queue ?? makeQueue()
+        change(queue)
+        queueChanged(to: queue.bytes)
+    }
+
+    private func makeQueue() -> SendQueue {
+        let made = SendQueue()
+        queue = made
+        return made
+    }
+
+    /// The agent's sum counts the queues of open connections.
+    private func queueChanged(to bytes: Int) {
+        if !state.isClosed { events.queuedBytes += bytes - queuedBytes }
+        queuedBytes = bytes
+    }
+
+    private func queueRest(_ bytes: Span<UInt8>) {
+        guard state.acceptsBytes else { return }
+        enqueue { $0.append(copying: bytes) }
+        startWriting()
+        checkBudget()
+    }
+
+    /// What is queued leaves at the end of the callback that runs now; at once where none does,
+    /// or so much is queued that waiting would only hold memory.
+    func writeLater() {
+        defer { checkBudget() }
+        guard !isWriting else { return updateWatermark() }
+        if !loop.isInCallback || queuedBytes >= options.highWatermark {
+            flush()
+        } else {
+            gather()
+        }
+    }
+
+    /// Has ``flush()`` called at the end of the callback.
+    func gather() {
+        guard !isGathered else { return }
+        isGathered = true
+        loop.gather(self)
+    }
+
+    // MARK: - Writing
+
+    @inline(__always)
+    private func noteTaken(_ count: Int) {
+        bytesOut += UInt64(count)
+        if count > 0 { deadlines.sent(at: loop.now) }
+    }
+
+    /// The kernel has taken bytes off the queue's front.
+    private func dequeue(_ count: Int) {
+        enqueue { $0.consume(count) }
+        noteTaken(count)
+    }
+
+    /// Offers the bytes to the kernel and queues a copy of what it does not take.
+    private func sendNow(_ bytes: Span<UInt8>) {
+        do throws(UVError.Code) {
+            let taken = try handle.tryWrite(bytes)
+            noteTaken(taken)
+            if taken < bytes.count { queueRest(bytes.extracting(taken...)) }
+        } catch {
+            sendingBroke("send", error)
+        }
+    }
+
+    /// Writes what this connection has corked; the kernel's rest is queued.
+    @inline(__always)
+    func flushCork() {
+        if loop.cork.isUsed(by: self), loop.cork.bytes > 0 { writeCork() }
+    }
+
+    private func writeCork() {
+        defer { loop.cork.clear() }
+        guard state.isWritable else { return queueCork() }
+        do throws(UVError.Code) {
+            let taken = try loop.writeCork(to: handle)
+            noteTaken(taken)
+            guard taken < loop.cork.bytes else { return }
+            queueCork(from: taken)
+            startWriting()
+            checkBudget()
+        } catch {
+            queueCork()
+            sendingBroke("send", error)
+        }
+    }
+
+    /// Queues what the kernel has not taken; on a connection that has ended only to count as lost.
+    private func queueCork(from taken: Int = 0) {
+        enqueue { loop.cork.move(from: taken, to: $0) }
+    }
+
+    /// Writes what is queued, as far as the kernel takes it.
+    func flush() {
+        isGathered = false
+        if state.isHalfOpen { watch() }
+        guard !isWriting, queuedBytes > 0, state.isWritable, let queue else {
+            return
+        }
+        do throws(UVError.Code) {
+            var isMoreTaken = true
+            while isMoreTaken, queuedBytes > 0 {
+                let taken = try handle.tryWrite(queue)
+                isMoreTaken = taken > 0
+                dequeue(taken)
+            }
+        } catch {
+            return sendingBroke("send", error)
+        }
+        startWriting()
+        settle()
+    }
+
+    /// Leaves the front of the queue to libuv, which writes it when the kernel takes bytes again.
+    private func startWriting() {
+        guard queuedBytes > 0, let queue else { return }
+        if !isWriting {
+            do throws(UVError.Code) {
+                bytesInFlight = UInt32(try handle.write(queue))
+                writingBegan()
+            } catch {
+                return sendingBroke("send", error)
+            }
+        }
+        updateWatermark()
+    }
+
+    /// The write that was in flight ended, and the kernel has taken so many bytes of it; `error` is
+    /// nil when these are all.
+    func writeCompleted(bytes: Int, error: UVError.Code?) {
+        bytesInFlight = 0
+        dequeue(bytes)
+        guard !state.isClosed else { return }
+        if let error { return sendingBroke("send", error) }
+        if queuedBytes == 0 { deadlines.queueEmptied() }
+        startWriting()
+        if queuedBytes == 0 { updateWatermark() }
+        settle()
+    }
+
+    // MARK: - Limits of what it sends
+
+    private func checkBudget() {
+        if events.queuedBytes > events.outboundBudget { agent.outboundBudgetPassed() }
+    }
+
+    func updateWatermark() {
+        updateSoftLimit()
+        let change = watermark.update(
+            queuedBytes, high: options.highWatermark, low: options.lowWatermark)
+        switch change {
+        case .none: break
+        case .rose:
+            owesDrained = true
+            if sink?.queueFilled() != true { holdIfFull() }
+        case .fell:
+            release(.sendQueue)
+            tellDrained()
+        }
+    }
+
+    /// Receives nothing more while the queue is above the high watermark, where the options say so.
+    func holdIfFull() {
+        if watermark.isAbove, options.holdsAboveHighWatermark { hold(.sendQueue) }
+    }
+
+    /// There is room in the queue again, or waiting for it has become pointless. The user hears of it
+    /// when his own call, if it is within one, has ended.
+    func tellDrained() {
+        guard owesDrained else { return }
+        owesDrained = false
+        sink?.queueDrained()
+        callOnDrainedLater()
+    }
+
+    func callOnDrainedLater() {
+        guard events.onDrained != nil, !isDrainedDue else { return }
+        isDrainedDue = true
+        loop.callOnDrainedLater(of: self)
+    }
+
+    func callOnDrained() {
+        guard isDrainedDue else { return }
+        isDrainedDue = false
+        events.onDrained?(self)
+    }
+}
