@@ -83,7 +83,8 @@ public struct UVEndpoint: Hashable, Sendable {
     /// Reads an endpoint from text.
     ///
     /// - Parameter text: `host:port`, with an IPv6 address in square brackets, where nothing may be
-    ///   left out; `unix:PATH`, where the path begins with `/` or `.`; or `unix:@NAME`.
+    ///   left out; `unix:PATH`, where the path begins with `/` or `.`; or `unix:@NAME`. `unix:8081` is
+    ///   a port of a host that is named `unix`.
     /// - Throws: ``UVError`` with the code ``UVError/Code/invalidArgument`` and a reason that says
     ///   which part is wrong.
     public init(_ text: String) throws(UVError) {
@@ -95,6 +96,11 @@ public struct UVEndpoint: Hashable, Sendable {
             try address.check("read endpoint")
             self.init(kind: .unix(address))
             return
+        }
+        // A number behind it is a port: a host may be named so.
+        guard !text.hasPrefix("unix:") || Int(text.dropFirst("unix:".count)) != nil else {
+            throw refuse(
+                "a Unix socket is unix:PATH or unix:@NAME, and the path begins with / or .")
         }
         guard let colon = text.lastIndex(of: ":") else {
             throw refuse("expected HOST:PORT, unix:PATH or unix:@NAME")

@@ -30,4 +30,14 @@ struct UnixSocketProgramTests {
         try Refusal("--listen", "unix:\(path)", words: "108 bytes", "at most 107").check(
             "echo-server")
     }
+
+    @Test(
+        "A path that begins neither with / nor with . is refused in a line that says so",
+        arguments: ["unix:x", "unix:"])
+    func noPath(endpoint: String) throws {
+        try Refusal("--listen", endpoint, words: "'\(endpoint)'", "begins with / or .").check(
+            "echo-server", code: 64)
+        try Refusal(endpoint, words: "'\(endpoint)'", "begins with / or .").check(
+            "echo-client", code: 64)
+    }
 }

@@ -10,6 +10,7 @@ struct EndpointTests {
             ("127.0.0.1:0", "127.0.0.1", 0),
             ("[::1]:65535", "::1", 65535),
             ("[fe80::1%lo]:1", "fe80::1%lo", 1),
+            ("unix:8081", "unix", 8081),
         ])
     func roundTrip(text: String, host: String, port: Int) throws {
         let endpoint = try UVEndpoint(text)
@@ -37,10 +38,20 @@ struct EndpointTests {
                 String(repeating: "a", count: 254) + ":1",
                 "the host is longer than 253 bytes or holds a NUL"
             ),
+            ("unix:@", "the name is missing"),
+            ("unix:", Self.unixSocket),
+            ("unix:x", Self.unixSocket),
+            ("unix:run/x.sock", Self.unixSocket),
+            ("unix:8081x", Self.unixSocket),
+            ("unix:x:8081", Self.unixSocket),
+            ("unix:65536", "the port is not a number from 0 to 65535"),
         ])
     func refused(text: String, reason: String) {
         let error = #expect(throws: UVError.self) { try UVEndpoint(text) }
         #expect(error?.reason == reason)
         #expect(error?.code == .invalidArgument)
     }
+
+    private static let unixSocket =
+        "a Unix socket is unix:PATH or unix:@NAME, and the path begins with / or ."
 }
