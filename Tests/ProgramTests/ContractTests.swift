@@ -361,6 +361,26 @@ struct ContractTests {
                     }
                     """),
             Snippet(
+                "messages in every form, none of them ambiguous",
+                source: """
+                    func send(_ text: String, _ bytes: [UInt8], to client: UVConnection) {
+                        client.send("a"); client.send("\\(text)b"); client.send("c" + text + "\\n")
+                        client.send([]); client.send([1, 2]); client.send([1] + bytes + [2])
+                        client.send(.init(repeating: 0, count: 3)); client.send(Array(text.utf8))
+                        client.send(text.isEmpty ? "d" : text.dropFirst()); client.send("e".utf8)
+                        client.send(bytes[1...]); client.send(bytes.span); client.send(bytes.map { $0 })
+                        client.send(text.split(separator: ",")[0] + "\\n"); client.send(bytes.prefix(2))
+                        client.listener?.broadcast("f"); client.listener?.broadcast([])
+                        client.listener?.remote.post([1]); client.listener?.remote.post("g" + text)
+                        [text].forEach { client.send($0) }
+                    }
+                    func send(_ text: String, to client: UVAsyncConnection) async throws {
+                        try await client.send("a\\(text)"); try await client.send([1, 2])
+                        try await client.send(text + "\\n"); try await client.send(text.utf8)
+                        await client.server?.broadcast("f" + text); await client.server?.broadcast([])
+                    }
+                    """),
+            Snippet(
                 "names of libuv's, free for the user",
                 source: """
                     struct uv_loop_t {}

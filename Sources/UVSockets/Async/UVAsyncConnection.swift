@@ -180,12 +180,22 @@ public final class UVAsyncConnection: Identifiable, ParkingSlot {
 
     /// Sends a text as UTF-8, as ``send(_:)-([UInt8])`` does.
     ///
-    /// - Parameter text: The text. Nothing is added to it but what the framing adds.
+    /// - Parameter text: The text, or a part of one. Nothing is added to it but what the framing adds.
     /// - Throws: As ``send(_:)-([UInt8])`` does.
     @inlinable
-    nonisolated(nonsending) public func send(_ text: String) async throws {
-        let result = connection.send(text.utf8.span)
-        if case .taken = result, !connection.loop.endsTurn(text.utf8.count) { return }
+    nonisolated(nonsending) public func send(_ text: some StringProtocol) async throws {
+        try await send(text.utf8)
+    }
+
+    /// Sends bytes, such as a part of an array, a `Data` or an unsafe buffer, as
+    /// ``send(_:)-([UInt8])`` does. They are copied first only where they do not lie together.
+    ///
+    /// - Parameter message: The message.
+    /// - Throws: As ``send(_:)-([UInt8])`` does.
+    @inlinable
+    nonisolated(nonsending) public func send(_ message: some Collection<UInt8>) async throws {
+        let (result, count) = message.withSpan { (connection.send($0), $0.count) }
+        if case .taken = result, !connection.loop.endsTurn(count) { return }
         try await sent(result)
     }
 

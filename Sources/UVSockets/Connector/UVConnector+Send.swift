@@ -35,11 +35,23 @@ extension UVConnector {
 
     /// Sends a text as UTF-8, as ``send(_:)-(Span<UInt8>)`` does.
     ///
-    /// - Parameter text: The text. Nothing is added to it but what the framing adds.
+    /// - Parameter text: The text, or a part of one. Nothing is added to it but what the framing adds.
     /// - Returns: Whether it was taken, and whether to send more.
+    @inlinable
     @discardableResult
-    public func send(_ text: String) -> UVSendResult {
-        send(text.utf8.span)
+    public func send(_ text: some StringProtocol) -> UVSendResult {
+        text.utf8.withSpan { send($0) }
+    }
+
+    /// Sends bytes, such as a part of an array, a `Data` or an unsafe buffer, as
+    /// ``send(_:)-(Span<UInt8>)`` does. They are copied first only where they do not lie together.
+    ///
+    /// - Parameter message: The message; it is not needed after the call.
+    /// - Returns: Whether it was taken, and whether to send more.
+    @inlinable
+    @discardableResult
+    public func send(_ message: some Collection<UInt8>) -> UVSendResult {
+        message.withSpan { send($0) }
     }
 
     /// How many messages are kept for a connection.

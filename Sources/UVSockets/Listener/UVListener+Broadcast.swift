@@ -69,15 +69,35 @@ extension UVListener {
     /// Sends one text to many clients, as ``broadcast(_:to:whenSlow:)-(Span<UInt8>,_,_)`` does.
     ///
     /// - Parameters:
-    ///   - text: The text, sent as UTF-8. Nothing is added to it but what the framing adds.
+    ///   - text: The text, or a part of one, sent as UTF-8. Nothing is added to it but what the
+    ///     framing adds.
     ///   - audience: Who gets it.
     ///   - slow: What is done about those among them who are slow.
     /// - Returns: What became of it.
+    @inlinable
     @discardableResult
     public func broadcast(
-        _ text: String, to audience: UVAudience = .all, whenSlow slow: UVSlowReceiver = .disconnect
+        _ text: some StringProtocol, to audience: UVAudience = .all,
+        whenSlow slow: UVSlowReceiver = .disconnect
     ) -> UVBroadcastReceipt {
-        broadcast(text.utf8.span, to: audience, whenSlow: slow)
+        text.utf8.withSpan { broadcast($0, to: audience, whenSlow: slow) }
+    }
+
+    /// Sends bytes, such as a part of an array, a `Data` or an unsafe buffer, to many clients, as
+    /// ``broadcast(_:to:whenSlow:)-(Span<UInt8>,_,_)`` does.
+    ///
+    /// - Parameters:
+    ///   - message: The message; it is not needed after the call.
+    ///   - audience: Who gets it.
+    ///   - slow: What is done about those among them who are slow.
+    /// - Returns: What became of it.
+    @inlinable
+    @discardableResult
+    public func broadcast(
+        _ message: some Collection<UInt8>, to audience: UVAudience = .all,
+        whenSlow slow: UVSlowReceiver = .disconnect
+    ) -> UVBroadcastReceipt {
+        message.withSpan { broadcast($0, to: audience, whenSlow: slow) }
     }
 }
 

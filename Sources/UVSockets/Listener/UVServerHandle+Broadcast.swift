@@ -26,16 +26,32 @@ extension UVServerHandle {
     /// Sends one text to all clients, as ``broadcast(_:except:whenSlow:)-([UInt8],_,_)`` does.
     ///
     /// - Parameters:
-    ///   - text: The text, sent as UTF-8.
+    ///   - text: The text, or a part of one, sent as UTF-8.
     ///   - exception: Who does not get it, if any.
     ///   - slow: What is done about those who are slow.
     /// - Returns: What became of it.
     @discardableResult
     public func broadcast(
-        _ text: String, except exception: UVConnection.ID? = nil,
+        _ text: some StringProtocol, except exception: UVConnection.ID? = nil,
         whenSlow slow: UVSlowReceiver = .disconnect
     ) async -> UVBroadcastReceipt {
         await broadcast(Array(text.utf8), except: exception, whenSlow: slow)
+    }
+
+    /// Sends bytes, such as a part of an array, to all clients, as
+    /// ``broadcast(_:except:whenSlow:)-([UInt8],_,_)`` does.
+    ///
+    /// - Parameters:
+    ///   - message: The message.
+    ///   - exception: Who does not get it, if any.
+    ///   - slow: What is done about those who are slow.
+    /// - Returns: What became of it.
+    @discardableResult
+    public func broadcast(
+        _ message: some Collection<UInt8>, except exception: UVConnection.ID? = nil,
+        whenSlow slow: UVSlowReceiver = .disconnect
+    ) async -> UVBroadcastReceipt {
+        await broadcast(Array(message), except: exception, whenSlow: slow)
     }
 
     /// Sends one message to all clients, framed and copied once, without waiting to hear what became
@@ -76,16 +92,34 @@ extension UVServerHandle {
     /// Sends one text to all clients, as ``post(_:except:whenSlow:)-(Span<UInt8>,_,_)`` does.
     ///
     /// - Parameters:
-    ///   - text: The text, sent as UTF-8.
+    ///   - text: The text, or a part of one, sent as UTF-8.
     ///   - exception: Who does not get it, if any.
     ///   - slow: What is done about those who are slow.
     /// - Returns: False where it is not sent to the clients of every loop.
+    @inlinable
     @discardableResult
     public func post(
-        _ text: String, except exception: UVConnection.ID? = nil,
+        _ text: some StringProtocol, except exception: UVConnection.ID? = nil,
         whenSlow slow: UVSlowReceiver = .disconnect
     ) -> Bool {
-        post(text.utf8.span, except: exception, whenSlow: slow)
+        text.utf8.withSpan { post($0, except: exception, whenSlow: slow) }
+    }
+
+    /// Sends bytes, such as a part of an array, a `Data` or an unsafe buffer, to all clients, as
+    /// ``post(_:except:whenSlow:)-(Span<UInt8>,_,_)`` does.
+    ///
+    /// - Parameters:
+    ///   - message: The message; it is not needed after the call.
+    ///   - exception: Who does not get it, if any.
+    ///   - slow: What is done about those who are slow.
+    /// - Returns: False where it is not sent to the clients of every loop.
+    @inlinable
+    @discardableResult
+    public func post(
+        _ message: some Collection<UInt8>, except exception: UVConnection.ID? = nil,
+        whenSlow slow: UVSlowReceiver = .disconnect
+    ) -> Bool {
+        message.withSpan { post($0, except: exception, whenSlow: slow) }
     }
 
     private func share(_ message: Span<UInt8>, _ slow: UVSlowReceiver) -> SharedMessage? {

@@ -4,7 +4,7 @@ import Foundation
 /// tells them.
 ///
 /// A member is named by its path, such as `UVConnection.close()`. Where several have the same path, the
-/// type of the first parameter stands behind it: `UVConnection.send(_:)-(String)`.
+/// type of the first parameter stands behind it: `UVConnection.send(_:)-([UInt8])`.
 struct PublicMembers {
     let names: Set<String>
 

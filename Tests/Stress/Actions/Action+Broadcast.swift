@@ -14,7 +14,13 @@ extension Action {
                     world.message(for: entry), to: world.audience(of: entry.listener),
                     whenSlow: world.random.slowReceiver()))
         },
-        listener("broadcast(_:to:whenSlow:)-(String)") { world, entry in
+        listener("broadcast(_:to:whenSlow:)-(some Collection<UInt8>)") { world, entry in
+            world.check(
+                entry.listener.broadcast(
+                    world.message(for: entry)[...], to: world.audience(of: entry.listener),
+                    whenSlow: world.random.slowReceiver()))
+        },
+        listener("broadcast(_:to:whenSlow:)-(some StringProtocol)") { world, entry in
             world.check(
                 entry.listener.broadcast(
                     "news", to: world.audience(of: entry.listener),

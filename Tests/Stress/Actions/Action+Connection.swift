@@ -38,7 +38,10 @@ extension Action {
     static let sends: [Action] = [
         connection("send(_:)-(Span<UInt8>)") { $1.connection.send($0.message(for: $1).span) },
         connection("send(_:)-([UInt8])") { $1.connection.send($0.message(for: $1)) },
-        connection("send(_:)-(String)") { world, record in
+        connection("send(_:)-(some Collection<UInt8>)") {
+            $1.connection.send($0.message(for: $1)[...])
+        },
+        connection("send(_:)-(some StringProtocol)") { world, record in
             let result = record.connection.send(record.isSteady ? "noise" : "text\n")
             world.expect(!record.hasEnded || result == .closed, "what has ended takes no message")
         },

@@ -28,7 +28,8 @@ extension Action {
         connector("cancel()") { _ = ($0, $1.cancel()) },
         connector("send(_:)-(Span<UInt8>)") { $1.send($0.random.message().span) },
         connector("send(_:)-([UInt8])") { $1.send($0.random.message()) },
-        connector("send(_:)-(String)") { _ = ($0, $1.send("text")) },
+        connector("send(_:)-(some Collection<UInt8>)") { $1.send($0.random.message()[...]) },
+        connector("send(_:)-(some StringProtocol)") { _ = ($0, $1.send("text")) },
     ]
 
     static let connectorFacts: [Action] = [

@@ -27,7 +27,12 @@ extension Action {
                 server.isSteady ? world.random.line() : world.random.message(),
                 whenSlow: world.random.slowReceiver(mayWait: false))
         },
-        server("post(_:except:whenSlow:)-(String)") { world, server in
+        server("post(_:except:whenSlow:)-(some Collection<UInt8>)") { world, server in
+            let message = server.isSteady ? world.random.line() : world.random.message()
+            server.remote.post(
+                message[...], whenSlow: world.random.slowReceiver(mayWait: false))
+        },
+        server("post(_:except:whenSlow:)-(some StringProtocol)") { world, server in
             server.remote.post("posted", whenSlow: world.random.slowReceiver(mayWait: false))
         },
         server("forEachListener(_:)") { world, server in

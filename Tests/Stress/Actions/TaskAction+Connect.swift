@@ -52,7 +52,11 @@ extension TaskAction {
             let message = server.isSteady ? world.random.line() : world.random.message()
             await server.remote.broadcast(message, whenSlow: world.random.slowReceiver())
         },
-        server("broadcast(_:except:whenSlow:)-(String)") { world, server in
+        server("broadcast(_:except:whenSlow:)-(some Collection<UInt8>)") { world, server in
+            let message = server.isSteady ? world.random.line() : world.random.message()
+            await server.remote.broadcast(message[...], whenSlow: world.random.slowReceiver())
+        },
+        server("broadcast(_:except:whenSlow:)-(some StringProtocol)") { world, server in
             await server.remote.broadcast(
                 "news", except: world.anyRecord()?.connection.id,
                 whenSlow: world.random.slowReceiver())

@@ -59,7 +59,10 @@ extension TaskAction {
 
     static let sending: [TaskAction] = [
         waiting("send(_:)-([UInt8])") { try await $1.connection.send($0.random.message()) },
-        waiting("send(_:)-(String)") { world, entry in
+        waiting("send(_:)-(some Collection<UInt8>)") {
+            try await $1.connection.send($0.random.message()[...])
+        },
+        waiting("send(_:)-(some StringProtocol)") { world, entry in
             for _ in 0..<world.random.number(1...20) { try await entry.connection.send("text") }
         },
         TaskAction("UVAsyncConnection.send(_:)-(Span<UInt8>)") { world, entry in
