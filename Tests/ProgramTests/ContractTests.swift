@@ -260,6 +260,45 @@ struct ContractTests {
     }
 
     @Test(
+        "A switch over what may grow must say what it does about the unknown",
+        arguments: Batch.snippets([
+            switching(over: "UVSendResult", [".taken", ".takenButFull", ".closed", ".refused"]),
+            switching(
+                over: "FramingError", [".frameTooLong", ".truncated", ".malformed", ".unsendable"]),
+            switching(
+                over: "UVSlowReceiver", [".disconnect", ".skip", ".keepLatest", ".wait"]),
+            switching(over: "UVBalance", [".fewestClients", ".kernel"]),
+            switching(over: "UVAdmission.WhenFull", [".hold", ".refuse"]),
+            switching(over: "LineCodec.Ending", [".lfOrCRLF", ".lf", ".crlf"]),
+            switching(
+                over: "LengthPrefixCodec.Width", [".bytes1", ".bytes2", ".bytes4", ".bytes8"]),
+            switching(over: "UVLoop.RunMode", [".untilIdle", ".untilStopped"]),
+            switching(
+                over: "UVSignal", [".interrupt", ".terminate", ".hangup", ".user1", ".user2"]),
+            switching(over: "UVEndReason", endReasons),
+            switching(over: "UVEndReason.Kind", endReasons),
+        ]))
+    func growing(snippet: Snippet) throws {
+        try Self.expectRefusal(of: snippet)
+    }
+
+    private static let endReasons = [
+        ".peerClosed", ".peerReset", ".peerVanished", ".closed", ".reset", ".kicked",
+        ".slowReceiver", ".stalled", ".outboundBudgetExceeded", ".idle", ".noFirstMessage",
+        ".lifetimeOver", ".framing", ".listenerStopped", ".handlerFailed", ".failed",
+    ]
+
+    private static func switching(over type: String, _ cases: [String]) -> Snippet {
+        Snippet(
+            "a switch over \(type)", refusedWith: "covers known cases", "@unknown default",
+            source: """
+                func use(_ value: \(type)) {
+                    switch value { case \(cases.joined(separator: ", ")): break }
+                }
+                """)
+    }
+
+    @Test(
         "What is right compiles, without a warning",
         arguments: Batch.snippets([
             Snippet(
@@ -378,6 +417,20 @@ struct ContractTests {
                         try await client.send("a\\(text)"); try await client.send([1, 2])
                         try await client.send(text + "\\n"); try await client.send(text.utf8)
                         await client.server?.broadcast("f" + text); await client.server?.broadcast([])
+                    }
+                    """),
+            Snippet(
+                "a switch over what cannot grow, and over what may",
+                source: """
+                    func use(_ search: FrameSearch, _ order: LengthPrefixCodec.ByteOrder) {
+                        switch search { case .frame, .incomplete: break }
+                        switch order { case .bigEndian, .littleEndian: break }
+                    }
+                    func use(_ result: UVSendResult) {
+                        switch result {
+                        case .taken, .takenButFull, .closed, .refused: break
+                        @unknown default: break
+                        }
                     }
                     """),
             Snippet(

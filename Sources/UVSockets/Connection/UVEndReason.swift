@@ -1,5 +1,10 @@
 /// Why a connection ended. The first cause counts: a peer that closes because it was kicked was
 /// kicked.
+///
+/// More cases may come: a `switch` over them needs an `@unknown default`.
+#if hasAttribute(nonexhaustive)
+    @nonexhaustive
+#endif
 public enum UVEndReason: Sendable, Hashable {
     /// The peer finished sending, and what was queued for it has left.
     case peerClosed
@@ -36,6 +41,11 @@ public enum UVEndReason: Sendable, Hashable {
     indirect case failed(UVError)
 
     /// The reasons without their details, to count them by; the raw values count from 0.
+    ///
+    /// More cases may come: a `switch` over them needs an `@unknown default`.
+    #if hasAttribute(nonexhaustive)
+        @nonexhaustive
+    #endif
     public enum Kind: Int, Sendable, Hashable, CaseIterable {
         case peerClosed, peerReset, peerVanished, closed, reset, kicked, slowReceiver, stalled
         case outboundBudgetExceeded, idle, noFirstMessage, lifetimeOver, framing, listenerStopped

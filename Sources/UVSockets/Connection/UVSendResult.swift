@@ -1,5 +1,10 @@
 /// What became of a message given to ``UVConnection/send(_:)-(Span<UInt8>)`` or
 /// ``UVConnector/send(_:)-(Span<UInt8>)``.
+///
+/// More cases may come: a `switch` over them needs an `@unknown default`.
+#if hasAttribute(nonexhaustive)
+    @nonexhaustive
+#endif
 public enum UVSendResult: Sendable, Hashable {
     /// It was taken; send more if you like.
     case taken

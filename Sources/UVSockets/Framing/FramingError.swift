@@ -2,6 +2,11 @@
 ///
 /// The first three are the peer's fault and end the receiving of frames: where the next one would
 /// begin is not known. The last is the sender's own.
+///
+/// More cases may come: a `switch` over them needs an `@unknown default`.
+#if hasAttribute(nonexhaustive)
+    @nonexhaustive
+#endif
 public enum FramingError: Error, Hashable, Sendable {
     /// A frame's payload is longer than the codec's limit, which is given in bytes.
     case frameTooLong(limit: Int)

@@ -1,6 +1,11 @@
 /// Frames that begin with their length, as a number of 1, 2, 4 or 8 bytes without a sign.
 public struct LengthPrefixCodec: FrameCodec {
     /// How many bytes the length takes.
+    ///
+    /// More cases may come: a `switch` over them needs an `@unknown default`.
+    #if hasAttribute(nonexhaustive)
+        @nonexhaustive
+    #endif
     public enum Width: Int, Sendable, CaseIterable {
         /// One byte: lengths to 255.
         case bytes1 = 1

@@ -3,6 +3,11 @@
 /// A payload is a line without its end. It need not be UTF-8, and it may be empty.
 public struct LineCodec: FrameCodec {
     /// What ends a line.
+    ///
+    /// More cases may come: a `switch` over them needs an `@unknown default`.
+    #if hasAttribute(nonexhaustive)
+        @nonexhaustive
+    #endif
     public enum Ending: Sendable, Hashable {
         /// A line feed, and one carriage return before it belongs to the end. Written is a line
         /// feed, except behind a payload that ends in a carriage return of its own: that is

@@ -8,6 +8,11 @@
 public struct UVAdmission: Sendable {
     /// What becomes of clients while there are as many as there may be, or more come in a second than
     /// may.
+    ///
+    /// More cases may come: a `switch` over them needs an `@unknown default`.
+    #if hasAttribute(nonexhaustive)
+        @nonexhaustive
+    #endif
     public enum WhenFull: Sendable, Hashable {
         /// They wait in the kernel's backlog, connected from their point of view, until one leaves.
         case hold

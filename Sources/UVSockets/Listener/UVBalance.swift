@@ -1,4 +1,9 @@
 /// How the clients of a server are spread over its loops.
+///
+/// More cases may come: a `switch` over them needs an `@unknown default`.
+#if hasAttribute(nonexhaustive)
+    @nonexhaustive
+#endif
 public enum UVBalance: Sendable, CaseIterable {
     /// The first loop accepts all clients, and hands each over to the loop that has the fewest. So no
     /// loop has more than one more than another when they come. The default, and best where clients

@@ -1,5 +1,10 @@
 /// What a broadcast does about a receiver that is slow: whose queue has passed the high watermark and
 /// has not fallen to the low one since.
+///
+/// More cases may come: a `switch` over them needs an `@unknown default`.
+#if hasAttribute(nonexhaustive)
+    @nonexhaustive
+#endif
 public enum UVSlowReceiver: Sendable, Hashable {
     /// It gets the message, too, until its queue passes the `sendLimit`: then it is ended, as
     /// ``UVEndReason/slowReceiver``. For what nobody may miss.

@@ -24,6 +24,11 @@ internal import Synchronization
     // the loop's thread only, which `confine` checks.
 
     /// When ``run(_:)`` returns by itself.
+    ///
+    /// More cases may come: a `switch` over them needs an `@unknown default`.
+    #if hasAttribute(nonexhaustive)
+        @nonexhaustive
+    #endif
     public enum RunMode: Sendable {
         /// When nothing is left that could call: no listener, no connection, no timer.
         case untilIdle

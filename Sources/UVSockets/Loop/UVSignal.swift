@@ -1,4 +1,9 @@
 /// A signal that a loop can watch for.
+///
+/// More cases may come: a `switch` over them needs an `@unknown default`.
+#if hasAttribute(nonexhaustive)
+    @nonexhaustive
+#endif
 public enum UVSignal: Sendable, CaseIterable {
     /// SIGINT, as from Ctrl-C.
     case interrupt
