@@ -34,6 +34,11 @@ struct Options: ParsableCommand {
         transform: Self.endpoint)
     var listen: UVEndpoint?
 
+    @Flag(
+        name: .customLong("ipv6-only"),
+        help: "At an IPv6 address take IPv6 clients only; by default IPv4 clients come to ::, too.")
+    var isIPv6Only = false
+
     @Option(
         parsing: .unconditional, help: "How many clients the kernel accepts ahead. (default: 4096)",
         transform: positive)
@@ -164,6 +169,7 @@ struct Options: ParsableCommand {
     /// How the listener and its connections behave.
     var listenerOptions: UVListenerOptions {
         var options = limits.listenerOptions
+        options.isIPv6Only = isIPv6Only
         // Flushing would end before a longer drain is over.
         options.connection.flushTimeout = max(options.connection.flushTimeout, drainTime)
         return options

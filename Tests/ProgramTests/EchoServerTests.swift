@@ -25,6 +25,20 @@ struct EchoServerTests {
         }
     }
 
+    @Test("With --ipv6-only IPv4 clients do not come to ::, and another has their address")
+    func ipv6Only() throws {
+        try withEchoServer(["--ipv6-only"], host: "::") { server in
+            #expect(throws: (any Error).self) { try server.connect() }
+            let other = ["echo-server", "--listen", "0.0.0.0:\(server.port)"]
+            try withProgram(other) { program in
+                let output = try #require(program.output)
+                #expect(try output.line() == "listening on 0.0.0.0:\(server.port)")
+                _ = try server.connectAndEcho()
+                #expect(try output.line().hasPrefix("[1] 127.0.0.1:"))
+            }
+        }
+    }
+
     @Test("In broadcast mode a message goes to everybody but its sender")
     func broadcast() throws {
         try withEchoServer(["--mode", "broadcast"]) { server in

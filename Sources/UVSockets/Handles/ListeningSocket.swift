@@ -27,13 +27,15 @@ internal import CLibuv
     ///   - backlog: How many clients the kernel accepts ahead.
     ///   - sharesPort: Whether others that do so may listen there, too: the kernel then spreads the
     ///     clients among them (SO_REUSEPORT).
+    ///   - isIPv6Only: Whether IPv4 clients do not come to an IPv6 address.
     ///   - args: What is given to ``accept()``, and told of its answers.
     /// - Throws: ``UVError`` that names the call and the address.
     convenience init(
         on loop: UVLoop, at address: SocketAddress, backlog: Int32, sharesPort: Bool = false,
-        _ args: SocketEventArgs
+        isIPv6Only: Bool = false, _ args: SocketEventArgs
     ) throws(UVError) {
-        let socket = try Self.open(address, backlog: backlog, sharesPort: sharesPort)
+        let socket = try Self.open(
+            address, backlog: backlog, sharesPort: sharesPort, isIPv6Only: isIPv6Only)
         do throws(UVError) {
             try self.init(on: loop, owning: socket, args)
         } catch {
@@ -186,12 +188,12 @@ internal import CLibuv
 extension ListeningSocket {
     /// Throws where another server has the address: a port that is shared is shared with whoever
     /// shares it, and a second server on it would take half of the clients.
-    static func checkIsFree(_ address: SocketAddress) throws(UVError) {
-        try open(address, backlog: 1, sharesPort: false).closeListening()
+    static func checkIsFree(_ address: SocketAddress, isIPv6Only: Bool) throws(UVError) {
+        try open(address, backlog: 1, sharesPort: false, isIPv6Only: isIPv6Only).closeListening()
     }
 
     private static func open(
-        _ address: SocketAddress, backlog: Int32, sharesPort: Bool
+        _ address: SocketAddress, backlog: Int32, sharesPort: Bool, isIPv6Only: Bool
     ) throws(UVError) -> SocketDescriptor {
         func failure(_ call: String) -> UVError {
             UVError(
@@ -202,11 +204,11 @@ extension ListeningSocket {
         let number = made.number
         guard number >= 0 else { throw failure("make socket") }
         var yes: Int32 = 1
-        var no: Int32 = 0
+        var only: Int32 = isIPv6Only ? 1 : 0
         made.set(SOL_SOCKET, SO_REUSEADDR, &yes)
         if sharesPort { made.set(SOL_SOCKET, SO_REUSEPORT, &yes) }
-        // IPv4 clients come to `::`, too, whatever the system's default is.
-        if address.isIPv6 { made.set(Int32(IPPROTO_IPV6), IPV6_V6ONLY, &no) }
+        // Unless they are not to, IPv4 clients come to `::`, too, whatever the system's default is.
+        if address.isIPv6 { made.set(Int32(IPPROTO_IPV6), IPV6_V6ONLY, &only) }
         do throws(UVError) {
             guard unsafe address.withSockaddr({ unsafe bind(number, $0, $1) }) == 0 else {
                 throw failure("bind")

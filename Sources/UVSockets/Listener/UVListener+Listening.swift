@@ -8,7 +8,7 @@ extension UVListener {
             // A machine without IPv6 refuses its wildcard address.
             let isWithoutIPv6 =
                 error.code == .addressFamilyNotSupported || error.code == .addressNotAvailable
-            guard endpoint.host == "::", address.isIPv6, isWithoutIPv6,
+            guard endpoint.host == "::", !isIPv6Only, address.isIPv6, isWithoutIPv6,
                 let wildcard = SocketAddress(UVEndpoint(host: "0.0.0.0", port: endpoint.port))
             else { throw error }
             try bindAndListen(wildcard)
@@ -18,7 +18,7 @@ extension UVListener {
     private func bindAndListen(_ address: SocketAddress) throws(UVError) {
         // The first of several that share a port finds out whether it is somebody else's.
         if part.admissions.balance == .kernel, part.index == 0, address.port != 0 {
-            try ListeningSocket.checkIsFree(address)
+            try ListeningSocket.checkIsFree(address, isIPv6Only: isIPv6Only)
         }
         try startAccept(at: address)
     }

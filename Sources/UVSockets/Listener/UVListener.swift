@@ -53,6 +53,7 @@ public final class UVListener {
     private var isAcceptWanted = false
 
     let part: ServerPart
+    let isIPv6Only: Bool
     /// The server on many loops, from when it is complete until this has stopped.
     var server: UVServerHandle?
     /// Who waits to hear whether it listens.
@@ -123,6 +124,7 @@ public final class UVListener {
         self.loop = loop
         self.endpoint = endpoint
         self.backlog = Int32(clamping: max(1, backlog))
+        isIPv6Only = options.isIPv6Only
         if part != nil { state = .joining }
         let part =
             part
@@ -189,7 +191,7 @@ public final class UVListener {
         try startAccept { args throws(UVError) in
             let socket = try ListeningSocket(
                 on: loop, at: address, backlog: backlog,
-                sharesPort: part.admissions.balance == .kernel, args)
+                sharesPort: part.admissions.balance == .kernel, isIPv6Only: isIPv6Only, args)
             socket.setOptions(
                 noDelay: events.options.noDelay, keepAlive: events.options.keepAlive)
             return socket

@@ -21,6 +21,11 @@ public struct UVListenerOptions: Sendable {
     /// logged. Those that read are not affected.
     public var outboundBudget = 1 << 30
 
+    /// Whether a listener at an IPv6 address, such as `[::]`, takes IPv6 clients only. By default IPv4
+    /// clients come to `[::]`, too. Where it is set, another listener may have the IPv4 addresses with
+    /// the same port, and a machine without IPv6 refuses `[::]`. Of no effect at other addresses.
+    public var isIPv6Only = false
+
     /// How each client's connection behaves.
     public var connection: UVConnectionOptions
 

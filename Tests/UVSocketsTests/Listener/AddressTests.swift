@@ -154,4 +154,22 @@ struct AddressTests {
                 #expect(server.endpoint.host == "::")
             })
     }
+
+    @Test("Told to, [::] takes IPv6 only, and another may have the IPv4 addresses")
+    func ipv6Only() throws {
+        var options = UVListenerOptions()
+        options.isIPv6Only = true
+        try withServer(at: "[::]:0", options: options) { server in
+            let port = server.endpoint.port
+            let v6 = try RawPeer(to: UVEndpoint(host: "::1", port: port))
+            #expect(try v6.exchange([6]) == [6])
+            #expect(throws: SocketError.self) {
+                try RawPeer(to: UVEndpoint(host: "127.0.0.1", port: port))
+            }
+            try withServer(at: UVEndpoint(host: "0.0.0.0", port: port)) { _ in
+                let v4 = try RawPeer(to: UVEndpoint(host: "127.0.0.1", port: port))
+                #expect(try v4.exchange([4]) == [4])
+            }
+        }
+    }
 }
