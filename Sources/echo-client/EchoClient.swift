@@ -81,7 +81,7 @@ final class EchoClient {
         settings.allowsHalfOpen = true
         let reconnect = options.reconnect ? UVReconnect() : nil
         let connector = UVConnector(
-            on: loop, to: options.server, timeout: options.timeout,
+            on: loop, to: options.server, from: options.from, timeout: options.timeout,
             framing: options.framing?.value ?? .raw, options: settings, reconnect: reconnect,
             queueLimit: Options.queueLimit
         ) { [self] in received($0, $1) }

@@ -20,6 +20,13 @@ struct Options: ParsableCommand {
     var server: UVEndpoint = "localhost:8081"
 
     @Option(
+        help: ArgumentHelp(
+            "The address of this machine to connect from, with a port where it matters.",
+            valueName: "address"),
+        transform: { (try? UVEndpoint($0)) ?? UVEndpoint(host: $0, port: 0) })
+    var from: UVEndpoint?
+
+    @Option(
         parsing: .unconditional,
         help: "How many seconds to try to connect, name lookup included. (default: 10)",
         transform: Self.seconds)

@@ -20,6 +20,27 @@ struct EchoClientTests {
         }
     }
 
+    @Test(
+        "It connects from the address it is told, with a port or without one",
+        arguments: ["127.0.0.9", "127.0.0.9:0"])
+    func localAddress(address: String) throws {
+        try withEchoServer { server in
+            try withEchoClient(server.endpoint, ["--from", address]) { client in
+                #expect(try server.output.line().hasPrefix("[1] 127.0.0.9:"))
+                try client.input.write("hello\n")
+                #expect(try client.output.line() == "hello")
+            }
+        }
+    }
+
+    @Test("A local address that is none of this machine's is refused in a line")
+    func foreignAddress() throws {
+        try Refusal(
+            "127.0.0.1:1", "--from", "198.51.100.1", words: "bind 198.51.100.1:0",
+            "not an address of this machine"
+        ).check("echo-client", code: 1)
+    }
+
     @Test("An input that is empty from the start ends it with 0")
     func nullInput() throws {
         try withEchoServer { server in

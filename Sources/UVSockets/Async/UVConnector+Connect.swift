@@ -13,10 +13,12 @@ extension UVConnector {
     /// When this task is cancelled the connection is closed, so that the messages of the server end.
     ///
     /// A handler that brings its client to another server connects by
-    /// ``UVAsyncConnection/connect(to:timeout:framing:options:body:)``, whose closure may use both.
+    /// ``UVAsyncConnection/connect(to:from:timeout:framing:options:body:)``, whose closure may use both.
     ///
     /// - Parameters:
     ///   - endpoint: Whom to connect to. A name is looked up, and its addresses are tried in turn.
+    ///   - local: The address of this machine to connect from, as for a ``UVConnector``; nil leaves it to
+    ///     the system.
     ///   - timeout: How long the lookup and all attempts together may take.
     ///   - framing: How the bytes are divided into messages, such as `.lines`.
     ///   - options: How the connection behaves. It is half-open where the server has finished
@@ -29,13 +31,15 @@ extension UVConnector {
     /// - Throws: ``UVError`` where it cannot connect, `CancellationError` where it was cancelled
     ///   before it had, and what the closure throws.
     nonisolated(nonsending) public static func connect<Result: Sendable>(
-        to endpoint: UVEndpoint, timeout: Duration = .seconds(10), framing: UVFraming = .raw,
+        to endpoint: UVEndpoint, from local: UVEndpoint? = nil,
+        timeout: Duration = .seconds(10), framing: UVFraming = .raw,
         options: UVConnectionOptions = .connector, on loop: UVLoop? = nil,
         body: nonisolated(nonsending) @Sendable (UVAsyncConnection) async throws -> Result
     ) async throws -> Result {
         try await connect(
             ConnectSettings(
-                endpoint: endpoint, timeout: timeout, framing: framing, options: options),
+                endpoint: endpoint, local: local, timeout: timeout, framing: framing,
+                options: options),
             on: loop, body)
     }
 
@@ -107,11 +111,13 @@ extension UVAsyncConnection {
     ///         }
     ///     }
     ///
-    /// Otherwise it is as ``UVConnector/connect(to:timeout:framing:options:on:body:)``. Kept beyond the closure,
+    /// Otherwise it is as ``UVConnector/connect(to:from:timeout:framing:options:on:body:)``. Kept beyond the closure,
     /// in a variable of the handler, it is a connection that has ended.
     ///
     /// - Parameters:
     ///   - endpoint: Whom to connect to. A name is looked up, and its addresses are tried in turn.
+    ///   - local: The address of this machine to connect from, as for a ``UVConnector``; nil leaves it to
+    ///     the system.
     ///   - timeout: How long the lookup and all attempts together may take.
     ///   - framing: How the bytes are divided into messages, such as `.lines`.
     ///   - options: How the connection behaves. It is half-open where the server has finished
@@ -121,13 +127,15 @@ extension UVAsyncConnection {
     /// - Throws: ``UVError`` where it cannot connect, `CancellationError` where it was cancelled
     ///   before it had, and what the closure throws.
     nonisolated(nonsending) public func connect<Result: Sendable>(
-        to endpoint: UVEndpoint, timeout: Duration = .seconds(10), framing: UVFraming = .raw,
+        to endpoint: UVEndpoint, from local: UVEndpoint? = nil,
+        timeout: Duration = .seconds(10), framing: UVFraming = .raw,
         options: UVConnectionOptions = .connector,
         body: nonisolated(nonsending) (UVAsyncConnection) async throws -> Result
     ) async throws -> Result {
         try await AsyncClient(on: connection.loop).connect(
             ConnectSettings(
-                endpoint: endpoint, timeout: timeout, framing: framing, options: options),
+                endpoint: endpoint, local: local, timeout: timeout, framing: framing,
+                options: options),
             body)
     }
 }

@@ -8,6 +8,8 @@ final class ConnectAttempt {
     private var delay: TimerHandle?
     var lookup: LookupRequest?
     var race = AddressRace([])
+    /// What its sockets are bound to first; nil for what the system chooses.
+    var local: SocketAddress?
     /// The address that was tried last.
     private(set) var address: SocketAddress?
     /// The socket that was made last, and the others that are still connecting. Apart, because most

@@ -1,7 +1,9 @@
 // One attempt to connect: the lookup, and the cycle over the addresses that it brings.
 extension UVConnector {
     func startAttempt() throws(UVError) {
+        let local = try localAddress()
         let attempt = try ConnectAttempt(self, timeout: settings.timeout)
+        attempt.local = local
         state = .connecting(attempt)
         if let network = loop.network { return connect(attempt, in: network) }
         if let address = endpoint.unixAddress { return try connect(attempt, to: address) }
@@ -33,7 +35,7 @@ extension UVConnector {
     private func startConnect(
         _ attempt: ConnectAttempt, to addresses: [SocketAddress]
     ) throws(UVError) {
-        attempt.race = AddressRace(addresses)
+        attempt.race = AddressRace(try reachable(addresses, from: attempt.local))
         try connect(makeArgs(attempt), attempt)
     }
 
@@ -51,7 +53,7 @@ extension UVConnector {
         while true {
             switch attempt.race.next() {
             case .connect(let address):
-                let socket = try TCPHandle(on: loop)
+                guard let socket = try makeSocket(attempt) else { continue }
                 attempt.started(socket, address)
                 args.connectSocket = socket
                 args.remoteAddress = address
@@ -123,7 +125,7 @@ extension UVConnector {
     private func connect(_ attempt: ConnectAttempt, in network: MemoryNetwork) {
         do throws(UVError) {
             // Where nobody answers, the deadline ends the attempt.
-            guard let end = try network.connect(to: endpoint) else { return }
+            guard let end = try network.connect(to: endpoint, from: settings.local) else { return }
             let ticket = MemoryTicket(end, of: network, on: loop)
             connected(attempt, ConnectedStream(source: .memory(ticket), peer: end.peer))
         } catch {

@@ -75,6 +75,10 @@ public final class UVConnector {
     /// - Parameters:
     ///   - loop: The loop it is to belong to.
     ///   - endpoint: Whom to connect to. A name is looked up anew for each attempt.
+    ///   - local: The address of this machine to connect from, such as `192.0.2.7:0`. Port 0 lets the
+    ///     system choose the port. Of the server's addresses those of the same family are tried. nil,
+    ///     the default, leaves all of it to the system. A name is refused, and so is any address for a
+    ///     Unix-domain socket.
     ///   - timeout: How long an attempt may take: the lookup and all addresses together.
     ///   - framing: How the bytes are divided into messages, such as `.lines`.
     ///   - options: How its connection behaves.
@@ -85,7 +89,8 @@ public final class UVConnector {
     ///     it; with `.raw`, the bytes that came. It is valid during the call; the compiler refuses to
     ///     keep it.
     public convenience init(
-        on loop: UVLoop, to endpoint: UVEndpoint, timeout: Duration = .seconds(10),
+        on loop: UVLoop, to endpoint: UVEndpoint, from local: UVEndpoint? = nil,
+        timeout: Duration = .seconds(10),
         framing: UVFraming = .raw, options: UVConnectionOptions = .connector,
         reconnect: UVReconnect? = nil, queueLimit: Int = defaultQueueLimit,
         onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
@@ -93,7 +98,8 @@ public final class UVConnector {
         self.init(
             loop,
             ConnectSettings(
-                endpoint: endpoint, timeout: timeout, framing: framing, options: options,
+                endpoint: endpoint, local: local, timeout: timeout, framing: framing,
+                options: options,
                 reconnect: reconnect, queueLimit: queueLimit),
             onMessageReceived)
     }
@@ -124,8 +130,8 @@ public final class UVConnector {
     /// never within this call, unless ``cancel()`` comes first. After a failure, or an end of the
     /// connection, it may be started again.
     ///
-    /// - Throws: ``UVError`` where it cannot even begin: the host cannot be a name, or the system
-    ///   refuses the address at once. With a ``UVReconnect`` the latter is a failed attempt like
+    /// - Throws: ``UVError`` where it cannot even begin: the host cannot be a name, the local address
+    ///   is none, or the system refuses either address at once. With a ``UVReconnect`` the latter is a failed attempt like
     ///   others.
     public func startConnect() throws(UVError) {
         loop.confineOpen("UVConnector.startConnect")

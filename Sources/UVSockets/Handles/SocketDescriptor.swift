@@ -29,6 +29,40 @@ struct SocketDescriptor: Sendable {
         #endif
     }
 
+    /// Makes a socket to connect from an address of this machine.
+    ///
+    /// - Parameter address: The address; port 0 lets the system choose the port.
+    /// - Returns: The socket.
+    /// - Throws: ``UVError`` that names the call and the address.
+    static func make(boundTo address: SocketAddress) throws(UVError) -> SocketDescriptor {
+        let made = make(address.isIPv6 ? AF_INET6 : AF_INET)
+        func failure(_ call: String) -> UVError {
+            let code = UVError.Code(rawValue: uv_translate_sys_error(errno))
+            let isForeign = code == .addressNotAvailable
+            return UVError(
+                call: call, subject: "\(address.endpoint)", code: code,
+                reason: isForeign ? "it is not an address of this machine" : nil)
+        }
+        guard made.number >= 0 else { throw failure("make socket") }
+        var yes: Int32 = 1
+        if address.port != 0 {
+            // The port of a connection that has ended is free again at once.
+            made.set(SOL_SOCKET, SO_REUSEADDR, &yes)
+        } else {
+            #if canImport(Glibc)
+                // IP_BIND_ADDRESS_NO_PORT, ip(7): the port is chosen when it connects, so that
+                // connections to different servers may have the same.
+                made.set(Int32(IPPROTO_IP), 24, &yes)
+            #endif
+        }
+        guard unsafe address.withSockaddr({ unsafe bind(made.number, $0, $1) }) == 0 else {
+            let error = failure("bind")
+            made.close()
+            throw error
+        }
+        return made
+    }
+
     /// Connects to a Unix-domain socket, at once.
     ///
     /// - Returns: The socket; nil where as many wait as the server lets wait.

@@ -13,11 +13,12 @@ extension Action {
 
     static let connectors: [Action] = [
         Action(
-            "UVConnector.init(on:to:timeout:framing:options:reconnect:queueLimit:onMessageReceived:)"
+            "UVConnector.init(on:to:from:timeout:framing:options:reconnect:queueLimit:onMessageReceived:)"
         ) { world in
             guard world.kind != .bare else { return }
             let connector = UVConnector(
-                on: world.loop, to: world.target(), timeout: world.random.milliseconds(1...500),
+                on: world.loop, to: world.target(), from: world.random.localAddress(),
+                timeout: world.random.milliseconds(1...500),
                 framing: world.random.framing(), options: world.random.wild(.connector),
                 reconnect: world.random.reconnect(),
                 queueLimit: world.random.pick([0, 1000, UVConnector.defaultQueueLimit]),

@@ -2,7 +2,7 @@ import UVSockets
 
 extension TaskAction {
     static let connecting: [TaskAction] = [
-        TaskAction("UVAsyncConnection.connect(to:timeout:framing:options:body:)") {
+        TaskAction("UVAsyncConnection.connect(to:from:timeout:framing:options:body:)") {
             world, entry in
             try await entry.connection.connect(
                 to: world.target(), timeout: world.random.milliseconds(1...500),
@@ -12,7 +12,7 @@ extension TaskAction {
                 try await world.use(server, for: entry)
             }
         },
-        TaskAction("UVConnector.connect(to:timeout:framing:options:on:body:)") { world, _ in
+        TaskAction("UVConnector.connect(to:from:timeout:framing:options:on:body:)") { world, _ in
             try await UVConnector.connect(
                 to: world.target(), timeout: world.random.milliseconds(1...500),
                 framing: world.random.framing(),

@@ -83,6 +83,12 @@ extension SplitMix64 {
         }
     }
 
+    /// Where to connect from: usually anywhere, and sometimes from where it cannot be.
+    mutating func localAddress() -> UVEndpoint? {
+        guard once(in: 4) else { return nil }
+        return pick(["127.0.0.1:0", "[::1]:0", "192.0.2.1:0", "localhost:0"])
+    }
+
     mutating func reconnect() -> UVReconnect? {
         guard once(in: 2) else { return nil }
         return UVReconnect(
