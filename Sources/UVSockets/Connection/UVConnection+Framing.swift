@@ -4,7 +4,10 @@ extension UVConnection {
     /// It is the agent's until it is changed. A change within a handler, as after a handshake, holds
     /// from the next byte: those behind the message, which may have come with it, are not lost.
     public var framing: UVFraming {
-        get { UVFraming(coder?.codec) }
+        get {
+            loop.confine("UVConnection.framing")
+            return UVFraming(coder?.codec)
+        }
         set {
             loop.confine("UVConnection.framing")
             let coder = newValue.codec.map { FrameCoder.of($0) }

@@ -43,8 +43,7 @@ public final class UVConnection: Identifiable {
 
     /// Which of its agent's connections this is.
     public let id: ID
-    /// Anything you want to find again at this connection. The connection retains it.
-    public var userToken: AnyObject?
+    var token: AnyObject?
     let agent: any ConnectionAgent
     let peerAddress: SocketAddress
     /// What the kernel has not taken yet; nil where nothing has had to wait so far. The outlet's to write.
@@ -72,24 +71,42 @@ public final class UVConnection: Identifiable {
     }
 
     /// How many bytes came in.
-    public var bytesReceived: UInt64 { bytesIn }
+    public var bytesReceived: UInt64 {
+        loop.confine("UVConnection.bytesReceived")
+        return bytesIn
+    }
+
     /// How many bytes the kernel has taken to send.
-    public var bytesSent: UInt64 { bytesOut }
+    public var bytesSent: UInt64 {
+        loop.confine("UVConnection.bytesSent")
+        return bytesOut
+    }
+
     /// How many messages came in whole; without a framing, how many times bytes did.
-    public var messagesReceived: UInt64 { messagesIn }
+    public var messagesReceived: UInt64 {
+        loop.confine("UVConnection.messagesReceived")
+        return messagesIn
+    }
+
     /// How it behaves.
     public var options: UVConnectionOptions { events.options }
     /// The listener whose client this is; nil for a connector's connection.
-    public var listener: UVListener? { agent as? UVListener }
+    public var listener: UVListener? {
+        loop.confine("UVConnection.listener")
+        return agent as? UVListener
+    }
+
     /// The other end's address. The client of a Unix-domain socket has none: it is known by its
     /// credentials, `pid 812, uid 1000`.
     public var peer: UVEndpoint {
+        loop.confine("UVConnection.peer")
         if isUnix, let connector = agent as? UVConnector { return connector.endpoint }
         return peerAddress.endpoint
     }
 
     /// This end's address; nil once the connection has ended, and for a client of a Unix-domain socket.
     public var localEndpoint: UVEndpoint? {
+        loop.confine("UVConnection.localEndpoint")
         guard isUnix else { return handle.localAddress?.endpoint }
         return handle.isClosing ? nil : listener?.endpoint
     }
@@ -97,13 +114,33 @@ public final class UVConnection: Identifiable {
     /// Whether it is a connection over a Unix-domain socket.
     var isUnix: Bool { peerAddress.isUnix }
     /// How long ago the connection began.
-    public var age: Duration { .milliseconds(loop.now - deadlines.openedAt) }
+    public var age: Duration {
+        loop.confine("UVConnection.age")
+        return .milliseconds(loop.now - deadlines.openedAt)
+    }
+
     /// Whether a write is in flight.
     var isWriting: Bool { bytesInFlight > 0 }
     /// How many bytes were sent that the kernel has not taken yet.
     public var bytesQueued: Int {
-        queuedBytes + (loop.cork.isUsed(by: self) ? loop.cork.bytes : 0)
+        loop.confine("UVConnection.bytesQueued")
+        return queuedBytes + (loop.cork.isUsed(by: self) ? loop.cork.bytes : 0)
     }
     /// Whether bytes can still be sent.
-    public var isOpen: Bool { state.acceptsBytes }
+    public var isOpen: Bool {
+        loop.confine("UVConnection.isOpen")
+        return state.acceptsBytes
+    }
+
+    /// Anything you want to find again at this connection. The connection retains it.
+    public var userToken: AnyObject? {
+        get {
+            loop.confine("UVConnection.userToken")
+            return token
+        }
+        set {
+            loop.confine("UVConnection.userToken")
+            token = newValue
+        }
+    }
 }

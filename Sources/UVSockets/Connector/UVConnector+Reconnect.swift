@@ -1,12 +1,6 @@
 internal import Logging
 
 extension UVConnector: ConnectionAgent {
-    /// Whether it waits to try again. In `onDisconnected` it tells whether another connection is to
-    /// follow.
-    public var isWaiting: Bool {
-        if case .waiting = state { true } else { false }
-    }
-
     /// Whether the end of the connection is to be followed by another attempt.
     func isFollowed(_ connection: UVConnection) -> Bool {
         backoff != nil && isTrying && !connection.state.endIsWanted
@@ -40,10 +34,10 @@ extension UVConnector: ConnectionAgent {
     /// Tells that it waits, or has given up, unless a callback has changed that meanwhile.
     func tell(_ delay: Duration?, _ why: UVEndReason) {
         switch (delay, state) {
-        case (let delay?, .waiting): onReconnecting?(self, delay, why)
+        case (let delay?, .waiting): reconnectCallback?(self, delay, why)
         case (nil, .idle) where isTrying:
             isTrying = false
-            onFailed?(self, error(why))
+            failureCallback?(self, error(why))
         default: break
         }
     }
@@ -77,7 +71,7 @@ extension UVConnector: ConnectionAgent {
     }
 
     func connectionDidEnd(_ connection: UVConnection, _ reason: UVEndReason) {
-        self.connection = nil
+        current = nil
         peerWatch?.end()
         peerWatch = nil
         state = .idle

@@ -54,9 +54,6 @@ extension UVConnector {
         message.withSpan { send($0) }
     }
 
-    /// How many messages are kept for a connection.
-    public var messagesPending: Int { kept.count }
-
     private func keep(_ message: Span<UInt8>) -> UVSendResult {
         if case .idle = state { return .closed }
         do throws(FramingError) {
@@ -77,7 +74,7 @@ extension UVConnector {
             case .taken, .takenButFull: return true
             case .closed: return false
             case .refused:
-                messagesDropped += 1
+                dropped += 1
                 return true
             }
         }
@@ -89,7 +86,7 @@ extension UVConnector {
 
     /// There will be no connection to send it on.
     func dropKept() {
-        messagesDropped += UInt64(kept.count)
+        dropped += UInt64(kept.count)
         kept.removeAll()
         owesDrained = false
     }

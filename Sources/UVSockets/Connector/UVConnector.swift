@@ -26,27 +26,12 @@ public final class UVConnector {
 
     /// The loop it belongs to.
     public let loop: UVLoop
-    /// The connection; nil before there is one and after it has ended.
-    public internal(set) var connection: UVConnection?
 
-    /// It could not connect, and does not try again: the last error of those that its attempts ended
-    /// with.
-    ///
-    /// Also where the last of the attempts that ``UVReconnect/attempts`` allows has brought a
-    /// connection that did not last. The error then has the code
-    /// ``UVError/Code/connectionAborted``, and `onDisconnected` was called before.
-    ///
-    /// Messages that were kept for the connection are dropped by then; ``messagesDropped`` counts
-    /// them.
-    public var onFailed: ((UVConnector, UVError) -> Void)?
-
-    /// It will try again after the time, because it could not connect (``UVEndReason/failed(_:)``,
-    /// with the error) or because its connection has ended. The latter comes after `onDisconnected`.
-    public var onReconnecting: ((UVConnector, Duration, UVEndReason) -> Void)?
-
-    /// How many messages were kept for a connection and then dropped: because trying has ended, or
-    /// because `onConnected` has given the connection a framing that refuses them.
-    public internal(set) var messagesDropped: UInt64 = 0
+    // What the callbacks' file shows to users.
+    var current: UVConnection?
+    var dropped: UInt64 = 0
+    var failureCallback: ((UVConnector, UVError) -> Void)?
+    var reconnectCallback: ((UVConnector, Duration, UVEndReason) -> Void)?
 
     let events: ConnectionEvents
     let settings: ConnectSettings
@@ -162,7 +147,7 @@ public final class UVConnector {
         socket.setOptions(noDelay: events.options.noDelay, keepAlive: events.options.keepAlive)
         let server = UVConnection(socket, peer: peer, id: nextID, of: self, events)
         nextID += 1
-        connection = server
+        current = server
         if let keepAlive = events.options.keepAlive {
             // Without memory for a timer, the kernel alone finds a server that is gone.
             peerWatch = try? PeerWatch(keepAlive, on: loop) { [server] }
@@ -200,6 +185,6 @@ public final class UVConnector {
     private func stop() {
         isTrying = false
         endAttempt()
-        if connection == nil { dropKept() }
+        if current == nil { dropKept() }
     }
 }

@@ -37,12 +37,12 @@ extension UVListener {
 
     private func failed(_ error: UVError) {
         opening.take()?(.failure(error))
-        onFailed?(self, error)
+        failureCallback?(self, error)
     }
 
     /// Accepts nobody for a while. The clients stay in the backlog.
     func acceptFailed(_ code: UVError.Code) {
-        acceptFailures += 1
+        failures += 1
         let (pause, isFirst) = gate.failed()
         if isFirst, let times = loop.throttles.acceptFailures.times() {
             let error = UVError(call: "accept", subject: "\(localEndpoint ?? endpoint)", code: code)
@@ -67,7 +67,7 @@ extension UVListener {
         lookup = nil
         if case .listening(let listening) = state { listening.close() }
         state = .stopped
-        localEndpoint = nil
+        boundEndpoint = nil
         opening.take()?(.failure(UVError(call: "listen", subject: "\(endpoint)", code: .canceled)))
     }
 }

@@ -137,8 +137,7 @@ extension UVListener {
 
     /// Callbacks often refer to their listener; the two would keep each other for ever.
     private func releaseCallbacks() {
-        onListening = nil
-        onFailed = nil
+        (listeningCallback, failureCallback) = (nil, nil)
         onStopped = nil
         // Its face is its users' alone now, who may still ask how it has been.
         server = nil

@@ -17,20 +17,15 @@ public final class UVListener {
     public let loop: UVLoop
     /// Where it was asked to listen.
     public let endpoint: UVEndpoint
-    /// Where it listens, with the port the system gave for port 0; nil while it does not.
-    public internal(set) var localEndpoint: UVEndpoint? {
-        didSet { serverHandle?.moved(from: oldValue, to: localEndpoint) }
-    }
-    /// How many times accepting, or listening again after that, has failed.
-    public internal(set) var acceptFailures = 0
-    /// Anything you want to find again at this listener. The listener retains it.
-    public var userToken: AnyObject?
 
-    /// It listens now. Called later than ``startAccept()``, never within it.
-    public var onListening: ((UVListener) -> Void)?
-    /// It could not listen, although ``startAccept()`` did not throw: the host was not found, or
-    /// is not of this machine, or the port is taken.
-    public var onFailed: ((UVListener, UVError) -> Void)?
+    // What the callbacks' file shows to users.
+    var boundEndpoint: UVEndpoint? {
+        didSet { serverHandle?.moved(from: oldValue, to: boundEndpoint) }
+    }
+    var failures = 0
+    var token: AnyObject?
+    var listeningCallback: ((UVListener) -> Void)?
+    var failureCallback: ((UVListener, UVError) -> Void)?
 
     var events: ConnectionEvents
     let gate = AcceptGate()
@@ -220,17 +215,17 @@ public final class UVListener {
             throw error
         }
         state = .listening(listening)
-        localEndpoint = endpoint.unixAddress == nil ? socket.localAddress?.endpoint : endpoint
-        loop.logger.debug("listening", metadata: ["endpoint": "\(localEndpoint ?? endpoint)"])
+        boundEndpoint = endpoint.unixAddress == nil ? socket.localAddress?.endpoint : endpoint
+        loop.logger.debug("listening", metadata: ["endpoint": "\(boundEndpoint ?? endpoint)"])
         tellListening()
         opened()
         accept()
     }
 
     private func tellListening() {
-        guard onListening != nil else { return }
+        guard listeningCallback != nil else { return }
         loop.runLater { [weak self] in
-            if let self, localEndpoint != nil { onListening?(self) }
+            if let self, boundEndpoint != nil { listeningCallback?(self) }
         }
     }
 

@@ -82,7 +82,7 @@ extension UVListener {
         stats.peakClients = part.admissions.peak
         stats.accepted = joined
         stats.refusals = refused
-        stats.acceptFailures = acceptFailures
+        stats.acceptFailures = failures
         for client in clientTable.all { stats.add(client) }
         stats.bytesQueued = bytesQueued
         stats.evictions = events.guards.evictions

@@ -33,7 +33,10 @@ public final class UVRoom {
     }
 
     /// How many members there are.
-    public var count: Int { all.count }
+    public var count: Int {
+        loop.confine("UVRoom.count")
+        return all.count
+    }
 
     /// The members, in no particular order.
     public var members: [UVConnection] {
