@@ -108,7 +108,7 @@ public final class UVConnection: Identifiable {
     public var localEndpoint: UVEndpoint? {
         loop.confine("UVConnection.localEndpoint")
         guard isUnix else { return handle.localAddress?.endpoint }
-        return handle.isClosing ? nil : listener?.endpoint
+        return handle.isClosing ? nil : listener?.unixEndpoint(of: handle)
     }
 
     /// Whether it is a connection over a Unix-domain socket.

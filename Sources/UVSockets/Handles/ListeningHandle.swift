@@ -41,6 +41,11 @@ class ListeningHandle: Handle {
         return isAcceptPending
     }
 
+    /// Takes the request back: another handle of the listener has brought its client.
+    final func withdraw() {
+        isAcceptPending = false
+    }
+
     private func acceptAtOnce() -> Bool {
         args.accepted = nil
         args.error = nil

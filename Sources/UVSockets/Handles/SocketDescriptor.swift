@@ -97,6 +97,25 @@ struct SocketDescriptor: Sendable {
         #endif
     }
 
+    /// The address that a Unix-domain socket is bound to, as the system writes it: a path, or an abstract
+    /// name behind a NUL. Empty where it has none.
+    var unixName: [UInt8] {
+        var address = sockaddr_un()
+        var length = socklen_t(MemoryLayout<sockaddr_un>.size)
+        let status = unsafe withUnsafeMutablePointer(to: &address) { pointer in
+            unsafe UnsafeMutableRawPointer(pointer).withMemoryRebound(
+                to: sockaddr.self, capacity: 1
+            ) { unsafe getsockname(number, $0, &length) }
+        }
+        let offset = MemoryLayout<sockaddr_un>.offset(of: \.sun_path) ?? 2
+        guard status == 0, Int(length) > offset else { return [] }
+        let name = unsafe withUnsafeBytes(of: address.sun_path) { path in
+            unsafe Array(path.prefix(Int(length) - offset))
+        }
+        // Of an abstract name each byte counts.
+        return name.first == 0 ? name : Array(name.prefix { $0 != 0 })
+    }
+
     /// Closes the socket.
     func close() {
         #if canImport(Glibc)

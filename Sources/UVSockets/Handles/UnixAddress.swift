@@ -53,6 +53,9 @@ struct UnixAddress: Hashable, Sendable {
     /// The address as text.
     var text: String { isAbstract ? "unix:@\(name)" : "unix:\(name)" }
 
+    /// The address as the system writes it, see ``SocketDescriptor/unixName``.
+    var systemName: [UInt8] { (isAbstract ? [0] : []) + Array(name.utf8) }
+
     /// Hands the address to a system call. It has been checked.
     func withSockaddr<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
         var address = sockaddr_un()

@@ -88,10 +88,18 @@ extension UVListener {
         }
     }
 
-    /// Where it listens, with the port the system gave for port 0; nil while it does not.
+    /// Where it listens, with the port the system gave for port 0; nil while it does not. The first of
+    /// ``localEndpoints``.
     public var localEndpoint: UVEndpoint? {
         loop.confine("UVListener.localEndpoint")
-        return boundEndpoint
+        return boundEndpoints.first
+    }
+
+    /// Everywhere it listens: at each address of a name, and at the `additionalEndpoints` of its options.
+    /// Empty while it does not.
+    public var localEndpoints: [UVEndpoint] {
+        loop.confine("UVListener.localEndpoints")
+        return boundEndpoints
     }
 
     /// How many times accepting, or listening again after that, has failed.

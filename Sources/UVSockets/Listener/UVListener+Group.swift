@@ -14,10 +14,10 @@ extension UVListener {
     /// Listens, and tells once whether that went well.
     ///
     /// - Parameters:
-    ///   - address: The numeric address that another part listens on; nil for the endpoint's.
+    ///   - addresses: The numeric addresses that another part listens on; nil for the endpoints'.
     ///   - reply: Told where it listens.
     func open(
-        at address: UVEndpoint?, reply: @escaping (Result<UVEndpoint, UVError>) -> Void
+        at addresses: [UVEndpoint]?, reply: @escaping (Result<[UVEndpoint], UVError>) -> Void
     ) {
         opening = reply
         do throws(UVError) {
@@ -29,13 +29,15 @@ extension UVListener {
             case .listening: return opened()
             case .fed, .idle, .lookingUp: break
             }
-            if endpoint.unixAddress != nil, part.admissions.balance == .kernel {
+            if let endpoint = endpoints.first(where: { $0.unixAddress != nil }),
+                part.admissions.balance == .kernel
+            {
                 throw UVError(
                     call: "listen", subject: "\(endpoint)", code: .invalidArgument,
                     reason: "the kernel does not spread the clients of a Unix-domain socket")
             }
-            if let address = address.flatMap({ SocketAddress($0) }) {
-                try listen(at: address)
+            if let addresses {
+                try open(addresses[...], [])
             } else {
                 try startAccept()
             }
@@ -46,7 +48,7 @@ extension UVListener {
 
     /// Tells that it listens.
     func opened() {
-        opening.take()?(.success(localEndpoint ?? endpoint))
+        opening.take()?(.success(localEndpoints))
     }
 
     /// Takes the clients that another listener hands over to it.

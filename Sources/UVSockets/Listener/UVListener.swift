@@ -19,8 +19,8 @@ public final class UVListener {
     public let endpoint: UVEndpoint
 
     // What the callbacks' file shows to users.
-    var boundEndpoint: UVEndpoint? {
-        didSet { serverHandle?.moved(from: oldValue, to: boundEndpoint) }
+    var boundEndpoints: [UVEndpoint] = [] {
+        didSet { serverHandle?.moved(from: oldValue, to: boundEndpoints) }
     }
     var failures = 0
     var token: AnyObject?
@@ -49,10 +49,12 @@ public final class UVListener {
 
     let part: ServerPart
     let isIPv6Only: Bool
+    /// All that it was asked to listen at.
+    let endpoints: [UVEndpoint]
     /// The server on many loops, from when it is complete until this has stopped.
     var server: UVServerHandle?
     /// Who waits to hear whether it listens.
-    var opening: ((Result<UVEndpoint, UVError>) -> Void)?
+    var opening: ((Result<[UVEndpoint], UVError>) -> Void)?
     /// It has stopped, and the last client is gone.
     var onStopped: (() -> Void)?
 
@@ -69,21 +71,43 @@ public final class UVListener {
 
     /// What a listening listener holds.
     final class Listening {
-        let socket: ListeningHandle
+        private let sockets: [ListeningHandle]
+        /// The one that is asked first.
+        private var first = 0
         let nextTurn: IdleHandle
         let pause: TimerHandle
         /// A client that was accepted, and has to wait for a place.
         var held: ConnectedStream?
 
-        init(_ socket: ListeningHandle, nextTurn: IdleHandle, pause: TimerHandle) {
-            self.socket = socket
+        init(_ sockets: [ListeningHandle], nextTurn: IdleHandle, pause: TimerHandle) {
+            self.sockets = sockets
             self.nextTurn = nextTurn
             self.pause = pause
         }
 
+        /// Asks all sockets for the next client, each in its turn first, so that a crowd at one of them
+        /// does not keep out those at another.
+        ///
+        /// - Returns: The answer of one that had it at once; nil where it is pending.
+        func accept() -> SocketEventArgs? {
+            for offset in sockets.indices {
+                let index = (first + offset) % sockets.count
+                if sockets[index].accept() { continue }
+                first = (index + 1) % sockets.count
+                withdraw()
+                return sockets[index].args
+            }
+            return nil
+        }
+
+        /// Asks no socket any more: one has answered.
+        func withdraw() {
+            for socket in sockets { socket.withdraw() }
+        }
+
         /// Ends listening. A client that waits for a place is reset.
         func close() {
-            socket.stop()
+            for socket in sockets { socket.stop() }
             held?.reset()
             nextTurn.close()
             pause.close()
@@ -94,8 +118,9 @@ public final class UVListener {
     ///
     /// - Parameters:
     ///   - loop: The loop it is to belong to.
-    ///   - endpoint: Where to listen: an address, a name, or a Unix-domain socket. `[::]:8081` listens on every address, IPv4 and IPv6; where
-    ///     the machine has no IPv6, on every IPv4 address. Port 0 takes a free port.
+    ///   - endpoint: Where to listen: an address, a name, or a Unix-domain socket. `[::]:8081` listens
+    ///     on every address, IPv4 and IPv6; where the machine has no IPv6, on every IPv4 address. A name
+    ///     stands for all of its addresses. Port 0 takes a free port.
     ///   - backlog: How many clients the kernel accepts ahead of the listener. The kernel lowers
     ///     it to its own limit, `net.core.somaxconn`.
     ///   - framing: How the bytes are divided into messages, such as `.lines`.
@@ -120,6 +145,7 @@ public final class UVListener {
         self.endpoint = endpoint
         self.backlog = Int32(clamping: max(1, backlog))
         isIPv6Only = options.isIPv6Only
+        endpoints = [endpoint] + options.additionalEndpoints
         if part != nil { state = .joining }
         let part =
             part
@@ -139,13 +165,14 @@ public final class UVListener {
 
     // MARK: - The accept cycle
 
-    private static let lookupTime = Duration.seconds(10)
-
     /// Starts to listen and to accept clients.
     ///
     /// An address is listened on when this returns. A name is looked up first;
     /// ``onListening`` or ``onFailed`` then says how that ended. A name that is not answered within 10
     /// seconds has failed.
+    ///
+    /// It listens at every address of a name, with one port. Those that this machine does not have are
+    /// passed over, unless there is no other.
     ///
     /// - Throws: ``UVError``, naming the call and the address, where the listener cannot listen.
     ///   Then it has not started, and may be started again. One that was stopped cannot be: the code is
@@ -158,75 +185,7 @@ public final class UVListener {
                 reason: "the listener was stopped, make another")
         }
         guard case .idle = state else { return }
-        if let network = loop.network {
-            try startAccept { args throws(UVError) in
-                try MemoryListeningHandle(on: loop, network, at: endpoint, backlog: backlog, args)
-            }
-        } else if let address = endpoint.unixAddress {
-            try startAccept { args throws(UVError) in
-                try ListeningSocket(on: loop, at: address, backlog: backlog, args)
-            }
-        } else if let address = SocketAddress(endpoint) {
-            try listen(at: address)
-        } else {
-            state = .lookingUp
-            do throws(UVError) {
-                lookup = try LookupRequest(
-                    endpoint, isPassive: true, within: Self.lookupTime, on: loop
-                ) { self.lookedUp($0) }
-            } catch {
-                state = .idle
-                throw error
-            }
-        }
-    }
-
-    /// Takes the cycle's first turn: the shuttle is made, once, and given its request.
-    func startAccept(at address: SocketAddress) throws(UVError) {
-        try startAccept { args throws(UVError) in
-            let socket = try ListeningSocket(
-                on: loop, at: address, backlog: backlog,
-                sharesPort: part.admissions.balance == .kernel, isIPv6Only: isIPv6Only, args)
-            socket.setOptions(
-                noDelay: events.options.noDelay, keepAlive: events.options.keepAlive)
-            return socket
-        }
-    }
-
-    private func startAccept(
-        _ listen: (SocketEventArgs) throws(UVError) -> ListeningHandle
-    ) throws(UVError) {
-        let args = SocketEventArgs(userToken: self, buffer: loop.receiveBuffer) { args in
-            (args.userToken as? UVListener)?.onAcceptCompleted(args)
-        }
-        let socket = try listen(args)
-        let listening: Listening
-        do throws(UVError) {
-            let nextTurn = try IdleHandle(on: loop) { self.accept() }
-            do throws(UVError) {
-                let pause = try TimerHandle(on: loop) { self.pauseEnded() }
-                listening = Listening(socket, nextTurn: nextTurn, pause: pause)
-            } catch {
-                nextTurn.close()
-                throw error
-            }
-        } catch {
-            socket.stop()
-            throw error
-        }
-        state = .listening(listening)
-        boundEndpoint = endpoint.unixAddress == nil ? socket.localAddress?.endpoint : endpoint
-        loop.logger.debug("listening", metadata: ["endpoint": "\(boundEndpoint ?? endpoint)"])
-        tellListening()
-        opened()
-        accept()
-    }
-
-    private func tellListening() {
-        guard listeningCallback != nil else { return }
-        loop.runLater { [weak self] in
-            if let self, boundEndpoint != nil { listeningCallback?(self) }
-        }
+        try open(endpoints[...], [])
     }
 
     /// Asks for the next client. Not to ask is what holds clients back, in the backlog.
@@ -254,8 +213,7 @@ public final class UVListener {
                     admit(held)
                     break
                 }
-                let pending = listening.socket.accept()
-                if !pending { onAcceptCompleted(listening.socket.args) }
+                if let args = listening.accept() { onAcceptCompleted(args) }
             case .yield:
                 listening.nextTurn.callInNextTurn()
             case .hold:
@@ -264,7 +222,8 @@ public final class UVListener {
         }
     }
 
-    private func onAcceptCompleted(_ args: SocketEventArgs) {
+    func onAcceptCompleted(_ args: SocketEventArgs) {
+        if case .listening(let listening) = state { listening.withdraw() }
         guard let accepted = args.accepted else {
             return acceptFailed(args.error ?? .connectionAborted)
         }

@@ -21,6 +21,14 @@ public struct UVListenerOptions: Sendable {
     /// logged. Those that read are not affected.
     public var outboundBudget = 1 << 30
 
+    /// Where the server listens besides the endpoint that it is given: at other addresses, names or
+    /// Unix-domain sockets. None by default.
+    ///
+    /// It is one server all the same. Whoever comes by whichever endpoint is one of its clients, and all
+    /// limits hold for them together. It listens at all of them or, where it cannot listen at one of
+    /// them, at none. ``UVListener/localEndpoints`` tells them all.
+    public var additionalEndpoints: [UVEndpoint] = []
+
     /// Whether a listener at an IPv6 address, such as `[::]`, takes IPv6 clients only. By default IPv4
     /// clients come to `[::]`, too. Where it is set, another listener may have the IPv4 addresses with
     /// the same port, and a machine without IPv6 refuses `[::]`. Of no effect at other addresses.

@@ -102,10 +102,10 @@ extension UVServerHandle {
             for part in parts.dropFirst() { part.post { $0.awaitHandOvers() } }
         }
         do throws(UVError) {
-            let address = try await open(parts[0], at: nil, endpoint)
+            let addresses = try await open(parts[0], at: nil, endpoint)
             if balance == .kernel {
                 for part in parts.dropFirst() {
-                    _ = try await open(part, at: address, endpoint)
+                    _ = try await open(part, at: addresses, endpoint)
                 }
             }
         } catch {
@@ -115,10 +115,10 @@ extension UVServerHandle {
     }
 
     nonisolated(nonsending) private func open(
-        _ part: ListenerReference, at address: UVEndpoint?, _ endpoint: UVEndpoint
-    ) async throws(UVError) -> UVEndpoint {
-        let answers: [Result<UVEndpoint, UVError>] = await ask([part]) { listener, reply in
-            listener.open(at: address, reply: reply)
+        _ part: ListenerReference, at addresses: [UVEndpoint]?, _ endpoint: UVEndpoint
+    ) async throws(UVError) -> [UVEndpoint] {
+        let answers: [Result<[UVEndpoint], UVError>] = await ask([part]) { listener, reply in
+            listener.open(at: addresses, reply: reply)
         }
         guard let answer = answers.first else {
             throw UVError(call: "listen", subject: "\(endpoint)", code: .canceled)

@@ -14,7 +14,7 @@ public final class UVServerHandle: Sendable {
     let framing: UVFraming
     /// Whom it admits, on several loops.
     private let admissions: Admissions?
-    private let listening = Locked<(endpoint: UVEndpoint?, parts: Int)>((nil, 0))
+    private let listening = Locked<(endpoints: [UVEndpoint], parts: Int)>(([], 0))
 
     init(_ parts: [ListenerReference], _ framing: UVFraming, _ admissions: Admissions?) {
         self.parts = parts
@@ -27,15 +27,20 @@ public final class UVServerHandle: Sendable {
     }
 
     /// Where it listens, with the port the system gave for port 0; nil while it does not on any loop.
-    public var localEndpoint: UVEndpoint? {
-        listening.withLock { $0.parts > 0 ? $0.endpoint : nil }
+    /// The first of ``localEndpoints``.
+    public var localEndpoint: UVEndpoint? { localEndpoints.first }
+
+    /// Everywhere it listens: at each address of a name, and at the `additionalEndpoints` of its options.
+    /// Empty while it does not on any loop.
+    public var localEndpoints: [UVEndpoint] {
+        listening.withLock { $0.parts > 0 ? $0.endpoints : [] }
     }
 
-    /// One of its listeners listens elsewhere than before; nil is nowhere.
-    func moved(from old: UVEndpoint?, to new: UVEndpoint?) {
+    /// One of its listeners listens elsewhere than before; at no endpoint is nowhere.
+    func moved(from old: [UVEndpoint], to new: [UVEndpoint]) {
         listening.withLock { listening in
-            if old != nil { listening.parts -= 1 }
-            guard let new else { return }
+            if !old.isEmpty { listening.parts -= 1 }
+            guard !new.isEmpty else { return }
             listening = (new, listening.parts + 1)
         }
     }
@@ -194,7 +199,7 @@ extension UVListener {
         if let serverHandle { return serverHandle }
         let remote = UVServerHandle(
             [ListenerReference(self)], UVFraming(events.coder?.codec), nil)
-        remote.moved(from: nil, to: localEndpoint)
+        remote.moved(from: [], to: localEndpoints)
         serverHandle = remote
         return remote
     }

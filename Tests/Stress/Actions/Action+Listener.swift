@@ -60,6 +60,11 @@ extension Action {
             let endpoint = entry.listener.localEndpoint
             world.expect(!entry.isStopped || endpoint == nil, "what is stopped does not listen")
         },
+        listener("localEndpoints") { world, entry in
+            let listener = entry.listener
+            let isFirst = listener.localEndpoints.first == listener.localEndpoint
+            world.expect(isFirst, "the first of all is the one")
+        },
         listener("acceptFailures") { $0.expect($1.listener.acceptFailures >= 0, "it counts") },
         listener("bytesQueued") { $0.expect($1.listener.bytesQueued >= 0, "it counts") },
         listener("loop") { $0.expect($1.listener.loop === $0.loop, "it is of its loop") },

@@ -16,6 +16,10 @@ extension Action {
             guard let endpoint = server.remote.localEndpoint else { return }
             world.expect(endpoint.port > 0, "a server has a port")
         },
+        server("localEndpoints") { world, server in
+            let isNumeric = server.remote.localEndpoints.allSatisfy { $0.port > 0 }
+            world.expect(isNumeric, "a server has a port at each address")
+        },
         server("post(_:except:whenSlow:)-(Span<UInt8>)") { world, server in
             let message = server.isSteady ? world.random.line() : world.random.message()
             server.remote.post(

@@ -66,6 +66,7 @@ extension SplitMix64 {
         var options = UVListenerOptions(connection: wild(.listener))
         options.maxConnections = once(in: 3) ? number(1...8) : nil
         options.outboundBudget = pick([1, 200_000, 1 << 30])
+        options.additionalEndpoints = once(in: 3) ? pick([["127.0.0.1:0"], ["localhost:0"]]) : []
         options.admission.perAddress = once(in: 4) ? number(1...8) : nil
         options.admission.acceptsPerSecond = once(in: 4) ? number(5...50) : nil
         options.admission.deny = once(in: 8) ? ["127.0.0.0/8"] : []
