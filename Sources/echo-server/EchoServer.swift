@@ -96,7 +96,7 @@ final class EchoServer {
 
     private func opened(_ server: UVServerHandle) {
         self.server = server
-        server.localEndpoint.map { output.announce("listening on \($0)") }
+        for endpoint in server.localEndpoints { output.announce("listening on \(endpoint)") }
         if options.console || isatty(0) == 1 { openConsole(server) }
     }
 

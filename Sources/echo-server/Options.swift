@@ -29,10 +29,11 @@ struct Options: ParsableCommand {
     @Option(
         help: """
             Where to listen, instead of --host and --port: HOST:PORT, unix:PATH, where the path begins \
-            with / or ., or unix:@NAME, an abstract name of Linux.
+            with / or ., or unix:@NAME, an abstract name of Linux; give it again to listen there, too. \
+            All limits hold for all clients together, wherever they come in.
             """,
         transform: Self.endpoint)
-    var listen: UVEndpoint?
+    var listen: [UVEndpoint] = []
 
     @Flag(
         name: .customLong("ipv6-only"),
@@ -170,13 +171,14 @@ struct Options: ParsableCommand {
     var listenerOptions: UVListenerOptions {
         var options = limits.listenerOptions
         options.isIPv6Only = isIPv6Only
+        options.additionalEndpoints = Array(listen.dropFirst())
         // Flushing would end before a longer drain is over.
         options.connection.flushTimeout = max(options.connection.flushTimeout, drainTime)
         return options
     }
 
-    /// Where it listens.
-    var endpoint: UVEndpoint { listen ?? UVEndpoint(host: host, port: port) }
+    /// Where it listens, before all others.
+    var endpoint: UVEndpoint { listen.first ?? UVEndpoint(host: host, port: port) }
 
     private static func endpoint(_ text: String) throws -> UVEndpoint {
         do throws(UVError) {

@@ -25,6 +25,53 @@ struct EchoServerTests {
         }
     }
 
+    @Test(
+        "It serves wherever --listen says, by callbacks and by tasks, and its counts are of all",
+        arguments: [[], ["--loops", "2"], ["--api", "async"], ["--api", "borrowed"]])
+    func endpoints(options: [String]) throws {
+        let name = "@uv\(UInt32.random(in: 0 ... .max))"
+        let listen = ["127.0.0.1:0", "unix:\(name)", "[::1]:0"].flatMap { ["--listen", $0] }
+        let command = ["echo-server", "--console", "--mode", "broadcast"] + listen + options
+        try withProgram(command, input: .pipe) { program in
+            let output = try #require(program.output)
+            let lines = try (0..<3).map { _ in try output.line() }
+            #expect(lines[0].hasPrefix("listening on 127.0.0.1:"))
+            #expect(lines[1] == "listening on unix:\(name)")
+            #expect(lines[2].hasPrefix("listening on [::1]:"))
+            let endpoints = lines.map { String($0.dropFirst("listening on ".count)) }
+            try withEchoClient(endpoints[1]) { unix in
+                _ = try output.line(with: " connected")
+                try withEchoClient(endpoints[2]) { other in
+                    _ = try output.line(with: " connected")
+                    try withEchoClient(endpoints[0]) { sender in
+                        _ = try output.line(with: " connected")
+                        try sender.input.write("to all\n")
+                        #expect(try unix.output.line() == "to all")
+                        #expect(try other.output.line() == "to all")
+                        try program.input?.write("stats\n")
+                        #expect(try output.line { $0.hasPrefix("clients ") }.contains(" 3 of at"))
+                        program.send(SIGTERM)
+                        #expect(
+                            try output.line { $0.hasPrefix("stopped: ") }
+                                == "stopped: 3 clients drained, 0 cut off, 0 bytes lost")
+                        #expect(try program.ending() == .code(0))
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("Where it cannot listen at one of them it says which, and nothing is half-started")
+    func oneOfThem() throws {
+        let taken = try RawListener()
+        try Refusal(
+            "--listen", "127.0.0.1:0", "--listen", "127.0.0.1:\(taken.port)",
+            words: "bind 127.0.0.1:\(taken.port): ", "(EADDRINUSE)"
+        ).check("echo-server", code: 1)
+        try Refusal("--listen", "127.0.0.1:0", "--listen", "unix:x", words: "'unix:x'").check(
+            "echo-server", code: 64)
+    }
+
     @Test("With --ipv6-only IPv4 clients do not come to ::, and another has their address")
     func ipv6Only() throws {
         try withEchoServer(["--ipv6-only"], host: "::") { server in
