@@ -3,7 +3,7 @@
 SWIFT   ?= swift
 ARGS    ?=
 # What users of the package enable where they want it; the tests want it all.
-TRAITS  := --traits ServiceLifecycle
+TRAITS  := --enable-all-traits
 BIN     := .build/release
 INPUTS  := Package.swift $(shell find Sources Vendor-modulemaps -type f -not -name '.*')
 

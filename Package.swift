@@ -25,15 +25,19 @@ let package = Package(
         .executable(name: "echo-client", targets: ["echo-client"]),
     ],
     traits: [
+        .default(enabledTraits: ["Programs"]),
+        .trait(
+            name: "Programs",
+            description: "echo-server and echo-client, which need swift-argument-parser."),
         .trait(
             name: "ServiceLifecycle",
             description: "UVSocketsService, whose servers are services of swift-service-lifecycle.")
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
-        // Fetched only for those who enable the trait.
+        // Fetched only for those who enable the trait that uses it.
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
@@ -69,7 +73,9 @@ let package = Package(
             name: "Console",
             dependencies: [
                 "UVSockets",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(
+                    name: "ArgumentParser", package: "swift-argument-parser",
+                    condition: .when(traits: ["Programs"])),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
@@ -77,7 +83,9 @@ let package = Package(
             name: "echo-server",
             dependencies: [
                 "Console", "UVSockets",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(
+                    name: "ArgumentParser", package: "swift-argument-parser",
+                    condition: .when(traits: ["Programs"])),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
@@ -85,7 +93,9 @@ let package = Package(
             name: "echo-client",
             dependencies: [
                 "Console", "UVSockets",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(
+                    name: "ArgumentParser", package: "swift-argument-parser",
+                    condition: .when(traits: ["Programs"])),
             ],
             swiftSettings: strict),
         .testTarget(
@@ -103,7 +113,9 @@ let package = Package(
             name: "stress",
             dependencies: [
                 "UVSockets",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(
+                    name: "ArgumentParser", package: "swift-argument-parser",
+                    condition: .when(traits: ["Programs"])),
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/Stress",

@@ -11,7 +11,8 @@ extension UVListener {
         failures += 1
         let (pause, isFirst) = gate.failed()
         if isFirst, let times = loop.throttles.acceptFailures.times() {
-            let error = UVError(call: "accept", subject: "\(boundEndpoints.first ?? endpoint)", code: code)
+            let subject = "\(boundEndpoints.first ?? endpoint)"
+            let error = UVError(call: "accept", subject: subject, code: code)
             loop.logger.warning(
                 "clients wait in the backlog: \(error)", metadata: ["times": "\(times)"])
         }

@@ -16,6 +16,8 @@ extension UVLoop {
         isRunning = true
         finishRounds()
         isRunning = false
+        // Whoever comes next may be on another thread, and jobs of tasks come by the inbox meanwhile.
+        release()
     }
 
     /// Does all that can be done until the time has passed.

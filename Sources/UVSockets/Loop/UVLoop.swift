@@ -284,6 +284,11 @@ internal import Synchronization
         hasClosed.store(true, ordering: .releasing)
     }
 
+    /// The loop is nobody's until it is used again.
+    func release() {
+        owner.store(0, ordering: .releasing)
+    }
+
     /// The closed loop's thread ends.
     func leaveThread() {
         formerOwner.store(Self.nobody, ordering: .relaxed)
