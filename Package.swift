@@ -31,7 +31,7 @@ let package = Package(
             description: "echo-server and echo-client, which need swift-argument-parser."),
         .trait(
             name: "ServiceLifecycle",
-            description: "UVSocketsService, whose servers are services of swift-service-lifecycle.")
+            description: "UVSocketsService, whose servers are services of swift-service-lifecycle."),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),

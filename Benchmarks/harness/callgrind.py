@@ -48,7 +48,7 @@ def _count_run(command, load_options, events):
                    "--compress-strings=no", "--", *command]
         try:
             with Server(watched, start_seconds=START_SECONDS) as server:
-                _load(server.port, load_options, events)
+                _load(server.where, load_options, events)
         except ServerFailed as failure:
             raise CountFailed(f"{command[0]}, under valgrind: {failure}") from None
         try:
@@ -57,8 +57,8 @@ def _count_run(command, load_options, events):
             raise CountFailed(f"{command[0]}: valgrind wrote no profile") from None
 
 
-def _load(port, options, events):
-    command = [LOAD, "--port", str(port), "--warm-up", "0", "--seconds", str(LOAD_SECONDS),
+def _load(where, options, events):
+    command = [LOAD, *where, "--warm-up", "0", "--seconds", str(LOAD_SECONDS),
                "--messages", str(events), *options]
     try:
         result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)

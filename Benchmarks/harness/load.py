@@ -20,7 +20,7 @@ class Load:
     """A running load generator; its result must be waited for."""
 
     def __init__(self, server, cores, options):
-        command = [LOAD, "--port", str(server.port), "--server", str(server.pid), *options]
+        command = [LOAD, *server.where, "--server", str(server.pid), *options]
         self._server = server
         self._reported = ""
         try:

@@ -16,7 +16,11 @@ REPOSITORY = BENCHMARKS.parent
 START_SECONDS = 10
 STOP_SECONDS = 10
 
-_OURS = [".build/release/echo-server", "--quiet", "--port", "0", "--max-connections", "15000"]
+PATH = "{path}"
+"""In a command, what stands for the path of a Unix socket; every server is given a new one."""
+
+_OUR_SERVER = [".build/release/echo-server", "--quiet", "--max-connections", "15000"]
+_OURS = [*_OUR_SERVER, "--port", "0"]
 OURS = ("uvsockets", "uvsockets-borrowed", "uvsockets-async", "uvsockets-two")
 _C = "Benchmarks/.build/bin"
 _SWIFT = "Benchmarks/.build/release"
@@ -45,9 +49,11 @@ class Peer:
 
 def _ours(api):
     """Our server's commands, told of messages in one of the library's ways."""
-    command = _OURS if api == "callback" else [*_OURS, "--api", api]
+    told = [] if api == "callback" else ["--api", api]
+    command = [*_OURS, *told]
     return {
         "echo": command,
+        "unix": [*_OUR_SERVER, "--listen", f"unix:{PATH}", *told],
         "broadcast": [*command, "--mode", "broadcast"],
         "lines": [*command, "--framing", "lines"],
     }
@@ -65,10 +71,12 @@ PEERS = [
     }),
     Peer("epoll", "C, raw epoll", {
         "echo": [f"{_C}/epoll-echo", "--port", "0"],
+        "unix": [f"{_C}/epoll-echo", "--path", PATH],
         "lines": [f"{_C}/epoll-lines", "--port", "0"],
     }),
     Peer("libuv", "C, libuv", {
         "echo": [f"{_C}/libuv-echo", "--port", "0"],
+        "unix": [f"{_C}/libuv-echo", "--path", PATH],
         "broadcast": [f"{_C}/libuv-broadcast", "--port", "0"],
     }),
     Peer("nio-channel", "SwiftNIO, channel handler", {
@@ -79,9 +87,11 @@ PEERS = [
     }),
     Peer("uvloop", "Python, uvloop", {
         "echo": ["python3", "Benchmarks/peers/uvloop-echo.py", "--port", "0"],
+        "unix": ["python3", "Benchmarks/peers/uvloop-echo.py", "--path", PATH],
     }, module="uvloop"),
     Peer("node", "Node, net", {
         "echo": ["node", "Benchmarks/peers/node-echo.js", "--port", "0"],
+        "unix": ["node", "Benchmarks/peers/node-echo.js", "--path", PATH],
     }),
 ]
 
@@ -100,9 +110,11 @@ class Server:
 
     def __enter__(self):
         self._complaints = tempfile.TemporaryFile()
+        self._folder = tempfile.TemporaryDirectory(prefix="uvsockets-")
+        path = f"{self._folder.name}/socket"
         try:
             self._process = subprocess.Popen(
-                _runnable(self._command),
+                [argument.replace(PATH, path) for argument in _runnable(self._command)],
                 cwd=REPOSITORY,
                 env=python_environment(),
                 stdin=subprocess.DEVNULL,
@@ -111,10 +123,11 @@ class Server:
                 preexec_fn=pin(self._cores),
             )
         except OSError as error:
+            self._folder.cleanup()
             raise ServerFailed(f"{self._command[0]}: {error.strerror}") from None
         self.pid = self._process.pid
         try:
-            self.port = self._read_port()
+            self.where = self._read_where()
         except BaseException:
             self.__exit__()
             raise
@@ -129,6 +142,7 @@ class Server:
             self._process.wait()
         self._process.stdout.close()
         self._complaints.close()
+        self._folder.cleanup()
 
     def cpu_seconds(self):
         """CPU time of all its threads, ended ones too."""
@@ -152,12 +166,16 @@ class Server:
         lines = self._complaints.read().decode(errors="replace").split("\n")
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
-    def _read_port(self):
+    def _read_where(self):
+        """The option of the load generator that says where this server listens."""
         ready, _, _ = select.select([self._process.stdout], [], [], self._start_seconds)
         line = self._process.stdout.readline().decode(errors="replace") if ready else ""
-        port = line.strip().rpartition(":")[2]
-        if line.startswith("listening on ") and port.isdigit():
-            return int(port)
+        said, _, place = line.strip().partition("listening on ")
+        host, _, port = place.rpartition(":")
+        if not said and place.startswith("unix:"):
+            return ["--path", place.removeprefix("unix:")]
+        if not said and host and port.isdigit():
+            return ["--port", port]
         complaint = self.last_complaint() or f"it printed {line.strip()!r}"
         raise ServerFailed(f"{self._command[0]} did not say where it listens: {complaint}")
 

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 /*
@@ -55,33 +56,54 @@ static void use_source_address(int fd, uint32_t address) {
 }
 
 /* Negative, with errno, when the connection cannot even be begun. */
-static int connect_to_server(int fd) {
+static int connect_to_port(int fd) {
     struct sockaddr_in server = {.sin_family = AF_INET, .sin_port = htons(options.port)};
     server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int result = connect(fd, (struct sockaddr *)&server, sizeof server);
     return result < 0 && errno == EINPROGRESS ? 0 : result;
 }
 
-static int new_socket(void) {
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+static int new_socket(int family) {
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) fail("socket: %s", strerror(errno));
+    return fd;
+}
+
+static int new_tcp_socket(void) {
+    int fd = new_socket(AF_INET);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     return fd;
 }
 
-void connection_open(struct connection *connection, uint64_t number) {
+static int open_tcp(void) {
     static uint32_t opened;
     uint32_t address = opened++ / CONNECTIONS_PER_ADDRESS % SOURCE_ADDRESSES;
-    int fd = new_socket();
+    int fd = new_tcp_socket();
     if (address > 0) use_source_address(fd, address);
-    while (connect_to_server(fd) < 0) {
+    while (connect_to_port(fd) < 0) {
         bool try_next = errno == EADDRNOTAVAIL && ++address < SOURCE_ADDRESSES;
         if (!try_next) fail("connect: %s", strerror(errno));
         meter_count_retry();
         close(fd);
-        fd = new_socket();
+        fd = new_tcp_socket();
         use_source_address(fd, address);
     }
+    return fd;
+}
+
+/* Connected at once, or not at all: a Unix socket has no handshake to wait for. */
+static int open_unix(void) {
+    struct sockaddr_un server = {.sun_family = AF_UNIX};
+    int fd = new_socket(AF_UNIX);
+    strcpy(server.sun_path, options.path);
+    if (connect(fd, (struct sockaddr *)&server, sizeof server) < 0) {
+        fail("connect: %s", strerror(errno));
+    }
+    return fd;
+}
+
+void connection_open(struct connection *connection, uint64_t number) {
+    int fd = options.path ? open_unix() : open_tcp();
     *connection = (struct connection){.fd = fd, .stream = stream_start(number)};
     struct epoll_event event = {
         .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = connection};

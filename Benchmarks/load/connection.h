@@ -1,6 +1,6 @@
 /*
- * The load's end of the connections: opened on 127.0.0.1, watched by one edge-triggered epoll,
- * sending from and checked against their streams.
+ * The load's end of the connections: opened on 127.0.0.1 or a Unix socket, watched by one
+ * edge-triggered epoll, sending from and checked against their streams.
  */
 #ifndef CONNECTION_H
 #define CONNECTION_H

@@ -6,13 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
 static const char usage[] =
-    "usage: load --port N [option value]...\n"
+    "usage: load --port N | --path P [option value]...\n"
     "\n"
-    "Loads a TCP server on 127.0.0.1 from one thread, checks every byte that comes back, and\n"
-    "prints one JSON object. Exits 0 when every byte was right, 1 when one was not or did not\n"
-    "come, 2 when nothing could be measured.\n"
+    "Loads a server, at TCP port N of 127.0.0.1 or at the Unix socket P, from one thread, checks\n"
+    "every byte that comes back, and prints one JSON object. Exits 0 when every byte was right, 1\n"
+    "when one was not or did not come, 2 when nothing could be measured.\n"
     "\n"
     "  --mode M         echo       send messages, wait for their echo, repeat (default)\n"
     "                   lines      the same with lines: every message ends in its only LF\n"
@@ -49,6 +50,12 @@ static double number(const char *option, const char *value, double least, double
     return number;
 }
 
+static const char *socket_path(const char *option, const char *value) {
+    size_t most = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1, length = strlen(value);
+    if (length == 0 || length > most) fail("%s: %s is not 1 to %zu bytes", option, value, most);
+    return value;
+}
+
 static bool equal(const char *one, const char *other) {
     return strcmp(one, other) == 0;
 }
@@ -66,6 +73,7 @@ static void choose_mode(const char *name) {
 static void set(const char *option, const char *value) {
     if (equal(option, "--mode")) choose_mode(value);
     else if (equal(option, "--port")) options.port = number(option, value, 1, 65535);
+    else if (equal(option, "--path")) options.path = socket_path(option, value);
     else if (equal(option, "--size")) options.size = number(option, value, 2, 16 << 20);
     else if (equal(option, "--connections")) options.connections = number(option, value, 1, 1 << 20);
     else if (equal(option, "--depth")) options.depth = number(option, value, 1, 1 << 16);
@@ -85,5 +93,7 @@ void options_parse(int argc, char **argv) {
         if (i + 1 == argc) fail("%s: no such option, or no value (--help lists them)", argv[i]);
         set(argv[i], argv[i + 1]);
     }
-    if (options.port == 0) fail("--port: is needed (--help lists the options)");
+    if ((options.port == 0) == (options.path == NULL)) {
+        fail("--port or --path: one of them is needed (--help lists the options)");
+    }
 }

@@ -9,7 +9,8 @@ enum mode { MODE_ECHO, MODE_LINES, MODE_CONNECT, MODE_IDLE, MODE_BROADCAST };
 struct options {
     enum mode mode;
     const char *mode_name;
-    int port;
+    int port;             /* the server's on 127.0.0.1, unless there is a path */
+    const char *path;     /* the server's Unix socket; NULL for TCP */
     uint32_t size;        /* of a message, in bytes */
     uint32_t connections; /* for broadcast, the subscribers */
     uint32_t depth;       /* messages sent before the first answer is waited for */

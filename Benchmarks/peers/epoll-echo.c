@@ -6,5 +6,5 @@ void on_bytes(struct connection *connection, const char *start, size_t length) {
 }
 
 int main(int argc, char **argv) {
-    serve(peer_port(argc, argv));
+    serve(peer_place(argc, argv));
 }

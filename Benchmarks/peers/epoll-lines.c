@@ -43,5 +43,5 @@ void on_bytes(struct connection *connection, const char *start, size_t length) {
 }
 
 int main(int argc, char **argv) {
-    serve(peer_port(argc, argv));
+    serve(peer_place(argc, argv));
 }

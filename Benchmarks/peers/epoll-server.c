@@ -5,26 +5,43 @@
 #include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { EVENTS_PER_TURN = 1024 };
 
 static int epoll;
+static bool is_tcp;
 static char buffer[PEER_BUFFER];
 
-static int listen_on(int port) {
+static int listen_on(const void *address, socklen_t size) {
+    const struct sockaddr *any = address;
+    int fd = socket(any->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) peer_fail("socket");
+    if (is_tcp) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+    if (bind(fd, any, size) < 0) peer_fail("bind");
+    if (listen(fd, PEER_BACKLOG) < 0) peer_fail("listen");
+    return fd;
+}
+
+static int listen_on_port(int port) {
     struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) peer_fail("socket");
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
-    if (bind(fd, (struct sockaddr *)&address, size) < 0) peer_fail("bind");
-    if (listen(fd, PEER_BACKLOG) < 0) peer_fail("listen");
+    int fd = listen_on(&address, size);
     if (getsockname(fd, (struct sockaddr *)&address, &size) < 0) peer_fail("getsockname");
-    peer_announce(ntohs(address.sin_port));
+    peer_announce((struct place){.port = ntohs(address.sin_port)});
+    return fd;
+}
+
+static int listen_on_path(const char *path) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    strcpy(address.sun_path, path);
+    int fd = listen_on(&address, sizeof address);
+    peer_announce((struct place){.path = path});
     return fd;
 }
 
@@ -39,7 +56,7 @@ static void accept_all(int listener) {
         struct connection *connection = calloc(1, sizeof *connection);
         if (!connection) peer_fail("calloc");
         connection->fd = fd;
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+        if (is_tcp) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
         watch(EPOLL_CTL_ADD, fd, EPOLLIN, connection);
     }
     if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) peer_fail("accept4");
@@ -81,11 +98,12 @@ static bool receive(struct connection *connection) {
     return count > 0 || (count < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
-void serve(int port) {
+void serve(struct place place) {
     static struct epoll_event events[EVENTS_PER_TURN];
     epoll = epoll_create1(EPOLL_CLOEXEC);
     if (epoll < 0) peer_fail("epoll_create1");
-    int listener = listen_on(port);
+    is_tcp = !place.path;
+    int listener = is_tcp ? listen_on_port(place.port) : listen_on_path(place.path);
     watch(EPOLL_CTL_ADD, listener, EPOLLIN, NULL);
     for (;;) {
         int count = epoll_wait(epoll, events, EVENTS_PER_TURN, -1);

@@ -1,5 +1,5 @@
 /*
- * The least a correct TCP server can do on Linux: level-triggered epoll, one static buffer, an
+ * The least a correct server can do on Linux: level-triggered epoll, one static buffer, an
  * answer written at once, and what the kernel does not take kept until it does. A connection with
  * bytes kept back is not read from, so that a peer who never reads holds up only itself.
  */
@@ -19,6 +19,6 @@ void on_bytes(struct connection *connection, const char *start, size_t length);
 
 void send_bytes(struct connection *connection, const char *start, size_t length);
 
-_Noreturn void serve(int port);
+_Noreturn void serve(struct place place);
 
 #endif

@@ -21,5 +21,5 @@ void on_drained(struct connection *connection) {
 }
 
 int main(int argc, char **argv) {
-    serve(peer_port(argc, argv));
+    serve(peer_place(argc, argv));
 }

@@ -1,5 +1,6 @@
 #include "libuv-server.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <signal.h>
@@ -91,6 +92,15 @@ void start_receiving(struct connection *connection) {
     }
 }
 
+/* Nothing delays the answers of a Unix socket. */
+static void accept_from(uv_stream_t *listener, union stream *accepted) {
+    bool is_tcp = listener->type == UV_TCP;
+    if (is_tcp) check(uv_tcp_init(listener->loop, &accepted->tcp), "uv_tcp_init");
+    else check(uv_pipe_init(listener->loop, &accepted->pipe, 0), "uv_pipe_init");
+    check(uv_accept(listener, (uv_stream_t *)accepted), "uv_accept");
+    if (is_tcp) uv_tcp_nodelay(&accepted->tcp, 1);
+}
+
 static void on_connection(uv_stream_t *listener, int status) {
     check(status, "accept");
     if (connection_count == connection_capacity) {
@@ -99,23 +109,37 @@ static void on_connection(uv_stream_t *listener, int status) {
     }
     struct connection *connection = allocate(NULL, sizeof *connection);
     *connection = (struct connection){.place = connection_count};
-    check(uv_tcp_init(listener->loop, &connection->tcp), "uv_tcp_init");
-    check(uv_accept(listener, (uv_stream_t *)connection), "uv_accept");
-    uv_tcp_nodelay(&connection->tcp, 1);
+    accept_from(listener, &connection->stream);
     connections[connection_count++] = connection;
     start_receiving(connection);
 }
 
-void serve(int port) {
+static void listen_for_connections(uv_stream_t *listener) {
+    check(uv_listen(listener, PEER_BACKLOG, on_connection), "uv_listen");
+}
+
+static void listen_on_port(uv_tcp_t *listener, int port) {
     struct sockaddr_in address;
     int size = sizeof address;
-    uv_tcp_t listener;
-    signal(SIGPIPE, SIG_IGN);
     check(uv_ip4_addr("127.0.0.1", port, &address), "uv_ip4_addr");
-    check(uv_tcp_init(uv_default_loop(), &listener), "uv_tcp_init");
-    check(uv_tcp_bind(&listener, (struct sockaddr *)&address, 0), "uv_tcp_bind");
-    check(uv_listen((uv_stream_t *)&listener, PEER_BACKLOG, on_connection), "uv_listen");
-    check(uv_tcp_getsockname(&listener, (struct sockaddr *)&address, &size), "uv_tcp_getsockname");
-    peer_announce(ntohs(address.sin_port));
+    check(uv_tcp_init(uv_default_loop(), listener), "uv_tcp_init");
+    check(uv_tcp_bind(listener, (struct sockaddr *)&address, 0), "uv_tcp_bind");
+    listen_for_connections((uv_stream_t *)listener);
+    check(uv_tcp_getsockname(listener, (struct sockaddr *)&address, &size), "uv_tcp_getsockname");
+    peer_announce((struct place){.port = ntohs(address.sin_port)});
+}
+
+static void listen_on_path(uv_pipe_t *listener, const char *path) {
+    check(uv_pipe_init(uv_default_loop(), listener, 0), "uv_pipe_init");
+    check(uv_pipe_bind(listener, path), "uv_pipe_bind");
+    listen_for_connections((uv_stream_t *)listener);
+    peer_announce((struct place){.path = path});
+}
+
+void serve(struct place place) {
+    static union stream listener;
+    signal(SIGPIPE, SIG_IGN);
+    if (place.path) listen_on_path(&listener.pipe, place.path);
+    else listen_on_port(&listener.tcp, place.port);
     uv_run(uv_default_loop(), UV_RUN_DEFAULT);
 }

@@ -9,8 +9,14 @@
 
 #include <uv.h>
 
-struct connection {
+/* Either is a `uv_stream_t`, and its `type` says which it is. */
+union stream {
     uv_tcp_t tcp;
+    uv_pipe_t pipe;
+};
+
+struct connection {
+    union stream stream; /* first, so that a pointer to it is one to the connection */
     size_t queued;
     size_t place; /* in the array of all connections */
 };
@@ -29,6 +35,6 @@ void send_bytes(struct connection *connection, const char *start, size_t length)
 void start_receiving(struct connection *connection);
 void close_connection(struct connection *connection);
 
-void serve(int port);
+void serve(struct place place);
 
 #endif

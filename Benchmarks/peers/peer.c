@@ -1,28 +1,41 @@
 #include "peer.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
 void peer_fail(const char *call) {
     fprintf(stderr, "%s: %s\n", call, strerror(errno));
     exit(1);
 }
 
-int peer_port(int argc, char **argv) {
-    char *end = "";
-    long port = -1;
-    if (argc == 3 && strcmp(argv[1], "--port") == 0) port = strtol(argv[2], &end, 10);
-    if (port < 0 || port > 65535 || *end != '\0') {
-        fprintf(stderr, "usage: %s --port N\n", argv[0]);
-        exit(2);
-    }
-    return (int)port;
+static bool is_port(const char *value) {
+    char *end;
+    long port = strtol(value, &end, 10);
+    return end != value && *end == '\0' && port >= 0 && port <= 65535;
 }
 
-void peer_announce(int port) {
-    printf("listening on 127.0.0.1:%d\n", port);
+static bool is_path(const char *value) {
+    return *value != '\0' && strlen(value) < sizeof(((struct sockaddr_un *)NULL)->sun_path);
+}
+
+struct place peer_place(int argc, char **argv) {
+    if (argc == 3 && strcmp(argv[1], "--port") == 0 && is_port(argv[2])) {
+        return (struct place){.port = atoi(argv[2])};
+    }
+    if (argc == 3 && strcmp(argv[1], "--path") == 0 && is_path(argv[2])) {
+        return (struct place){.path = argv[2]};
+    }
+    fprintf(stderr, "usage: %s --port N | --path P\n", argv[0]);
+    exit(2);
+}
+
+void peer_announce(struct place place) {
+    if (place.path) printf("listening on unix:%s\n", place.path);
+    else printf("listening on 127.0.0.1:%d\n", place.port);
     fflush(stdout);
 }
 

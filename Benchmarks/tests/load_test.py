@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import tempfile
 import unittest
 from pathlib import Path
 
@@ -12,19 +14,27 @@ RIGHT_ANSWERS = 300
 
 
 class Server:
-    """Echoes, or broadcasts, until its fault begins; then the fault answers instead."""
+    """Echoes, or broadcasts, until its fault begins; then the fault answers instead.
 
-    def __init__(self, fault=None, broadcasts=False):
+    It listens at a Unix socket if a path is given.
+    """
+
+    def __init__(self, fault=None, broadcasts=False, path=None):
         self.fault = fault
         self.broadcasts = broadcasts
+        self.path = path
         self.clients = []
         self.bytes_received = 0
         self.answers = 0
 
     async def __aenter__(self):
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Client(self), "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
+        if self.path:
+            self._server = await loop.create_unix_server(lambda: Client(self), self.path)
+            self.where = ["--path", self.path]
+        else:
+            self._server = await loop.create_server(lambda: Client(self), "127.0.0.1", 0)
+            self.where = ["--port", str(self._server.sockets[0].getsockname()[1])]
         return self
 
     async def __aexit__(self, *_):
@@ -121,17 +131,22 @@ def answer_the_publisher_too(server, sender, data):
 
 
 class LoadTest(unittest.IsolatedAsyncioTestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = f"{folder.name}/socket"
+
     async def load(self, server, *options):
         """The exit status and the JSON object; a run is some seconds at most."""
         process = await asyncio.create_subprocess_exec(
-            LOAD, "--port", str(server.port), "--connections", "4", "--seconds", "1", *options,
+            LOAD, *server.where, "--connections", "4", "--seconds", "1", *options,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL)
         output, _ = await asyncio.wait_for(process.communicate(), 60)
         return process.returncode, json.loads(output)
 
-    async def expect(self, failure, fault, *options, broadcasts=False):
-        with self.subTest(fault=fault.__name__, options=options):
-            async with Server(fault, broadcasts) as server:
+    async def expect(self, failure, fault, *options, broadcasts=False, path=None):
+        with self.subTest(fault=fault.__name__, options=options, path=path):
+            async with Server(fault, broadcasts, path) as server:
                 status, result = await self.load(server, *options)
             self.assertEqual(status, 1)
             self.assertGreater(result[failure], 0, result)
@@ -155,6 +170,22 @@ class LoadTest(unittest.IsolatedAsyncioTestCase):
         self.assertEqual((status, result["messages"]), (0, 500))
         self.assertEqual(server.bytes_received, 500 * 64)
 
+    async def test_accepts_a_right_server_at_a_unix_socket(self):
+        for options in (["--mode", "echo"], ["--size", "100000", "--depth", "16"],
+                        ["--mode", "lines", "--depth", "16"]):
+            with self.subTest(options=options):
+                async with Server(path=self.path) as server:
+                    status, result = await self.load(
+                        server, *options, "--messages", "640", "--warm-up", "0", "--seconds", "30")
+                self.assertEqual((status, result["errors"], result["messages"]), (0, 0, 640))
+                opening = result["connections"]
+                self.assertEqual(server.bytes_received, (opening + 640) * result["size"])
+                Path(self.path).unlink(missing_ok=True)
+        async with Server(path=self.path) as server:
+            status, result = await self.load(
+                server, "--mode", "connect", "--messages", "500", "--warm-up", "0")
+        self.assertEqual((status, result["messages"]), (0, 500))
+
     async def test_accepts_a_right_broadcaster_and_counts_every_delivery(self):
         async with Server(broadcasts=True) as server:
             status, result = await self.load(
@@ -165,7 +196,7 @@ class LoadTest(unittest.IsolatedAsyncioTestCase):
     async def test_holds_idle_connections_until_its_input_ends(self):
         async with Server() as server:
             process = await asyncio.create_subprocess_exec(
-                LOAD, "--port", str(server.port), "--mode", "idle", "--connections", "50",
+                LOAD, *server.where, "--mode", "idle", "--connections", "50",
                 "--seconds", "60", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE)
             await process.stdout.readline()
             self.assertEqual(len(server.clients), 50)
@@ -192,12 +223,33 @@ class LoadTest(unittest.IsolatedAsyncioTestCase):
     async def test_notices_a_server_that_does_not_close(self):
         await self.expect("timed_out", stay_open, "--mode", "connect")
 
+    async def test_notices_a_wrong_server_at_a_unix_socket(self):
+        for failure, fault, *options in (("wrong_bytes", change_a_byte, "--depth", "4"),
+                                         ("closed_by_peer", close_early),
+                                         ("timed_out", stay_open, "--mode", "connect")):
+            await self.expect(failure, fault, *options, path=self.path)
+            Path(self.path).unlink(missing_ok=True)
+
     async def test_notices_that_nobody_listens(self):
         async with Server() as server:
             pass
         status, result = await self.load(server)
         self.assertEqual(status, 1)
         self.assertGreater(result["connect_failed"], 0)
+
+    def test_says_that_a_unix_socket_is_not_there(self):
+        self.assertIn("connect: No such file", self.complaint("--path", self.path))
+
+    def test_needs_one_place(self):
+        for options in ([], ["--port", "1", "--path", self.path]):
+            self.assertIn("--port or --path: one of them", self.complaint(*options))
+        self.assertIn("is not 1 to 107 bytes", self.complaint("--path", "/" + 107 * "a"))
+
+    def complaint(self, *options):
+        """What it says when nothing can be measured."""
+        ended = subprocess.run([LOAD, *options], capture_output=True, text=True, timeout=60)
+        self.assertEqual((ended.returncode, ended.stdout), (2, ""))
+        return ended.stderr
 
 
 if __name__ == "__main__":

@@ -12,9 +12,11 @@ from harness.load import LOAD
 from harness.servers import PEERS, REPOSITORY, Server
 
 LARGE = ["--size", str(1 << 20), "--depth", "4", "--connections", "3"]
+ECHOES = [[], ["--depth", "16"], LARGE, ["--mode", "connect"],
+          ["--mode", "idle", "--connections", "300"]]
 LOADS = {
-    "echo": [[], ["--depth", "16"], LARGE, ["--mode", "connect"],
-             ["--mode", "idle", "--connections", "300"]],
+    "echo": ECHOES,
+    "unix": ECHOES,
     "lines": [["--mode", "lines"], ["--mode", "lines", "--depth", "500"],
               ["--mode", "lines", "--size", "60000", "--depth", "3", "--connections", "3"]],
     "cores": [["--mode", "lines", "--size", "2", "--depth", "16384", "--connections", "3"]],
@@ -30,13 +32,13 @@ class PeersTest(unittest.TestCase):
                 continue
             for protocol, command in peer.commands.items():
                 for options in LOADS[protocol]:
-                    with self.subTest(peer=peer.name, options=options):
+                    with self.subTest(peer=peer.name, protocol=protocol, options=options):
                         self.check(command, options)
 
     def check(self, command, options):
         with Server(command) as server:
             load = subprocess.run(
-                [LOAD, "--port", str(server.port), "--seconds", "0.2", *options],
+                [LOAD, *server.where, "--seconds", "0.2", *options],
                 cwd=REPOSITORY, stdin=subprocess.DEVNULL, capture_output=True, text=True)
             self.assertEqual(load.returncode, 0, load.stderr)
             self.assertEqual(json.loads(load.stdout)["errors"], 0)
