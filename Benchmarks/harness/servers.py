@@ -1,6 +1,7 @@
 """The servers that are measured: what they are called, how they start, what they use."""
 
 import os
+import re
 import select
 import shutil
 import subprocess
@@ -170,12 +171,9 @@ class Server:
         """The option of the load generator that says where this server listens."""
         ready, _, _ = select.select([self._process.stdout], [], [], self._start_seconds)
         line = self._process.stdout.readline().decode(errors="replace") if ready else ""
-        said, _, place = line.strip().partition("listening on ")
-        host, _, port = place.rpartition(":")
-        if not said and place.startswith("unix:"):
-            return ["--path", place.removeprefix("unix:")]
-        if not said and host and port.isdigit():
-            return ["--port", port]
+        said = re.fullmatch(r"listening on (?:unix:(?P<path>.+)|.*:(?P<port>\d+))", line.strip())
+        if said:
+            return ["--path", said["path"]] if said["path"] else ["--port", said["port"]]
         complaint = self.last_complaint() or f"it printed {line.strip()!r}"
         raise ServerFailed(f"{self._command[0]} did not say where it listens: {complaint}")
 

@@ -1,4 +1,7 @@
-/* A load generator for servers on TCP or a Unix socket that checks every byte. `load --help` says how to use it. */
+/*
+ * A load generator, over TCP or a Unix socket, that checks every byte. `load --help` says how to
+ * use it.
+ */
 #include "failure.h"
 #include "meter.h"
 #include "modes.h"

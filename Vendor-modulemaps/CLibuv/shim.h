@@ -1,5 +1,10 @@
 #include <uv.h>
 
+/* The first version with uv_available_parallelism. */
+#if UV_VERSION_HEX < ((1 << 16) | (44 << 8))
+#error "UVSockets needs libuv 1.44.0 or newer"
+#endif
+
 #ifdef __linux__
 #include <sys/socket.h>
 
