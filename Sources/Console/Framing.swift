@@ -1,12 +1,12 @@
 import ArgumentParser
 public import UVSockets
 
-/// How a program's messages are told apart, as named on its command line.
+/// A framing as named on a program's command line: how messages are told apart.
 public struct Framing: Sendable {
     /// The framing, for the library.
     public let value: UVFraming
 
-    /// What can be named.
+    /// The names allowed.
     public static let names =
         "raw, lines, crlf, netstring, varint, length1, length2, length4, length8 or fixed:BYTES"
 
@@ -16,7 +16,7 @@ public struct Framing: Sendable {
     ///
     /// - Parameter argument: The name, one of ``names``.
     /// - Returns: The framing.
-    /// - Throws: `ValidationError` where it is none of them.
+    /// - Throws: `ValidationError` if it is not one of them.
     public static func parse(_ argument: String) throws -> Framing {
         guard let framing = Framing(argument, LineCodec.defaultMaximumLength) else {
             throw ValidationError("it is one of \(names)")
@@ -26,15 +26,15 @@ public struct Framing: Sendable {
 
     /// The same framing with another limit.
     ///
-    /// - Parameter maximumLength: The most bytes a message may have. Positive.
-    /// - Returns: The framing; nil where its messages have no limit to be set: they come as they
-    ///   come, or are all of one length.
+    /// - Parameter maximumLength: The most bytes a message may have. It must be positive.
+    /// - Returns: The framing. Nil if its messages have no limit to set: they come as they come, or
+    ///   all have one length.
     public func limited(to maximumLength: Int) -> Framing? {
         if !hasLimit { return nil }
         return Framing(name, maximumLength)
     }
 
-    /// Whether its messages vary in length, and have a limit to be set.
+    /// Whether its messages vary in length, so that a limit can be set.
     public var hasLimit: Bool { value.codec != nil && !(value.codec is FixedLengthCodec) }
 
     private init?(_ name: String, _ limit: Int) {

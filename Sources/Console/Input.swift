@@ -1,13 +1,13 @@
 import Dispatch
 import Glibc
 
-/// Reads a descriptor on a thread of its own, a chunk at each request.
+/// Reads a file descriptor on a thread of its own. Each request brings one chunk.
 public final class Input: Sendable {
     /// What a request brings.
     public enum Event: Sendable {
         /// The next bytes, at least one.
         case bytes([UInt8])
-        /// There are no more.
+        /// The end: there are no more bytes.
         case end
         /// Reading failed, with this `errno`.
         case failed(Int32)
@@ -19,15 +19,15 @@ public final class Input: Sendable {
     private let descriptor: Int32
     private let requests = DispatchSemaphore(value: 0)
 
-    /// Starts to read at the first request.
+    /// Makes a reader. It starts to read at the first request.
     ///
-    /// A process that reads from its terminal in the background gets an error, EIO, rather than
-    /// being stopped. The signal that would stop it is blocked while the thread reads. The process
-    /// does not ignore the signal: its children would inherit that.
+    /// If the process reads from its terminal in the background, the read fails with EIO and the
+    /// process is not stopped. For this the thread blocks the stop signal while it reads. The
+    /// process does not ignore the signal, because its children would inherit that.
     ///
     /// - Parameters:
-    ///   - descriptor: What to read: 0 for standard input.
-    ///   - deliver: Called for each request in turn, on another thread. After the end or a failure
+    ///   - descriptor: The descriptor to read, 0 for standard input.
+    ///   - deliver: Called once for each request, on another thread. After the end or a failure,
     ///     requests bring nothing.
     public init(_ descriptor: Int32 = 0, deliver: @escaping @Sendable (Event) -> Void) {
         self.descriptor = descriptor
@@ -53,7 +53,7 @@ public final class Input: Sendable {
         unsafe sigemptyset(&stop)
         unsafe sigaddset(&stop, SIGTTIN)
         unsafe pthread_sigmask(SIG_BLOCK, &stop, &before)
-        // Threads that are made while the event is delivered inherit the mask as it was.
+        // Threads that are made while the event is delivered inherit the original mask.
         defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
         return readChunk()
     }

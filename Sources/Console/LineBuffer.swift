@@ -1,35 +1,38 @@
-/// Divides bytes into lines. A line that is too long is told as such, and no part of it is returned.
+/// Divides bytes into lines.
+///
+/// A line that is too long is reported, and no part of it is returned.
 public struct LineBuffer {
     /// A line of the input.
     public enum Line: Equatable, Sendable {
         /// A whole line, without its end.
         case whole([UInt8])
-        /// A line that has more bytes than the buffer's limit. It is told once, as soon as that is
-        /// known, and the buffer passes over the rest of the line.
+        /// A line that is longer than the buffer's limit.
+        ///
+        /// It is reported once, as soon as that is known. The buffer skips the rest of the line.
         case tooLong
     }
 
-    /// The most bytes that a line may have, its end not counted.
+    /// The most bytes that a line may have, without its end.
     public let maximumLength: Int
 
-    /// The bytes of the line that has not ended: at most the limit, and a carriage return.
+    /// The bytes of the line that has not ended: at most the limit plus a carriage return.
     private var partial: [UInt8] = []
     private var isPassingOver = false
 
-    /// Whether a line has begun, and not ended.
+    /// Whether a line has begun and not ended.
     public var hasPart: Bool { !partial.isEmpty }
 
     /// Makes an empty buffer.
     ///
-    /// - Parameter maximumLength: The most bytes that a line may have, its end not counted.
+    /// - Parameter maximumLength: The most bytes that a line may have, without its end.
     public init(maximumLength: Int) {
         self.maximumLength = maximumLength
     }
 
-    /// Takes bytes in.
+    /// Adds bytes.
     ///
     /// - Parameter bytes: The bytes.
-    /// - Returns: The lines that are known now. A line ends with LF or CR LF.
+    /// - Returns: The new whole lines and reports of lines too long. A line ends with LF or CR LF.
     public mutating func append(_ bytes: [UInt8]) -> [Line] {
         var lines: [Line] = []
         for byte in bytes {
@@ -43,9 +46,9 @@ public struct LineBuffer {
         return lines
     }
 
-    /// There are no more bytes.
+    /// Ends the input: there are no more bytes.
     ///
-    /// - Returns: The last line, if it has no end; nil where there is none.
+    /// - Returns: The last line, if it has no end. Otherwise nil.
     public mutating func finish() -> Line? {
         defer {
             partial = []

@@ -1,8 +1,8 @@
 public import Logging
 
-/// Writes the library's log, a line an event, without ever stopping the loop.
+/// Writes the library's log, one line per event, without ever blocking the loop.
 public struct LineLogHandler: LogHandler {
-    /// What is common to all events of the logger.
+    /// The metadata that all events of the logger have in common.
     public var metadata: Logger.Metadata = [:]
     /// Less important events are not written.
     public var logLevel: Logger.Level
@@ -12,7 +12,7 @@ public struct LineLogHandler: LogHandler {
     /// Makes a handler.
     ///
     /// - Parameters:
-    ///   - program: The program's name, which each line begins with.
+    ///   - program: The program's name, with which each line begins.
     ///   - level: Less important events are not written.
     ///   - output: Where to write.
     public init(program: String, level: Logger.Level, output: Output) {

@@ -3,16 +3,20 @@ import Foundation
 import Glibc
 import UVSockets
 
-/// Writes to a descriptor from a thread of its own, so that a reader that is slow, has stopped or
-/// is gone never stops the loop.
+/// Writes to a file descriptor from a thread of its own.
+///
+/// So a reader that is slow, has stopped or is gone never blocks the loop.
 public final class Output: Sendable {
-    /// What becomes of bytes that come faster than they leave.
+    /// What to do with bytes that come faster than they can be written.
     public enum Excess: Sendable {
-        /// Beyond so many waiting bytes they are dropped, a write at a time, and a line says so
-        /// once there is room again.
+        /// Drop them when this many bytes wait.
+        ///
+        /// Each write is dropped as a whole. A line in the output reports it once there is room
+        /// again.
         case drop(beyond: Int)
-        /// They wait, and the caller sees to it that they do not become too many: `onRoom` is
-        /// called when none waits any more.
+        /// Keep them. The caller must make sure that they do not become too many.
+        ///
+        /// `onRoom` is called when none waits any more.
         case wait(onRoom: @Sendable () -> Void)
     }
 
@@ -26,8 +30,8 @@ public final class Output: Sendable {
         var onWritten: [@Sendable () -> Void] = []
     }
 
-    /// How long the thread stays when there is nothing to write: a process of one thread has
-    /// cheaper system calls.
+    /// How long the thread stays when there is nothing to write. It ends because system calls are
+    /// cheaper in a process with one thread.
     private static let patience = DispatchTimeInterval.milliseconds(50)
 
     private let descriptor: Int32
@@ -39,10 +43,10 @@ public final class Output: Sendable {
     /// Makes a writer.
     ///
     /// - Parameters:
-    ///   - descriptor: Where to write: 1 for standard output, 2 for standard error.
-    ///   - excess: What becomes of bytes that come faster than they leave.
-    ///   - onGone: Called once, on another thread, with the `errno` of a write that failed. What
-    ///     is written after that is dropped silently.
+    ///   - descriptor: The descriptor to write to: 1 for standard output, 2 for standard error.
+    ///   - excess: What to do with bytes that come faster than they can be written.
+    ///   - onGone: Called once, on another thread, with the `errno` of a failed write. Everything
+    ///     written after that is dropped silently.
     public init(
         _ descriptor: Int32, excess: Excess, onGone: @escaping @Sendable (Int32) -> Void = { _ in }
     ) {
@@ -51,7 +55,7 @@ public final class Output: Sendable {
         self.onGone = onGone
     }
 
-    /// Writes the bytes soon.
+    /// Queues bytes to be written soon.
     ///
     /// - Parameter bytes: The bytes.
     /// - Returns: How many bytes wait now.
@@ -68,7 +72,7 @@ public final class Output: Sendable {
                 state.hasThread = true
                 Thread.detachNewThread { self.run() }
             } else if !state.isBusy {
-                // A thread that is busy looks for more by itself.
+                // A busy thread looks for more bytes by itself.
                 more.signal()
             }
             state.isBusy = true
@@ -76,16 +80,17 @@ public final class Output: Sendable {
         }
     }
 
-    /// Writes a line soon.
+    /// Queues a line to be written soon.
     ///
     /// - Parameter line: The line, without its end.
     public func write(line: String) {
         write(Array((line + "\n").utf8))
     }
 
-    /// Writes a line at once where that cannot block, and soon where it could: for the first line of
-    /// a program that may have nothing more to say. It then needs no thread, and a process that has
-    /// never had a second one has cheaper system calls.
+    /// Writes a line at once if that cannot block, and otherwise soon.
+    ///
+    /// It is for the first line of a program that may print nothing more. Then no thread is needed.
+    /// System calls are cheaper in a process that has never had a second thread.
     ///
     /// - Parameter line: The line, without its end.
     public func announce(_ line: String) {
@@ -96,8 +101,8 @@ public final class Output: Sendable {
         if written < bytes.count { write(Array(bytes[written...])) }
     }
 
-    /// Writes what a descriptor that is ready takes: all, where that is not more than a pipe takes
-    /// as a whole.
+    /// Writes what a ready descriptor takes. Writes nothing if it is not ready, or if the bytes are
+    /// more than `PIPE_BUF`, the most that a pipe takes as a whole.
     private func writeWithoutBlocking(_ bytes: [UInt8]) -> Int {
         var request = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
         guard bytes.count <= Int(PIPE_BUF), unsafe poll(&request, 1, 0) == 1,
@@ -106,9 +111,9 @@ public final class Output: Sendable {
         return max(0, unsafe Glibc.write(descriptor, bytes, bytes.count))
     }
 
-    /// Waits until everything is written, or could not be.
+    /// Waits until everything is written, or could not be written.
     ///
-    /// - Parameter limit: How long to wait at most; nil for as long as it takes.
+    /// - Parameter limit: How long to wait at most. Nil waits as long as it takes.
     public func flush(within limit: Duration? = nil) {
         let done = DispatchSemaphore(value: 0)
         whenWritten { done.signal() }
@@ -116,7 +121,9 @@ public final class Output: Sendable {
         _ = done.wait(timeout: timeout ?? .distantFuture)
     }
 
-    /// Calls, on any thread, once everything is written, or could not be, and then after `onGone`.
+    /// Calls a closure on any thread, once everything is written or could not be written.
+    ///
+    /// If a write has failed, the call comes after `onGone`.
     ///
     /// - Parameter body: What to call.
     public func whenWritten(_ body: @escaping @Sendable () -> Void) {
@@ -127,7 +134,7 @@ public final class Output: Sendable {
         if isWritten { body() }
     }
 
-    /// The thread: writes what waits, and ends when nothing has come for a while.
+    /// Runs the thread: it writes what waits, and ends when nothing has come for a while.
     private func run() {
         repeat {
             while let batch = nextBatch() {
@@ -136,7 +143,7 @@ public final class Output: Sendable {
         } while more.wait(timeout: .now() + Self.patience) == .success || !hasEnded()
     }
 
-    /// Ends the thread, unless something came at the last moment.
+    /// Ends the thread, unless bytes came at the last moment.
     private func hasEnded() -> Bool {
         state.withLock { state in
             state.hasThread = state.isBusy
@@ -152,7 +159,7 @@ public final class Output: Sendable {
         onGone(failure)
     }
 
-    /// What waits, or nil, and then everything is written.
+    /// The bytes that wait. Nil means that everything is written.
     private func nextBatch() -> [UInt8]? {
         let (batch, onWritten) = state.withLock { state in
             var batch = state.waiting

@@ -1,7 +1,7 @@
-/// Bytes from a stranger as text that cannot garble a terminal or fake another line.
+/// Untrusted bytes as text that cannot disturb a terminal or imitate another line.
 ///
-/// Control characters, invisible format characters (which can turn text around) and line ends are
-/// shown as escapes; bytes that are not UTF-8 as U+FFFD.
+/// Control characters, line ends and invisible format characters (which can reverse text) are shown
+/// as escapes. Bytes that are not UTF-8 are shown as U+FFFD.
 public struct Printable: CustomStringConvertible {
     /// The text.
     public let description: String
@@ -9,8 +9,8 @@ public struct Printable: CustomStringConvertible {
     /// Makes bytes printable.
     ///
     /// - Parameters:
-    ///   - bytes: The bytes. One line end behind them is left out.
-    ///   - limit: How many bytes to show; of more, the number is told.
+    ///   - bytes: The bytes. One line end after them is left out.
+    ///   - limit: How many bytes to show. If there are more, the total number is shown.
     public init(_ bytes: [UInt8], limit: Int = 1024) {
         var shown = bytes.prefix(limit)
         if shown.count == bytes.count, shown.last == UInt8(ascii: "\n") {
@@ -34,7 +34,7 @@ public struct Printable: CustomStringConvertible {
         case .control, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned:
             return false
         case .format:
-            // The joiners that emoji and several scripts are written with.
+            // The joiners, which emoji and several scripts need.
             return scalar == "\u{200C}" || scalar == "\u{200D}"
         default:
             return scalar != "\\"

@@ -1,25 +1,25 @@
 import ArgumentParser
 
-/// A time as an option, in seconds: `5`, `0.5`.
+/// A time as an option, in seconds, such as `5` or `0.5`.
 public struct Seconds: CustomStringConvertible, Sendable {
-    /// The most that can be said: a year.
+    /// The longest time allowed: a year.
     public static let greatest = 31_536_000
 
     /// The time.
     public let duration: Duration
 
-    /// Wraps a time.
+    /// Makes a time.
     ///
     /// - Parameter duration: The time.
     public init(_ duration: Duration) {
         self.duration = duration
     }
 
-    /// Reads a time for an option, which may be none at all.
+    /// Reads a time for an option. It may be 0.
     ///
     /// - Parameter argument: A decimal number of seconds.
     /// - Returns: The time.
-    /// - Throws: `ValidationError` where it is no number from 0 to ``greatest``.
+    /// - Throws: `ValidationError` if it is not a number from 0 to ``greatest``.
     public static func parse(_ argument: String) throws -> Duration {
         guard let duration = read(argument) else {
             throw ValidationError("it takes seconds, 0 to \(greatest), such as 5 or 0.5")
@@ -28,7 +28,7 @@ public struct Seconds: CustomStringConvertible, Sendable {
     }
 
     fileprivate static func read(_ argument: String) -> Duration? {
-        // No sign, exponent, infinity or other base.
+        // This excludes signs, exponents, infinity and other bases.
         guard
             argument.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 || $0 == 0x2E }),
             let seconds = Double(argument), seconds <= Double(greatest)
@@ -36,21 +36,21 @@ public struct Seconds: CustomStringConvertible, Sendable {
         return .seconds(seconds)
     }
 
-    /// The number of seconds, without a point where it is a whole one.
+    /// The number of seconds, without a decimal point if it is whole.
     public var description: String {
         let seconds = duration / .seconds(1)
         return seconds == seconds.rounded() ? "\(Int(seconds))" : "\(seconds)"
     }
 }
 
-/// How long something may take, as an option: `5`, `0.5`, or `none` for as long as it likes.
+/// A time limit as an option, such as `5`, `0.5`, or `none` for no limit.
 public struct TimeLimit: CustomStringConvertible, Sendable {
-    /// The time; nil for as long as it likes.
+    /// The time. Nil means no limit.
     public let duration: Duration?
 
-    /// Wraps a limit.
+    /// Makes a limit.
     ///
-    /// - Parameter duration: The time; nil for as long as it likes.
+    /// - Parameter duration: The time. Nil means no limit.
     public init(_ duration: Duration?) {
         self.duration = duration
     }
@@ -59,7 +59,7 @@ public struct TimeLimit: CustomStringConvertible, Sendable {
     ///
     /// - Parameter argument: A decimal number of seconds, or `none`.
     /// - Returns: The limit.
-    /// - Throws: `ValidationError` where it is neither, or not above 0.
+    /// - Throws: `ValidationError` if it is neither, or is not above 0.
     public static func parse(_ argument: String) throws -> TimeLimit {
         if argument == "none" { return TimeLimit(nil) }
         guard let duration = Seconds.read(argument), duration > .zero else {
@@ -70,6 +70,6 @@ public struct TimeLimit: CustomStringConvertible, Sendable {
         return TimeLimit(duration)
     }
 
-    /// The limit as ``parse(_:)`` reads it.
+    /// The limit in the format of ``parse(_:)``.
     public var description: String { duration.map { "\(Seconds($0))" } ?? "none" }
 }

@@ -1,8 +1,8 @@
 import Glibc
 
-/// Writes all of it, waiting where the descriptor does not block.
+/// Writes all bytes. Waits if the descriptor is non-blocking and has no room.
 ///
-/// - Returns: The `errno` of a write that failed; nil when all is written.
+/// - Returns: The `errno` of a failed write. Nil when everything is written.
 func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Int32? {
     var written = 0
     while written < bytes.count {

@@ -1,14 +1,18 @@
-/// Where a listener listens, where a connector connects, who a peer is: a host and a port, or a
-/// Unix-domain socket.
+/// An endpoint: a host and a port, or a Unix-domain socket.
 ///
-/// As text a host and a port are `host:port`, where the host is a name, an IPv4 address, or an IPv6
-/// address in square brackets: `localhost:8081`, `127.0.0.1:8081`, `[::1]:8081`, `[fe80::1%eth0]:8081`.
-/// Port 0 asks the system for a free port; ``UVListener/localEndpoint`` says which it gave.
+/// It says where a listener listens, where a connector connects to, or who a peer is.
 ///
-/// A Unix-domain socket is `unix:/run/chat.sock`, or with an abstract name of Linux `unix:@chat`. Its
-/// clients have no address. They are known by their credentials, and shown as `pid 812, uid 1000`.
+/// As text, a host and a port are `host:port`. The host is a name, an IPv4 address, or an IPv6
+/// address in square brackets: `localhost:8081`, `127.0.0.1:8081`, `[::1]:8081`,
+/// `[fe80::1%eth0]:8081`. Port 0 asks the system for a free port, and ``UVListener/localEndpoint``
+/// tells which one it is.
 ///
-/// A name is looked up when the endpoint is used, on a thread of its own, never when it is made.
+/// A Unix-domain socket is `unix:/run/chat.sock`, or `unix:@chat` with an abstract name (Linux).
+/// Its clients have no address. They are known by their credentials, and shown as
+/// `pid 812, uid 1000`.
+///
+/// A name is looked up when the endpoint is used, not when it is made. The lookup runs on a
+/// separate thread.
 public struct UVEndpoint: Hashable, Sendable {
     /// The longest host name the Domain Name System allows, in bytes (RFC 1035 §2.3.4).
     static let maximumHostLength = 253
@@ -26,55 +30,58 @@ public struct UVEndpoint: Hashable, Sendable {
         self.kind = kind
     }
 
-    /// A host name or a numeric address, without brackets; empty for a Unix-domain socket.
+    /// A host name or a numeric address, without brackets. Empty for a Unix-domain socket.
     public var host: String {
         if case .host(let host, _) = kind { host } else { "" }
     }
 
-    /// The port, 0 to 65535; 0 for a Unix-domain socket.
+    /// The port, 0 to 65535. It is 0 for a Unix-domain socket.
     public var port: UInt16 {
         if case .host(_, let port) = kind { port } else { 0 }
     }
 
-    /// Who the client of a Unix-domain socket is; nil for others.
+    /// The credentials of the client of a Unix-domain socket. Nil for other endpoints.
     public var credentials: UVPeerCredentials? {
         if case .process(let credentials) = kind { credentials } else { nil }
     }
 
-    /// The address of a Unix-domain socket; nil for others.
+    /// The address of a Unix-domain socket. Nil for other endpoints.
     var unixAddress: UnixAddress? {
         if case .unix(let address) = kind { address } else { nil }
     }
 
-    /// Names a Unix-domain socket by its path.
+    /// Makes an endpoint for a Unix-domain socket with a path.
     ///
-    /// A listener makes the file, and removes it at its end. The file of a server that is dead is
-    /// replaced; where one lives, the code is ``UVError/Code/addressInUse``. Beside it stands
-    /// `PATH.lock` meanwhile.
+    /// A listener makes the socket file, and removes it when it stops. It replaces the file of a
+    /// server that is dead. If the other server is alive, it fails with
+    /// ``UVError/Code/addressInUse``. While it listens, the file `PATH.lock` is beside the socket
+    /// file.
     ///
     /// - Parameters:
-    ///   - path: The path, 1 to 107 bytes without NUL; another fails when it is used.
-    ///   - mode: The mode bits that the listener gives the file: who may write to it may connect. By
-    ///     default only its own user.
+    ///   - path: The path, 1 to 107 bytes without NUL. Any other path fails when it is used.
+    ///   - mode: The mode bits of the socket file. Who may write to the file may connect. By
+    ///     default only its owner may.
     /// - Returns: The endpoint.
     public static func unix(_ path: String, mode: UInt16 = 0o600) -> UVEndpoint {
         UVEndpoint(kind: .unix(UnixAddress(name: path, isAbstract: false, mode: mode & 0o777)))
     }
 
-    /// Names a Unix-domain socket by an abstract name, which Linux has. Everybody in its network
-    /// namespace may connect.
+    /// Makes an endpoint for a Unix-domain socket with an abstract name. This is for Linux only.
     ///
-    /// - Parameter name: The name, 1 to 107 bytes without NUL; another fails when it is used.
+    /// Every process in the same network namespace may connect.
+    ///
+    /// - Parameter name: The name, 1 to 107 bytes without NUL. Any other name fails when it is
+    ///   used.
     /// - Returns: The endpoint.
     public static func abstract(_ name: String) -> UVEndpoint {
         UVEndpoint(kind: .unix(UnixAddress(name: name, isAbstract: true)))
     }
 
-    /// Names a host and a port.
+    /// Makes an endpoint from a host and a port.
     ///
     /// - Parameters:
-    ///   - host: A host name, or an IPv4 or IPv6 address without brackets. At most 253 bytes;
-    ///     a host that is empty, longer or not a name fails when it is looked up.
+    ///   - host: A host name, or an IPv4 or IPv6 address without brackets. At most 253 bytes. A
+    ///     host that is empty, longer, or not a name fails when it is looked up.
     ///   - port: The port, 0 to 65535.
     public init(host: String, port: UInt16) {
         kind = .host(host, port: port)
@@ -82,9 +89,9 @@ public struct UVEndpoint: Hashable, Sendable {
 
     /// Reads an endpoint from text.
     ///
-    /// - Parameter text: `host:port`, with an IPv6 address in square brackets, where nothing may be
-    ///   left out; `unix:PATH`, where the path begins with `/` or `.`; or `unix:@NAME`. `unix:8081` is
-    ///   a port of a host that is named `unix`.
+    /// - Parameter text: `host:port` with an IPv6 address in square brackets, `unix:PATH`, or
+    ///   `unix:@NAME`. The path begins with `/` or `.`. Neither the host nor the port may be left
+    ///   out. `unix:8081` is port 8081 of a host with the name `unix`.
     /// - Throws: ``UVError`` with the code ``UVError/Code/invalidArgument`` and a reason that says
     ///   which part is wrong.
     public init(_ text: String) throws(UVError) {
@@ -97,7 +104,7 @@ public struct UVEndpoint: Hashable, Sendable {
             self.init(kind: .unix(address))
             return
         }
-        // A number behind it is a port: a host may be named so.
+        // A number after `unix:` is a port, because a host may have the name `unix`.
         guard !text.hasPrefix("unix:") || Int(text.dropFirst("unix:".count)) != nil else {
             throw refuse(
                 "a Unix socket is unix:PATH or unix:@NAME, and the path begins with / or .")
@@ -143,10 +150,11 @@ extension UVEndpoint: CustomStringConvertible {
 }
 
 extension UVEndpoint: ExpressibleByStringLiteral {
-    /// Reads an endpoint from a literal; one that is not an endpoint is a programmer's error and
-    /// traps with the reason.
+    /// Reads an endpoint from a literal.
     ///
-    /// - Parameter value: The literal, as ``init(_:)`` takes it.
+    /// An invalid literal is a programmer error: it traps with the reason.
+    ///
+    /// - Parameter value: The literal, in the format of ``init(_:)``.
     public init(stringLiteral value: String) {
         do {
             try self.init(value)

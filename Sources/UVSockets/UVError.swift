@@ -1,24 +1,24 @@
-/// A call that failed: what was called, what it was about, and libuv's code and words for why.
+/// The error of a call that failed: the call, its subject, libuv's code and a reason.
 ///
 /// Its description is one line for a person, such as
 /// `bind 0.0.0.0:8081: address already in use (EADDRINUSE)`.
 public struct UVError: Error, Hashable, Sendable {
-    /// What was attempted, in the words of the socket interface: `bind`, `connect`, `look up`.
+    /// The call, in the words of the socket interface, such as `bind`, `connect` or `look up`.
     public let call: String
-    /// What it was about, usually an endpoint; empty where there is nothing to name.
+    /// What the call was about, usually an endpoint. Empty if there is nothing to name.
     public let subject: String
     /// libuv's code.
     public let code: Code
-    /// Why, in one clause: libuv's words for the code unless something more exact is known.
+    /// The reason in a few words: libuv's text for the code, unless something more exact is known.
     public let reason: String
 
-    /// Describes a failed call.
+    /// Makes an error for a failed call.
     ///
     /// - Parameters:
-    ///   - call: What was attempted.
-    ///   - subject: What it was about.
+    ///   - call: The call.
+    ///   - subject: What the call was about.
     ///   - code: libuv's code.
-    ///   - reason: Why, if more is known than libuv's words for the code.
+    ///   - reason: The reason, if something more exact than libuv's text for the code is known.
     public init(call: String, subject: String = "", code: Code, reason: String? = nil) {
         self.call = call
         self.subject = subject
@@ -30,12 +30,12 @@ public struct UVError: Error, Hashable, Sendable {
 extension UVError {
     /// One of libuv's error codes.
     ///
-    /// The set is open: codes that have no name here are compared by their ``rawValue``.
+    /// The set is open: compare codes without a name here by their ``rawValue``.
     public struct Code: Error, RawRepresentable, Hashable, Sendable {
-        /// The number as libuv returns it: negative, and on Linux the negated `errno`.
+        /// libuv's number: negative, and on Linux the negated `errno`.
         public let rawValue: Int32
 
-        /// Wraps a number that libuv returned.
+        /// Makes a code from a number that libuv returned.
         ///
         /// - Parameter rawValue: The negative number.
         public init(rawValue: Int32) {
@@ -43,8 +43,9 @@ extension UVError {
         }
     }
 
-    /// Whether the error only says that the other side has gone away, which is an expected
-    /// ending rather than a fault of either program.
+    /// Whether the error only says that the other side has gone away.
+    ///
+    /// That is an expected end, not a fault of either program.
     public var isPeerGone: Bool { code.isPeerGone }
 }
 

@@ -2,7 +2,9 @@ public import Foundation
 internal import UVSockets
 
 extension JSONDecoder {
-    /// Reads a value from a frame's payload, which must be one JSON value and nothing else.
+    /// Reads a value from a frame's payload.
+    ///
+    /// The payload must be one JSON value and nothing else.
     ///
     /// - Parameters:
     ///   - type: The value's type.

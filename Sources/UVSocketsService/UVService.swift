@@ -2,18 +2,20 @@
     public import ServiceLifecycle
     public import UVSockets
 
-    /// A server as a service: what `UVListener.serve` does, run by a `ServiceGroup` beside others.
+    /// A server as a service: a `ServiceGroup` runs `UVListener.serve` beside other services.
     ///
     ///     let server = UVService(at: "[::]:8081", framing: .lines) { client in
     ///         for try await line in client.messages { try await client.send(line) }
     ///     }
     ///     let group = ServiceGroup(
-    ///         services: [server], gracefulShutdownSignals: [.sigterm], logger: Logger(label: "main"))
+    ///         services: [server], gracefulShutdownSignals: [.sigterm],
+    ///         logger: Logger(label: "main"))
     ///     try await group.run()
     ///
-    /// When the group shuts down gracefully, the server drains: nobody is accepted any more, the messages
-    /// of each client end, and what its handler sends then still leaves. Handlers are not cancelled, and
-    /// the service ends when the last has returned. When the group's task is cancelled, they are.
+    /// When the group shuts down gracefully, the server drains. Nobody is accepted any more, and
+    /// the messages of each client end. What a handler sends after that still leaves. Handlers are
+    /// not cancelled, and the service ends when the last one has returned. When the group's task is
+    /// cancelled, the handlers are cancelled, too.
     public struct UVService: Service {
         private let drainTime: Duration
         private let goodbye: [UInt8]
@@ -23,19 +25,19 @@
         /// Describes a server.
         ///
         /// - Parameters:
-        ///   - endpoint: Where to listen; port 0 takes a free port.
-        ///   - backlog: How many clients the kernel accepts ahead of the server.
-        ///   - framing: How the bytes are divided into messages, such as `.lines`.
+        ///   - endpoint: Where to listen. Port 0 takes a free port.
+        ///   - backlog: How many clients the kernel accepts before the server does.
+        ///   - framing: How the received bytes are divided into messages, such as `.lines`.
         ///   - options: How the server and its connections behave.
-        ///   - loops: On how many loops, each on a thread of its own.
+        ///   - loops: The number of loops, each with its own thread.
         ///   - balance: How clients are spread over the loops.
-        ///   - drainTime: How long clients have, once the group shuts down, before they are reset. Where the
-        ///     group has a `maximumGracefulShutdownDuration`, let that be longer.
-        ///   - goodbye: The last message to every client when the group shuts down. An empty one, the
-        ///     default, is not sent.
-        ///   - onListening: Called once it listens, with the server for other tasks.
+        ///   - drainTime: How long clients have after the group shuts down, before they are reset.
+        ///     If the group has a `maximumGracefulShutdownDuration`, make that one longer.
+        ///   - goodbye: The last message to every client when the group shuts down. By default it
+        ///     is empty, and nothing is sent.
+        ///   - onListening: Called once when the server listens, with its handle for other tasks.
         ///   - setUp: Called on each loop with its listener, before it listens.
-        ///   - handler: Serves a client.
+        ///   - handler: Serves one client.
         public init(
             at endpoint: UVEndpoint, backlog: Int = 4096, framing: UVFraming = .raw,
             options: UVListenerOptions = UVListenerOptions(),
@@ -59,9 +61,11 @@
             }
         }
 
-        /// Serves until the group shuts down, or the task is cancelled, and all handlers have returned.
+        /// Serves until the group shuts down or its task is cancelled.
         ///
-        /// - Throws: `UVError` where it cannot listen.
+        /// It returns when all handlers have returned.
+        ///
+        /// - Throws: `UVError` if the server cannot listen.
         public func run() async throws {
             let shutdown = Shutdown(drainTime, goodbye)
             try await withGracefulShutdownHandler {
@@ -71,7 +75,7 @@
             }
         }
 
-        /// Stops the server once both have happened: it listens, and it is to stop.
+        /// Stops the server once it listens and the group has asked for the stop, in either order.
         private final class Shutdown: Sendable {
             private let drainTime: Duration
             private let goodbye: [UInt8]
@@ -99,7 +103,7 @@
             }
 
             private func stop(_ server: UVServerHandle) {
-                // Its end is that of `serve`, which is awaited.
+                // Not awaited here: `serve` returns when the stop is complete.
                 Task { await server.stop(drainFor: drainTime, goodbye: goodbye) }
             }
         }

@@ -2,17 +2,18 @@ import Console
 import Glibc
 import UVSockets
 
-/// The client: standard input to the server, what comes back to standard output.
+/// The client: it sends standard input to the server and writes the answers to standard output.
 ///
-/// Neither side is read faster than the other takes it: input is asked for when what was read
-/// before is below the connection's high watermark, and the connection is paused while too much
-/// output waits. While it reconnects, input is sent to the connector, which keeps it.
+/// It reads neither side faster than the other side takes bytes. It asks for input when the
+/// connection's queue is below the high watermark. It pauses the connection while too much output
+/// waits. While it reconnects, it gives input to the connector, which keeps it.
 final class EchoClient {
-    /// How much output may wait before the server is held back.
+    /// How many bytes of output may wait before the server is held back.
     private static let outputHighWatermark = 1 << 20
 
-    /// How much the other threads may tell the loop in one of its turns. The output's thread may say
-    /// for each message of a read that it is written, 65,536 times at most; the input must get through.
+    /// How many items other threads may post to the loop in one of its turns. The output thread may
+    /// post once for each message of a read, at most 65,536 times. The input must still get
+    /// through.
     private static let submissionLimit = 1 << 18
 
     /// Why the program fails, in one line.
@@ -30,17 +31,17 @@ final class EchoClient {
     private let errors = Output(2, excess: .drop(beyond: 1 << 16))
     private var connector: UVConnector?
     private var server: UVConnection?
-    /// Whether it was told that there is no connection.
+    /// Whether the user was told that there is no connection.
     private var isLost = false
-    /// Finishes sending in a callback of its own, when what was kept has been sent.
+    /// Finishes sending in a later callback, after the kept messages were sent.
     private var finishLater: () -> Void = {}
-    /// The input as lines, none longer than a message can be.
+    /// Divides the input into lines. None is longer than a message can be.
     private var lines: LineBuffer
     /// Whether no more input is taken.
     private var isFinished = false
     private var isStopping = false
     private var failure: Failure?
-    /// Ends the program once what came back is written; a signal more ends it sooner.
+    /// Ends the program when all received bytes are written. A further signal ends it sooner.
     private var endAfterOutput: () -> Void = {}
 
     init(_ options: Options) throws(UVError) {
@@ -49,7 +50,7 @@ final class EchoClient {
         loop = try UVLoop(submissionLimit: Self.submissionLimit)
     }
 
-    /// Talks to the server until one of the two has finished.
+    /// Talks to the server until one side has finished.
     func run() throws {
         let written = loop.mailbox { [loop] (_: Void) in loop.stop() }
         endAfterOutput = { [self] in output?.whenWritten { written.post(()) } }
@@ -77,7 +78,7 @@ final class EchoClient {
 
     private func makeConnector() -> UVConnector {
         var settings = UVConnectionOptions.connector
-        // A server that finishes first is told apart from one that answers our end.
+        // This tells a server that finishes first from a server that answers our finish.
         settings.allowsHalfOpen = true
         let reconnect = options.reconnect ? UVReconnect() : nil
         let connector = UVConnector(
@@ -102,7 +103,7 @@ final class EchoClient {
         if isFinished { finishLater() }
     }
 
-    /// Tells it once, not for each attempt.
+    /// Reports a lost connection once, not for each attempt.
     private func lost(_ reason: UVEndReason) {
         guard !isLost else { return }
         isLost = true
@@ -143,7 +144,7 @@ final class EchoClient {
         if failure == nil { failure = Self.unsent }
     }
 
-    /// Sends what was read: as it is, or each line as a message.
+    /// Sends the input: as it is, or each line as a message.
     private func send(_ bytes: [UInt8], to connector: UVConnector) -> UVSendResult {
         guard isFramed else { return connector.send(bytes) }
         var result = UVSendResult.taken
@@ -151,7 +152,8 @@ final class EchoClient {
         return result
     }
 
-    /// Sends a line. One that cannot be a message is an error: neither it nor what follows is sent.
+    /// Sends a line. A line that cannot be a message is an error: neither it nor the following
+    /// lines are sent.
     @discardableResult
     private func send(_ line: LineBuffer.Line, to connector: UVConnector) -> UVSendResult {
         guard case .whole(let bytes) = line else {
@@ -167,8 +169,8 @@ final class EchoClient {
         "\(lines.maximumLength) bytes, the most that a message can have"
     }
 
-    /// Takes no more input. What was sent before is still answered, and the answers are written; then
-    /// the program ends, and fails where there is a reason.
+    /// Takes no more input. The server still answers what was sent before, and the answers are
+    /// written. Then the program ends. It fails if there is a reason.
     private func finish(failing reason: String? = nil) {
         guard !isFinished else { return }
         isFinished = true
@@ -202,14 +204,14 @@ final class EchoClient {
         endAfterOutput()
     }
 
-    /// The first failure is the one that is told.
+    /// Only the first failure is reported.
     private func note(_ reason: String) {
         if failure == nil, !isStopping { failure = Failure(description: reason) }
     }
 
     private func stop(signal: Int32) {
         if isStopping {
-            // The server must not take what it got for the whole.
+            // What the server got must not look complete.
             server?.reset()
             exit(128 + signal)
         }

@@ -40,8 +40,8 @@ struct Options: ParsableCommand {
             """)
     var reconnect = false
 
-    /// How many bytes of input wait for a connection. The program stops reading at the half of it,
-    /// and then a line of 1 MiB still fits, or the most lines that can come in one chunk.
+    /// How many bytes of input wait for a connection. The program stops reading at half of this.
+    /// Then there is still room for a line of 1 MiB, or for the most lines that one chunk can hold.
     static let queueLimit = 4 << 20
 
     @Option(

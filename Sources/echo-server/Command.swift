@@ -1,7 +1,7 @@
 import Console
 import UVSockets
 
-/// What an operator can say.
+/// The commands of an operator.
 enum Command: Equatable {
     case list, stats, help, quit
     case kick(UVConnection.ID)
@@ -16,12 +16,12 @@ enum Command: Equatable {
         quit            stop the server
         """
 
-    /// What is wrong with a line, and what to do.
+    /// Says what is wrong with a line, and what to do.
     struct Unknown: Error, CustomStringConvertible {
         let description: String
     }
 
-    /// Reads a line; nil where it is blank.
+    /// Reads a line. Nil if it is blank.
     init?(_ line: [UInt8]) throws(Unknown) {
         guard let text = String(validating: line, as: UTF8.self) else {
             throw Unknown(

@@ -2,11 +2,11 @@ import Console
 import Glibc
 import UVSockets
 
-/// The server as a program: it serves, takes signals and an operator's commands, and stops.
+/// The server as a program: it serves, handles signals and an operator's commands, and stops.
 ///
-/// It belongs to the thread of a loop, which takes the signals. To serve on one loop is to serve on that,
-/// and then the process has one thread, whose system calls are cheaper. Several loops have threads of
-/// their own.
+/// It belongs to the thread of a loop, which handles the signals. With one loop, clients are served
+/// on that loop, too. Then the process has one thread, and its system calls are cheaper. With
+/// several loops, each has its own thread.
 final class EchoServer {
     private let options: Options
     private let loop: UVLoop
@@ -15,14 +15,14 @@ final class EchoServer {
     private var server: UVServerHandle?
     private var failure: UVError?
     private var isStopping = false
-    /// A signal that came when it was stopping already.
+    /// A signal that came while the server was already stopping.
     private var lastSignal: Int32?
 
     init(_ options: Options, _ log: Output) throws(UVError) {
         self.options = options
         loop = try UVLoop()
         output = Output(1, excess: .drop(beyond: 1 << 20)) { code in
-            // That nobody reads any more, or that there is no output, is what somebody wanted.
+            // Somebody wanted this: the reader has gone (EPIPE), or there is no output (EBADF).
             if code == EPIPE || code == EBADF { return }
             let reason = unsafe String(cString: strerror(code))
             log.write(
@@ -31,7 +31,7 @@ final class EchoServer {
         service = EchoService(options, output)
     }
 
-    /// Serves until it is told to stop.
+    /// Serves until somebody stops it.
     func run() throws {
         let events = loop.mailbox { [self] (event: Event) in handle(event) }
         try loop.on(.interrupt) { [self] in stop(signal: SIGINT) }
@@ -53,7 +53,7 @@ final class EchoServer {
         if let failure { throw failure }
     }
 
-    /// What is told to this loop.
+    /// The events that other threads send to this loop.
     private enum Event: Sendable {
         case listening(UVServerHandle)
         case failed(UVError)
@@ -72,7 +72,7 @@ final class EchoServer {
         }
     }
 
-    /// Serves on loops that have threads of their own.
+    /// Serves on loops that have their own threads.
     private func serveElsewhere(_ events: UVMailbox<Event>) {
         let service = service
         Task {
@@ -105,14 +105,15 @@ final class EchoServer {
         let console = OperatorConsole(
             server, framing: options.usedFraming, output, waits: service.waits,
             quit: { quit.post(()) })
-        // On this loop, so that what is printed of one loop stands between what that prints itself.
+        // Runs on this loop, so that its output comes in the right place between the lines that the
+        // loop itself prints.
         Task(executorPreference: loop) { await console.run() }
     }
 
     // MARK: - Stopping
 
-    /// The first signal lets it drain its clients, the second resets them: a client must not take what
-    /// it got for the whole. The third would not wait for that.
+    /// The first signal drains the clients. The second resets them, because what a client got must
+    /// not look complete. The third ends the program without waiting for that.
     private func stop(signal: Int32) {
         guard isStopping else { return stop() }
         if lastSignal != nil { exit(128 + signal) }
@@ -121,11 +122,11 @@ final class EchoServer {
         Task(executorPreference: loop) { await server.stop(drainFor: .zero) }
     }
 
-    /// Drains the clients and tells what became of them.
+    /// Drains the clients and prints what became of them.
     private func stop() {
         guard !isStopping else { return }
         isStopping = true
-        // One that does not listen yet has none.
+        // A server that does not listen yet has no clients.
         guard let server else { return loop.stop() }
         let (loop, options, output) = (loop, options, output)
         server.forEachListener { ($0.userToken as? Relay)?.finish($0) }

@@ -1,11 +1,11 @@
 import Console
 import UVSockets
 
-/// What is done with clients and their messages, by whichever of the library's ways to be told of them.
+/// Handles clients and their messages, by any of the library's APIs.
 struct EchoService: Sendable {
     private let options: Options
     private let output: Output
-    /// How many messages have had to wait for a slow client.
+    /// How many messages had to wait for a slow client.
     let waits = WaitCount()
 
     init(_ options: Options, _ output: Output) {
@@ -17,7 +17,7 @@ struct EchoService: Sendable {
 
     // MARK: - Callbacks
 
-    /// Makes a listener of callbacks, which is not started.
+    /// Makes a listener with callbacks. It is not started.
     func makeListener(on loop: UVLoop) -> UVListener {
         let relay = makeRelay()
         let handler = messageHandler(relay)
@@ -41,13 +41,13 @@ struct EchoService: Sendable {
         }
     }
 
-    /// Passes messages on; nil where they go back.
+    /// Makes the relay that passes messages on. Nil in echo mode, which sends them back.
     private func makeRelay() -> Relay? {
         guard options.mode == .broadcast else { return nil }
         return Relay(options.slow ?? .disconnect, loops: options.loops, waits)
     }
 
-    /// Prints who comes and goes, and lets what waits for slow clients go on.
+    /// Prints who comes and goes. Sends messages that waited for slow clients.
     private func watch(_ listener: UVListener, _ relay: Relay?) {
         let (isQuiet, output) = (options.quiet, output)
         listener.userToken = relay
@@ -65,7 +65,7 @@ struct EchoService: Sendable {
 
     // MARK: - Until it is stopped
 
-    /// Serves until the server is stopped, by tasks on a loop, or on loops on threads of their own.
+    /// Serves until the server is stopped: on the given loop, or on loops with their own threads.
     nonisolated(nonsending) func serve(
         on loop: UVLoop? = nil,
         onListening: @escaping @Sendable (UVServerHandle) -> Void
@@ -135,10 +135,10 @@ struct EchoService: Sendable {
 }
 
 extension UVConnection {
-    /// What a client is called in the output.
+    /// The name of a client in the output.
     var label: String { "[\(id)] \(peer)" }
 
-    /// What is printed of a message.
+    /// The line that is printed for a message.
     func line(of message: Span<UInt8>) -> String {
         "\(label): \(Printable([UInt8](message: message)))"
     }

@@ -2,12 +2,12 @@ import ArgumentParser
 import Console
 import UVSockets
 
-/// What clients may do, and who may be one. What is not given stays as the library has it, and the
-/// help shows that.
+/// The limits: what clients may do, and who may be one. Options that are not given keep the
+/// library's defaults, which the help shows.
 struct Limits: ParsableArguments {
     private static let library = UVListenerOptions()
 
-    /// What becomes of clients beyond the limits of clients.
+    /// What happens to clients beyond the limits.
     enum WhenFull: String, ExpressibleByArgument, CaseIterable {
         case hold, refuse
     }
@@ -202,7 +202,7 @@ struct Limits: ParsableArguments {
         }
     }
 
-    /// The library's options with what was given put in.
+    /// The library's options, changed as the command line says.
     var listenerOptions: UVListenerOptions {
         var options = Self.library
         options.maxConnections = maxConnections
@@ -236,7 +236,7 @@ struct Limits: ParsableArguments {
         options.softSendLimitTime = softLimitTime.map(\.duration) ?? library.softSendLimitTime
         options.softSendLimit = softLimit ?? library.softSendLimit
         options.sendLimit = sendLimit ?? library.sendLimit
-        // A client must be found slow before it has passed the limit, not after.
+        // A client must count as slow before it passes the limit, not after.
         options.highWatermark = min(library.highWatermark, options.sendLimit)
         options.lowWatermark = min(library.lowWatermark, options.highWatermark / 4)
         options.bytesPerSecond = bytesPerSecond ?? library.bytesPerSecond
@@ -259,7 +259,7 @@ struct Limits: ParsableArguments {
     }
 }
 
-/// Reads a number for an option.
+/// Reads a positive number for an option.
 func positive(_ text: String) throws -> Int {
     guard let number = Int(digits: text), number > 0 else {
         throw ValidationError("it takes a number of at least 1")

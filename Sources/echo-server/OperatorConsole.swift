@@ -2,7 +2,7 @@ import Console
 import Glibc
 import UVSockets
 
-/// Commands from an operator, a line each.
+/// Reads an operator's commands, one per line.
 struct OperatorConsole: Sendable {
     /// The most bytes that a line may have.
     private static let longestLine = 4096
@@ -12,7 +12,7 @@ struct OperatorConsole: Sendable {
     private let waits: WaitCount
     private let quit: @Sendable () -> Void
 
-    /// How a broadcast line becomes a message. Where nothing frames it, it is sent as a line.
+    /// How a broadcast text becomes a message. Without a framing it is sent as a line.
     private let framing: UVFraming
 
     init(
@@ -26,7 +26,7 @@ struct OperatorConsole: Sendable {
         self.quit = quit
     }
 
-    /// Takes commands until there are no more. Where the input ends, the server goes on without one.
+    /// Takes commands until the input ends. After that the server runs without commands.
     func run() async {
         let (events, came) = AsyncStream.makeStream(of: Input.Event.self)
         let input = Input { came.yield($0) }

@@ -45,12 +45,12 @@ struct Options: ParsableCommand {
         transform: positive)
     var backlog = 4096
 
-    /// The ways in which the library tells of messages.
+    /// The library's APIs for messages.
     enum API: String, ExpressibleByArgument, CaseIterable {
         case callback, async, borrowed
     }
 
-    /// How clients are spread over loops.
+    /// How clients are spread over the loops.
     enum Balance: String, ExpressibleByArgument, CaseIterable {
         case least, kernel
     }
@@ -128,7 +128,7 @@ struct Options: ParsableCommand {
     @OptionGroup(title: "Limits")
     var limits: Limits
 
-    /// Far more than any machine has processors. Each takes descriptors of the process.
+    /// Far more than any machine has processors. Each loop takes descriptors of the process.
     private static let mostLoops = 1024
     private static let defaultDrainTime = Duration.seconds(5)
 
@@ -161,7 +161,7 @@ struct Options: ParsableCommand {
     /// How clients are spread.
     var usedBalance: UVBalance { balance == .kernel ? .kernel : .fewestClients }
 
-    /// What every client is sent when the server stops; empty for nothing.
+    /// The last message to every client when the server stops. Empty means none.
     var lastMessage: [UInt8] {
         guard let goodbye, !goodbye.isEmpty else { return [] }
         return Array((usedFraming.codec == nil ? goodbye + "\n" : goodbye).utf8)
@@ -172,12 +172,12 @@ struct Options: ParsableCommand {
         var options = limits.listenerOptions
         options.isIPv6Only = isIPv6Only
         options.additionalEndpoints = Array(listen.dropFirst())
-        // Flushing would end before a longer drain is over.
+        // Otherwise the flush timeout would end before a longer drain time.
         options.connection.flushTimeout = max(options.connection.flushTimeout, drainTime)
         return options
     }
 
-    /// Where it listens, before all others.
+    /// The first endpoint to listen on.
     var endpoint: UVEndpoint { listen.first ?? UVEndpoint(host: host, port: port) }
 
     private static func endpoint(_ text: String) throws -> UVEndpoint {

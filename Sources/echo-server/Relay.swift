@@ -2,12 +2,12 @@ import ArgumentParser
 import Synchronization
 import UVSockets
 
-/// Passes each message on to everybody but its sender.
+/// Passes each message on to everybody except its sender.
 ///
-/// Where all wait for the slowest, a message that cannot go yet is kept, and its sender is heard no
-/// more until it has gone: no sender has more than one waiting.
+/// With `wait`, a message that cannot be sent yet is kept, and its sender is paused until it is
+/// sent. So each sender has at most one waiting message.
 final class Relay {
-    /// What is done about a receiver that is slow.
+    /// What to do with a slow receiver.
     enum Policy: String, ExpressibleByArgument, CaseIterable {
         case disconnect, skip, wait
         case keepLatest = "keep-latest"
@@ -47,9 +47,9 @@ final class Relay {
         sender.pauseReceiving()
     }
 
-    /// A receiver is slow no longer, or is gone.
+    /// A receiver is not slow any more, or is gone.
     func goOn(_ listener: UVListener) {
-        // To send can make another receiver fast.
+        // Sending can make another receiver fast, which calls this again.
         guard !isGoingOn else { return }
         isGoingOn = true
         defer { isGoingOn = false }
@@ -62,7 +62,7 @@ final class Relay {
         }
     }
 
-    /// Sends what waits to the slow ones, too: the server is about to stop.
+    /// Sends the waiting messages to slow receivers, too, because the server is about to stop.
     func finish(_ listener: UVListener) {
         for last in waiting { listener.broadcast(last.message, to: .all(except: last.sender)) }
         waiting = []
@@ -78,7 +78,7 @@ final class Relay {
     }
 }
 
-/// How many messages have had to wait for a slow receiver.
+/// How many messages had to wait for a slow receiver.
 final class WaitCount: Sendable {
     private let count = Atomic<UInt64>(0)
 

@@ -1,7 +1,7 @@
 import UVSockets
 
-/// A listener's counts as text for a person: one a line, aligned. What has not happened is left out
-/// where nobody would look for it.
+/// A listener's counts as text for a person, one per line and aligned. Some counts are left out
+/// when they are zero.
 struct Statistics: CustomStringConvertible {
     private struct Row {
         let label: String
@@ -49,7 +49,7 @@ struct Statistics: CustomStringConvertible {
         if count > 0 { always(label, count) }
     }
 
-    /// `peerClosed` as `peer closed`.
+    /// Turns `peerClosed` into `peer closed`.
     private static func words(_ kind: UVEndReason.Kind) -> String {
         "\(kind)".map { $0.isUppercase ? " \($0.lowercased())" : "\($0)" }.joined()
     }

@@ -1,26 +1,27 @@
 internal import Logging
 
 extension UVLoop {
-    /// Begins something on the loop for a task that is elsewhere, which must not wait for ever where
-    /// nobody runs the loop: the task waits beside the loop, not on it.
+    /// Starts something on the loop for a task that runs elsewhere. The task must not wait for ever
+    /// if nobody runs the loop. So it waits outside the loop, not on it.
     ///
     /// - Parameters:
-    ///   - call: What is begun.
-    ///   - subject: What that is about.
-    ///   - timeout: How long it may take where the loop does not answer; nil for as long as it takes.
-    ///     A line in the log says so after a second. A loop that runs keeps to it by itself.
-    ///   - abandon: Undoes what has begun too late: nobody waits for it any more.
-    ///   - body: Begins it, on the loop.
+    ///   - call: What is started.
+    ///   - subject: The endpoint it is about.
+    ///   - timeout: How long to wait for a loop that does not answer. Nil means for ever. After a
+    ///     second without an answer, the log has a warning. A running loop keeps its own time
+    ///     limit.
+    ///   - abandon: Undoes a start that came too late, when nobody waits for it any more.
+    ///   - body: Starts it, on the loop.
     /// - Returns: What the closure returns.
-    /// - Throws: What the closure throws; ``UVError`` where the loop is closed, or the time over;
-    ///   `CancellationError` where the task was cancelled.
+    /// - Throws: What the closure throws. ``UVError`` if the loop is closed or the time is over.
+    ///   `CancellationError` if the task was cancelled.
     nonisolated(nonsending) func begin<Value: Sendable>(
         _ call: String, _ subject: UVEndpoint, within timeout: Duration?,
         abandon: @escaping @Sendable (Value) async -> Void,
         _ body: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
-        // The task waits beside the loop for its answer. A task that waited in the inbox would keep a loop
-        // that nobody has any more.
+        // The task waits outside the loop. A task that waited in the inbox would keep the loop
+        // alive after nobody else has it.
         let (answer, arrival) = (Arrival<Void>(), Arrival<Value>())
         guard submitAlways({ answer.end(.success(())) }) else {
             throw UVError(
@@ -52,16 +53,16 @@ extension UVLoop {
     /// Asks the loop once a second to answer, until this task is cancelled.
     ///
     /// - Parameters:
-    ///   - call: What the loop is to do.
-    ///   - subject: What that is about.
-    ///   - timeout: When to give up a loop that does not answer; nil for never.
+    ///   - call: What the loop has to do.
+    ///   - subject: The endpoint it is about.
+    ///   - timeout: When to give up a loop that does not answer. Nil means never.
     ///   - giveUp: Called with the reason.
     private func watch(
         _ call: String, _ subject: UVEndpoint, within timeout: Duration?,
         giveUp: @Sendable (any Error) -> Void
     ) async {
         let silence = "the loop does not answer: nobody runs it, or a handler blocks it"
-        // A duration can be longer than there is time.
+        // A duration can be too long to add to a time, so it is limited to a year.
         let timeout = timeout.map { min(max(.zero, $0), .seconds(365 * 24 * 60 * 60)) }
         var isTold = false
         let start = ContinuousClock.now
@@ -81,16 +82,16 @@ extension UVLoop {
     }
 }
 
-/// What a loop has begun for a task that is elsewhere, or what has ended the wait for it.
+/// The result of what a loop has started for a task elsewhere, or the error that ended the wait.
 private final class Arrival<Value: Sendable>: Sendable {
     typealias Outcome = Result<Value, any Error>
 
     private let state =
         Locked<(outcome: Outcome?, waiting: CheckedContinuation<Value, any Error>?)>((nil, nil))
 
-    /// The first that comes counts.
+    /// Sets the outcome. Only the first one counts.
     ///
-    /// - Returns: Whether this was the first.
+    /// - Returns: Whether this outcome was the first.
     @discardableResult
     func end(_ outcome: Outcome) -> Bool {
         let (isFirst, waiting) = state.withLock { state in

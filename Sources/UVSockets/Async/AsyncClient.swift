@@ -1,4 +1,4 @@
-/// A connector whose connection is used by one task, which runs on the loop's thread.
+/// A connector for one task, which runs on the loop's thread and uses the connection.
 final class AsyncClient {
     private let loop: UVLoop
     private let turn = TaskSlot()
@@ -14,7 +14,7 @@ final class AsyncClient {
     }
 
     /// Connects, calls the closure, and closes the connection.
-    // With the caller's isolation as a parameter: a closure that captures it stays there, too.
+    // The closures capture `isolation`, so that they run in the caller's isolation, too.
     func connect<Result>(
         _ settings: ConnectSettings,
         _ body: nonisolated(nonsending) (UVAsyncConnection) async throws -> Result,
@@ -31,7 +31,7 @@ final class AsyncClient {
         }
     }
 
-    /// Connects, to be used later, or abandoned.
+    /// Connects. The connection is used or abandoned later.
     func begin(
         _ settings: ConnectSettings, isolation: isolated (any Actor)? = #isolation
     ) async throws {
@@ -49,7 +49,7 @@ final class AsyncClient {
         }
     }
 
-    /// Calls the closure with the connection that has begun, and closes it.
+    /// Calls the closure with the connection that `begin` made, then closes the connection.
     func use<Result>(
         _ body: nonisolated(nonsending) (UVAsyncConnection) async throws -> Result,
         isolation: isolated (any Actor)? = #isolation
@@ -64,7 +64,7 @@ final class AsyncClient {
         }
     }
 
-    /// Ends the connection that has begun: nobody uses it.
+    /// Ends the connection that `begin` made, because nobody uses it.
     func abandon() {
         server?.connection.reset()
         leave()
@@ -86,7 +86,8 @@ final class AsyncClient {
     private func leave() {
         loop.unregister(key)
         if let connector { loop.endTiming(connector.events) }
-        // The connection keeps the connector, and that keeps this.
+        // Breaks a reference cycle: the connection retains the connector, which retains this
+        // object.
         (connector, server) = (nil, nil)
     }
 
@@ -96,7 +97,7 @@ final class AsyncClient {
         }
     }
 
-    /// Ends what is under way, because the loop was stopped.
+    /// Ends what is in progress, because the loop was stopped.
     fileprivate func end() {
         connector?.cancel()
         if let connection = connector?.connection {
@@ -112,7 +113,7 @@ final class AsyncClient {
     private func cancel() {
         connector?.cancel()
         if let server, server.relay != nil {
-            // What it has passed on is not the whole.
+            // The relay has not passed on everything, so the peer must see a reset.
             server.connection.state.wantEnd()
             server.connection.close(.closed, byReset: true)
         } else {
@@ -124,7 +125,7 @@ final class AsyncClient {
     private func makeConnector(_ settings: ConnectSettings) -> UVConnector {
         var settings = settings
         settings.options.allowsHalfOpen = true
-        // Every message goes to the task.
+        // The sink gets every message, so this handler is never called.
         let connector = UVConnector(loop, settings) { _, _ in }
         connector.events.onBegun = { connection in
             let server = UVAsyncConnection(connection)
@@ -153,7 +154,8 @@ final class AsyncClient {
         }
         if let failure { throw failure }
         guard let server else {
-            // What was told to the loop comes too late: this is not registered any more.
+            // The job that cancels the connector comes too late: by then this object is not
+            // registered any more.
             connector.cancel()
             throw CancellationError()
         }

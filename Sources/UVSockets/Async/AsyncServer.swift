@@ -1,22 +1,23 @@
 internal import DequeModule
 internal import Logging
 
-/// A listener whose clients are each served by a task of their own. It and the handlers run on the
-/// loop's thread.
+/// A listener that serves each client in a task of its own. The listener and the handlers run on
+/// the loop's thread.
 actor AsyncServer {
     typealias Handler =
         nonisolated(nonsending) @Sendable (UVAsyncConnection) async throws -> Void
 
     nonisolated let loop: UVLoop
     private let handler: Handler
-    /// Clients that have been accepted, and whose task has not begun.
+    /// Accepted clients whose task has not started yet.
     private var arrivals: Deque<UVAsyncConnection> = []
-    /// How many of those have no task yet.
+    /// How many accepted clients have no task yet.
     private var unattended = 0
     private let reception = TaskSlot()
-    /// A client's task. Made once, for a task keeps its function as long as its client stays.
+    /// The function of each client's task. It is made once, because a task retains its function as
+    /// long as its client stays.
     private var clientTask: @isolated(any) @Sendable () async throws -> Void = {}
-    /// The listener, until it has joined the server.
+    /// The listener. Nil once it has joined the server.
     private var listener: UVListener?
     private var isOver = false
 
@@ -27,7 +28,7 @@ actor AsyncServer {
         self.handler = handler
     }
 
-    /// Makes the listener, which is told to listen by way of what this returns.
+    /// Makes the listener. The returned reference is used to start it.
     func makeListener(_ settings: ServeSettings, part: ServerPart?) -> ListenerReference {
         let listener = UVListener(loop, settings.listening, part: part)
         self.listener = listener
@@ -39,7 +40,7 @@ actor AsyncServer {
         guard let listener = listener.take() else { return }
         listener.join(server) { listener in
             settings.setUp(listener)
-            // Every message goes to a task.
+            // The sink gets every message, so this handler is never called.
             return { _, _ in }
         }
         listener.events.onBegun = { self.arrived($0) }
@@ -69,8 +70,8 @@ actor AsyncServer {
         clientTask = { [self] in await serveNext() }
         defer { clientTask = {} }
         do {
-            // A group that may throw, because for another each task's function would be wrapped in one
-            // that does.
+            // A group that may throw, because another kind would wrap each task's function in one
+            // that throws.
             try await withThrowingDiscardingTaskGroup { group in
                 while !isOver || unattended > 0 {
                     addTasks(to: &group)
@@ -86,13 +87,14 @@ actor AsyncServer {
     private func addTasks(to group: inout ThrowingDiscardingTaskGroup<any Error>) {
         while unattended > 0 {
             unattended -= 1
-            // One that is not immediate would begin by way of another thread: the function is not
-            // isolated to the actor, though the method is that it calls.
+            // An immediate task starts on this thread. Another one would start by way of a second
+            // thread, because its function is not isolated to the actor, although the method that
+            // it calls is.
             group.addImmediateTask(operation: clientTask)
         }
     }
 
-    /// Serves a client from its arrival to the end of its handler.
+    /// Serves one client from its arrival to the end of its handler.
     private func serveNext() async {
         guard let client = arrivals.popFirst() else { return }
         do {
@@ -106,7 +108,7 @@ actor AsyncServer {
         }
     }
 
-    // Not inlined, so that a client's task keeps no room for it.
+    // Not inlined, so that a client's task needs no memory for it.
     @inline(never)
     private func report(_ error: any Error, of client: UVAsyncConnection) {
         guard !(error is CancellationError), let times = loop.throttles.handlerFailures.times()
@@ -119,7 +121,7 @@ actor AsyncServer {
     }
 }
 
-/// What a server is told.
+/// The settings of a server.
 struct ServeSettings: Sendable {
     var listening: ListenSettings
     let loop: UVLoop?

@@ -1,6 +1,7 @@
 extension UVAsyncConnection {
-    /// Sends each of two connections what the other receives, until both peers have finished sending,
-    /// or one of the connections has ended: a proxy's work.
+    /// Passes on what each of two connections receives to the other: the work of a proxy.
+    ///
+    /// It returns when both peers have finished sending, or when one of the connections has ended.
     ///
     ///     try await UVListener.serve(at: "[::]:8080", loops: UVLoopGroup.cores) { client in
     ///         try await client.connect(to: "localhost:8081") { server in
@@ -8,32 +9,34 @@ extension UVAsyncConnection {
     ///         }
     ///     }
     ///
-    /// Each passes on whole messages, in its own framing, which need not be the other's. Where a peer
-    /// has finished, the other is told so once it has got all, and can still answer. One that takes
-    /// more slowly than the other sends holds that back, at its `highWatermark` and one read beyond;
-    /// the options' `holdsAboveHighWatermark` does not hold meanwhile, so that neither direction waits
-    /// for the other. One that only takes is idle, for the `idleTimeout`, unless `idleCountsSent`.
+    /// Each connection passes on whole messages in its own framing, and the two framings may
+    /// differ. When a peer has finished, the other peer is told after it has got everything. It can
+    /// still answer. If one side takes bytes more slowly than the other side sends them, the sender
+    /// is held back at the `highWatermark` and one read more. The options'
+    /// `holdsAboveHighWatermark` has no effect during the relay, so that neither direction waits
+    /// for the other. A side that only receives becomes idle after the `idleTimeout`, unless
+    /// `idleCountsSent` is set.
     ///
-    /// One that takes nothing for long is not ended: the `writeStallTimeout` does not hold meanwhile.
-    /// A person who pauses a download for a minute costs a proxy no more than a watermark's memory.
-    /// Set an `idleTimeout` to end those who stay so.
+    /// A side that takes nothing for a long time is not ended: the `writeStallTimeout` has no
+    /// effect during the relay. So a person who pauses a download for a minute costs a proxy only
+    /// the memory of a watermark. Set an `idleTimeout` to end a side that stays like this.
     ///
-    /// A listener that stops lets a relay go on for the drain time. A client that has finished gets the
-    /// rest, however long it pauses: the `flushTimeout` does not hold, either.
+    /// If the listener stops, a relay goes on for the drain time. A client that has finished
+    /// sending gets the rest, however long it pauses: the `flushTimeout` has no effect either.
     ///
-    /// Where one of them ends otherwise than by its peer's finishing, because its peer has reset it, the
-    /// user has closed it, the drain time is over or a message cannot be framed, say, this
-    /// throws, and the other is reset as well when its handler has returned, behind what was passed on
-    /// to it: what was cut off cannot look whole. A handler that goes on with that connection, to send
-    /// or to receive, decides itself how it ends.
+    /// A side can end without its peer's finish: for example the peer resets it, you close it, the
+    /// drain time is over, or a message cannot be framed. Then this call throws. When the handler
+    /// has returned, the other side is reset, too, after everything that was passed on to it. So a
+    /// transfer that was cut off cannot look complete. If a handler goes on to send or receive on
+    /// that connection, the handler itself decides how it ends.
     ///
-    /// The messages are passed on within the receive cycle; the task sleeps meanwhile, and wakes once,
-    /// at the end.
+    /// The messages are passed on within the receive cycle. The task sleeps meanwhile, and wakes
+    /// once, at the end.
     ///
-    /// - Parameter other: The other connection, of the same loop. Nobody else may wait for messages of
-    ///   either.
-    /// - Throws: ``UVEndReason`` where one of them did not end as it should, as ``messages`` does;
-    ///   ``FramingError`` where a message cannot be one frame of the other's framing.
+    /// - Parameter other: The other connection, on the same loop. Nobody else may wait for messages
+    ///   of either connection.
+    /// - Throws: ``UVEndReason`` if one of them did not end normally, as for ``messages``.
+    ///   ``FramingError`` if a message cannot be one frame of the other's framing.
     nonisolated(nonsending) public func relay(with other: UVAsyncConnection) async throws {
         let loop = connection.loop
         loop.confine("UVAsyncConnection.relay")
@@ -49,8 +52,7 @@ extension UVAsyncConnection {
     }
 }
 
-/// Two connections, each of which sends what the other receives, and the task that waits for the end
-/// of it.
+/// Two connections that each send what the other receives, and the task that waits for the end.
 final class Relay: ParkingSlot {
     private struct Lane {
         let source: UVAsyncConnection
@@ -65,8 +67,8 @@ final class Relay: ParkingSlot {
         lanes = [Lane(source: one, target: other), Lane(source: other, target: one)]
     }
 
-    /// Whether all has been passed on and has left, or can be passed on to nobody, or something was cut
-    /// off.
+    /// Whether the relay is over. Either everything was passed on and has left, or nobody can get
+    /// it any more, or something was cut off.
     var isOver: Bool {
         lanes.allSatisfy {
             let state = $0.target.connection.state
@@ -89,9 +91,9 @@ final class Relay: ParkingSlot {
         sourceEnded()
     }
 
-    /// Lets both go. What is cut off ends by a reset.
+    /// Releases both connections. If something was cut off, both will end with a reset.
     ///
-    /// - Throws: Why it has not ended as it should.
+    /// - Throws: Why the relay did not end normally.
     func end() throws {
         var failures: [any Error] = []
         let sources = lanes.map(\.source)
@@ -101,7 +103,7 @@ final class Relay: ParkingSlot {
             source.relay = nil
             source.connection.holdIfFull()
             source.connection.release(.relay)
-            // What the listener's stop has left to the relay.
+            // The listener's stop left this to the relay.
             if source.connection.listener?.drain != nil { source.agentStops() }
         }
         guard let end = failures.first ?? cutOff else { return }
@@ -116,15 +118,15 @@ final class Relay: ParkingSlot {
         case .taken, .takenButFull: return
         case .refused(let error): throw error
         case .closed:
-            // Where it was cut off, or its peer is gone, the relay is over for that reason once what the
-            // peer had sent before is passed on.
+            // If the target was cut off or its peer is gone, that is the reason why the relay ends.
+            // First it passes on what that peer had sent before.
             let isGone = target.cutOff != nil || target.connection.state.isBroken
             guard isGone else { throw UVEndReason.closed }
             source.connection.hold(.task)
         }
     }
 
-    /// No more messages come from one of them, or it has ended.
+    /// One connection gets no more messages, or it has ended.
     func sourceEnded() {
         for number in lanes.indices where !lanes[number].isOver {
             let lane = lanes[number]
@@ -135,12 +137,12 @@ final class Relay: ParkingSlot {
         if isOver, let lane = lanes.first { wake(on: lane.source.connection.loop) }
     }
 
-    /// The queue of one of them has risen above the high watermark.
+    /// The queue of one connection has risen above the high watermark.
     func filled(_ target: UVAsyncConnection) {
         other(than: target).connection.hold(.relay)
     }
 
-    /// The queue of one of them has fallen below the low watermark.
+    /// The queue of one connection has fallen to the low watermark.
     func drained(_ target: UVAsyncConnection) {
         other(than: target).connection.release(.relay)
     }

@@ -1,22 +1,23 @@
-/// What the receive cycle, the listener and a relay tell a task's connection.
+/// The events that the receive cycle, the listener and a relay report to a task's connection.
 extension UVAsyncConnection: MessageSink {
-    /// Gives what came to whoever has the messages: the relay's other connection, a closure, the task.
+    /// Gives the received bytes to the consumer: the relay's other connection, a closure, or the
+    /// task.
     func received(_ bytes: Span<UInt8>) {
         guard let borrower else { return connection.give(bytes, to: self) }
         guard let target = relay?.other(than: self).connection else {
             return lent(connection.lend(bytes, to: borrower))
         }
-        // What is received leaves by the other connection, which gathers it meanwhile.
+        // The other connection gathers what it is given, and sends it together.
         connection.loop.cork.begin(for: target)
         lent(connection.lend(bytes, to: borrower))
         target.flushCork()
         if target.state.isFinishing { target.settle() }
     }
 
-    /// The pending message was cut just now, for the task that waits or for its closure.
+    /// The pending message is ready for the waiting task or for its closure.
     func messageIsPending() {
         if let borrower {
-            // It lends since the one before.
+            // A closure has borrowed the messages since the message before this one.
             guard let message = pending.take() else { return }
             do {
                 try borrower(message.span)
@@ -29,17 +30,18 @@ extension UVAsyncConnection: MessageSink {
         }
     }
 
-    /// The closure has thrown, where there is an error: the task hears of it.
+    /// A closure has run. If it has thrown, the task gets the error.
     private func lent(_ error: (any Error)?) {
         guard let error else { return }
         failure = error
         wakeReceiver()
     }
 
-    /// Whether messages are lent to a closure.
+    /// Whether a closure borrows the messages.
     var isLending: Bool { borrower != nil }
 
-    /// Lends the messages to a closure until no more come, or it throws; those that were kept first.
+    /// Lends the messages to a closure until no more come or the closure throws. Messages that were
+    /// kept come first.
     func lendMessages(to body: @escaping (Span<UInt8>) throws -> Void) {
         do {
             while let message = takeKept() { try body(message.span) }
@@ -49,9 +51,9 @@ extension UVAsyncConnection: MessageSink {
         }
     }
 
-    /// Lends no more messages.
+    /// Ends the lending.
     ///
-    /// - Returns: What the closure has thrown.
+    /// - Returns: The error that the closure has thrown, if any.
     func takeBack() -> (any Error)? {
         borrower = nil
         return failure.take()
@@ -86,7 +88,8 @@ extension UVAsyncConnection: MessageSink {
         if !connection.isOpen { queueDrained() }
     }
 
-    /// What is sent still leaves. A relay goes on: to end it would cut off what it passes on.
+    /// What is sent still leaves. A relay goes on, because ending it would cut off what it passes
+    /// on.
     func agentStops() {
         guard relay == nil else { return }
         connection.hold([.task, .finished])
@@ -95,17 +98,17 @@ extension UVAsyncConnection: MessageSink {
 
     /// The handler has returned.
     func end(_ why: UVEndReason) {
-        // What a relay has not passed on whole is not to look so.
+        // A transfer that a relay has cut off must not look complete.
         let isCutOff = cutOffAt < .max && cutOffAt == progress
         if isFinished, !isCutOff { sendGoodbye() }
-        // It has ended because its peer has.
+        // The connection ends because its peer has finished.
         let isAnswer = why == .closed && connection.state.hasPeerFinished
         connection.close(
             isFinished ? .listenerStopped : isCutOff ? .reset : isAnswer ? .peerClosed : why,
             byReset: isCutOff)
     }
 
-    /// A number that grows with what is received, and with what is sent.
+    /// A number that grows with everything received and sent.
     var progress: UInt64 {
         connection.messagesReceived + connection.bytesSent + UInt64(connection.bytesQueued)
     }
@@ -117,7 +120,7 @@ extension UVAsyncConnection: MessageSink {
         connection.send(goodbye.span)
     }
 
-    /// Whether no more messages are to come, although the connection has not ended.
+    /// Whether no more messages come, although the connection has not ended.
     var isFinished: Bool { connection.holds.contains(.finished) }
 
     private func wakeReceiver() {
@@ -129,14 +132,14 @@ extension UVAsyncConnection: MessageSink {
     /// Whether no more messages come.
     var isAtEnd: Bool { isFinished || !connection.state.delivers }
 
-    /// Why what a relay has passed on is not the whole; nil while it may be, and where the peer has
-    /// finished.
+    /// Why what a relay has passed on is not complete. Nil while it still may be, and when the peer
+    /// has finished.
     var cutOff: UVEndReason? {
         if let reason = connection.state.reason { return reason == .peerClosed ? nil : reason }
         return isFinished ? .listenerStopped : nil
     }
 
-    /// Why the connection ended, where it was not as it should be.
+    /// Why the connection ended, if it did not end normally.
     var unexpectedEnd: UVEndReason? {
         switch connection.state.reason {
         case nil, .peerClosed, .closed, .reset, .listenerStopped: nil

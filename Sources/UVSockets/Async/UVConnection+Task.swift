@@ -1,6 +1,6 @@
-/// How a task takes a connection's messages: one at a time, when it asks for them.
+/// How a task takes a connection's messages: one at a time, when it asks for one.
 extension UVConnection {
-    /// Gives the task what came, or keeps it until the task asks.
+    /// Gives the received bytes to the task, or keeps them until it asks.
     func give(_ bytes: Span<UInt8>, to session: UVAsyncConnection) {
         if extras != nil || events.coder != nil {
             giveFrames(bytes, to: session)
@@ -9,8 +9,8 @@ extension UVConnection {
         }
     }
 
-    /// Wakes the task with the bytes as they came, where nothing divides them, or keeps them until it
-    /// asks, which may give the connection a framing first.
+    /// Without a framing, wakes the task with the bytes as they came. If the task does not wait,
+    /// keeps the bytes until it asks: before that it may set a framing.
     private func giveWhole(_ bytes: Span<UInt8>, to session: UVAsyncConnection) {
         if session.isTaken {
             session.pending = messageTaken(bytes)
@@ -18,17 +18,17 @@ extension UVConnection {
             return
         }
         hold(.task)
-        // Nothing limits the length of a message that nothing frames.
+        // This cannot fail: without a framing there is no limit of length.
         try? keep(bytes)
     }
 
-    /// Wakes the task with the first message that lies in the bytes just received, and keeps those
-    /// that it does not take. No message is cut before the task asks for it, which may give the
-    /// connection another framing first.
+    /// Wakes the task with the first message in the received bytes, and keeps the messages that it
+    /// does not take. No message is cut out before the task asks for it, because the task may
+    /// change the framing before that.
     ///
-    /// Woken, it takes the messages behind the first itself, by ``takeReceived()``, for as long as
-    /// it asks for them before it waits for anything else: to let it wait for each would cost a
-    /// switch of tasks a message.
+    /// Once awake, the task takes the next messages itself by ``takeReceived()``, as long as it
+    /// waits for nothing else between them. Waking it for each message would cost a task switch per
+    /// message.
     private func giveFrames(_ chunk: Span<UInt8>, to session: UVAsyncConnection) {
         loop.receiveArgs.beginTaking(for: self, chunk.count)
         do throws(FramingError) {
@@ -38,7 +38,8 @@ extension UVConnection {
                     if loop.receiveArgs.untaken > 0 || isMidFrame { hold(.task) }
                     break
                 }
-                // Not held here, so that its memory is free for the next when the task is done with it.
+                // No local variable retains the message, so its memory can be used again when the
+                // task is done with it.
                 session.pending = try loop.takeReceived(for: self)
                 guard session.pending != nil else { break }
                 session.messageIsPending()
@@ -50,8 +51,8 @@ extension UVConnection {
         loop.receiveArgs.endTaking()
     }
 
-    /// The next message of those just received, for the task that was woken by the first of them;
-    /// nil where none is left, or the connection is held.
+    /// The next of the messages just received, for the task that the first of them woke. Nil if
+    /// none is left, or if the connection is held.
     @inline(__always)
     func takeReceived() -> [UInt8]? {
         loop.confine("UVAsyncConnection.messages")
@@ -64,9 +65,9 @@ extension UVConnection {
         }
     }
 
-    /// The next of the messages that have waited, for a task; where none is left whole, receiving
-    /// goes on. Where they are held for another reason than that the task had not asked for them, they
-    /// come when that is over.
+    /// The next of the kept messages, for a task. If no whole message is left, receiving goes on.
+    /// If the messages are held for another reason than ``ReceiveHolds/task``, they come when that
+    /// reason is gone.
     func takeKeptMessage() -> [UInt8]? {
         if holds.subtracting(.finished) == .task, let extras, extras.hasBacklog, state.delivers {
             do throws(FramingError) {
@@ -88,7 +89,7 @@ extension UVConnection {
         return nil
     }
 
-    /// Takes the next frame of the bytes, and says how many of them that took.
+    /// Takes the next frame from the bytes, and sets how many bytes it used.
     @inline(__always)
     func takeFrame(
         of bytes: Span<UInt8>, _ taken: inout Int

@@ -6,30 +6,32 @@ extension UVConnector {
     ///         return try await server.messages.first { _ in true }
     ///     }
     ///
-    /// The closure runs on the thread of the loop, and comes back there from what it awaits elsewhere;
-    /// what blocks in it blocks all that is on the loop. When it has ended, what was sent still leaves,
-    /// and this returns once the socket is closed.
+    /// The closure runs on the loop's thread. After it has awaited something elsewhere, it comes
+    /// back there. If it blocks, it blocks everything on the loop. When it has ended, what was sent
+    /// still leaves. This call returns when the socket is closed.
     ///
-    /// When this task is cancelled the connection is closed, so that the messages of the server end.
+    /// When this task is cancelled, the connection is closed, so the server's messages end.
     ///
-    /// A handler that brings its client to another server connects by
-    /// ``UVAsyncConnection/connect(to:from:timeout:framing:options:body:)``, whose closure may use both.
+    /// A handler that connects its client to another server uses
+    /// ``UVAsyncConnection/connect(to:from:timeout:framing:options:body:)``. That closure may use
+    /// both connections.
     ///
     /// - Parameters:
-    ///   - endpoint: Whom to connect to. A name is looked up, and its addresses are tried in turn.
-    ///   - local: The address of this machine to connect from, as for a ``UVConnector``; nil leaves it to
-    ///     the system.
+    ///   - endpoint: The server to connect to. A name is looked up, and its addresses are tried in
+    ///     turn.
+    ///   - local: The address of this machine to connect from, as for a ``UVConnector``. Nil lets
+    ///     the system choose.
     ///   - timeout: How long the lookup and all attempts together may take.
-    ///   - framing: How the bytes are divided into messages, such as `.lines`.
-    ///   - options: How the connection behaves. It is half-open where the server has finished
-    ///     sending, until the closure returns, whatever the options say.
-    ///   - loop: A loop that somebody runs meanwhile, as ``UVLoop/run(task:)`` does; nil for one with a
-    ///     thread of its own, which all connections share that are given none. Where nobody runs it, a
-    ///     line in the log says so, and the deadline ends the attempt.
-    ///   - body: Uses the connection, which ends with it.
+    ///   - framing: How the received bytes are divided into messages, such as `.lines`.
+    ///   - options: How the connection behaves. When the server has finished sending, the
+    ///     connection stays half-open until the closure returns, whatever the options say.
+    ///   - loop: A loop that somebody runs meanwhile, as ``UVLoop/run(task:)`` does. Nil uses a
+    ///     loop with its own thread, which all connections without a given loop share. If nobody
+    ///     runs the loop, the log says so, and the deadline ends the attempt.
+    ///   - body: Uses the connection. The connection ends when it returns.
     /// - Returns: What the closure returns.
-    /// - Throws: ``UVError`` where it cannot connect, `CancellationError` where it was cancelled
-    ///   before it had, and what the closure throws.
+    /// - Throws: ``UVError`` if it cannot connect. `CancellationError` if it was cancelled before
+    ///   it had connected. What the closure throws.
     nonisolated(nonsending) public static func connect<Result: Sendable>(
         to endpoint: UVEndpoint, from local: UVEndpoint? = nil,
         timeout: Duration = .seconds(10), framing: UVFraming = .raw,
@@ -61,7 +63,7 @@ extension UVConnector {
     }
 }
 
-/// Brings a task to a loop's thread, whose it is not otherwise.
+/// Brings a task onto a loop's thread that it does not run on otherwise.
 private actor ConnectScope {
     nonisolated let loop: UVLoop
     private let client: AsyncClient
@@ -80,7 +82,7 @@ private actor ConnectScope {
         try await client.connect(settings, body)
     }
 
-    // The same in two parts, between which the task is elsewhere.
+    // The same in two parts. Between them the task is elsewhere.
 
     func begin(_ settings: ConnectSettings) async throws {
         try await client.begin(settings)
@@ -98,8 +100,10 @@ private actor ConnectScope {
 }
 
 extension UVAsyncConnection {
-    /// Connects to another server, on the same loop, and closes that connection when the closure
-    /// returns or throws. Within it both are at hand.
+    /// Connects to another server on the same loop. Within the closure you may use both
+    /// connections.
+    ///
+    /// The new connection is closed when the closure returns or throws.
     ///
     ///     try await UVListener.serve(at: "[::]:8080", framing: .lines) { client in
     ///         try await client.connect(to: "localhost:8081", framing: .lines) { server in
@@ -111,21 +115,22 @@ extension UVAsyncConnection {
     ///         }
     ///     }
     ///
-    /// Otherwise it is as ``UVConnector/connect(to:from:timeout:framing:options:on:body:)``. Kept beyond the closure,
-    /// in a variable of the handler, it is a connection that has ended.
+    /// Otherwise it works as ``UVConnector/connect(to:from:timeout:framing:options:on:body:)``.
+    /// Outside the closure the connection is closed.
     ///
     /// - Parameters:
-    ///   - endpoint: Whom to connect to. A name is looked up, and its addresses are tried in turn.
-    ///   - local: The address of this machine to connect from, as for a ``UVConnector``; nil leaves it to
-    ///     the system.
+    ///   - endpoint: The server to connect to. A name is looked up, and its addresses are tried in
+    ///     turn.
+    ///   - local: The address of this machine to connect from, as for a ``UVConnector``. Nil lets
+    ///     the system choose.
     ///   - timeout: How long the lookup and all attempts together may take.
-    ///   - framing: How the bytes are divided into messages, such as `.lines`.
-    ///   - options: How the connection behaves. It is half-open where the server has finished
-    ///     sending, until the closure returns, whatever the options say.
-    ///   - body: Uses the connection, which ends with it.
+    ///   - framing: How the received bytes are divided into messages, such as `.lines`.
+    ///   - options: How the connection behaves. When the server has finished sending, the
+    ///     connection stays half-open until the closure returns, whatever the options say.
+    ///   - body: Uses the connection. The connection ends when it returns.
     /// - Returns: What the closure returns.
-    /// - Throws: ``UVError`` where it cannot connect, `CancellationError` where it was cancelled
-    ///   before it had, and what the closure throws.
+    /// - Throws: ``UVError`` if it cannot connect. `CancellationError` if it was cancelled before
+    ///   it had connected. What the closure throws.
     nonisolated(nonsending) public func connect<Result: Sendable>(
         to endpoint: UVEndpoint, from local: UVEndpoint? = nil,
         timeout: Duration = .seconds(10), framing: UVFraming = .raw,

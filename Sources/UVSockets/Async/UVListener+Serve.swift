@@ -1,5 +1,5 @@
 extension UVListener {
-    /// Serves each client by a task of its own, until this task is cancelled.
+    /// Serves each client in a task of its own, until this task is cancelled.
     ///
     ///     try await UVListener.serve(at: "[::]:8081") { client in
     ///         for try await bytes in client.messages {
@@ -7,38 +7,40 @@ extension UVListener {
     ///         }
     ///     }
     ///
-    /// The server runs on a loop and a thread of its own, or on so many, which end with it. Handlers
-    /// run there, too, and come back there from what they await elsewhere: those of one loop never run
-    /// at the same time, and what blocks in one of them blocks all of that loop.
+    /// By default the server runs on a loop with its own thread, or on several such loops. They end
+    /// with the server. Handlers run on these threads. After they have awaited something elsewhere,
+    /// they come back. Handlers of one loop never run at the same time. If one of them blocks, it
+    /// blocks all of that loop.
     ///
-    /// When a handler returns, its client is closed after what was sent has left. When it throws
-    /// anything but a ``UVEndReason``, that is logged, and the client ends as
+    /// When a handler returns, its client is closed after everything that was sent has left. When
+    /// it throws anything except a ``UVEndReason``, the error is logged, and the client ends with
     /// ``UVEndReason/handlerFailed``.
     ///
-    /// When this task is cancelled, nobody is accepted any more, and the messages of every client end,
-    /// so that its handler can finish; the handlers' tasks are cancelled as well. This returns once
-    /// all handlers have, and never leaves a task behind. Clients that are still there after the drain
-    /// time are reset; a handler that waits for something else than its client must itself see to it
-    /// that it ends.
+    /// When this task is cancelled, nobody is accepted any more. The messages of every client end,
+    /// so that its handler can finish. The handlers' tasks are cancelled, too. Clients that are
+    /// still there after the drain time are reset. This call returns when all handlers have
+    /// returned, and never leaves a task behind. So a handler that waits for anything except its
+    /// client must make sure that this wait ends.
     ///
     /// - Parameters:
-    ///   - endpoint: Where to listen; port 0 takes a free port.
-    ///   - backlog: How many clients the kernel accepts ahead of the server.
-    ///   - framing: How the bytes are divided into messages, such as `.lines`.
-    ///   - options: How the server and its connections behave. Connections are half-open where their
-    ///     peer has finished sending, until their handler returns, whatever the options say.
-    ///   - loop: A loop to serve on, which somebody runs meanwhile, as ``UVLoop/run(task:)`` does; nil
-    ///     for one of its own, or so many. Where nobody runs it, a line in the log says so.
-    ///   - loops: On how many loops, each on a thread of its own; ``UVLoopGroup/cores`` for one a core.
-    ///     All limits hold for them together, but each has an equal share of the `outboundBudget`.
+    ///   - endpoint: Where to listen. Port 0 takes a free port.
+    ///   - backlog: How many clients the kernel accepts before the server does.
+    ///   - framing: How the received bytes are divided into messages, such as `.lines`.
+    ///   - options: How the server and its connections behave. When a peer has finished sending,
+    ///     its connection stays half-open until the handler returns, whatever the options say.
+    ///   - loop: A loop to serve on that somebody runs meanwhile, as ``UVLoop/run(task:)`` does.
+    ///     Nil makes one or more own loops. If nobody runs the given loop, the log says so.
+    ///   - loops: The number of loops, each with its own thread. ``UVLoopGroup/cores`` means one
+    ///     per core. All limits hold for the loops together, except that each loop has an equal
+    ///     share of the `outboundBudget`.
     ///   - balance: How clients are spread over the loops.
-    ///   - drainTime: How long clients have, once the task is cancelled, before they are reset.
-    ///   - onListening: Called once it listens, with the server for other tasks: where it listens, who
-    ///     is there, broadcasts.
-    ///   - setUp: Called on each loop with its listener, before it listens: to set its callbacks or
-    ///     its `userToken`.
-    ///   - handler: Serves a client.
-    /// - Throws: ``UVError`` where it cannot listen.
+    ///   - drainTime: How long clients have after the task is cancelled, before they are reset.
+    ///   - onListening: Called once when the server listens. It gets the server's handle, for
+    ///     example to ask where it listens and which clients it has, or to broadcast.
+    ///   - setUp: Called on each loop with its listener, before it listens. Use it to set the
+    ///     listener's callbacks or its `userToken`.
+    ///   - handler: Serves one client.
+    /// - Throws: ``UVError`` if the server cannot listen.
     nonisolated(nonsending) public static func serve(
         at endpoint: UVEndpoint, backlog: Int = 4096, framing: UVFraming = .raw,
         options: UVListenerOptions = UVListenerOptions(),
@@ -57,7 +59,7 @@ extension UVListener {
                 onListening: onListening, setUp: setUp), handler)
     }
 
-    // With the caller's isolation as a parameter: a closure that captures it stays there, too.
+    // The closures capture `isolation`, so that they run in the caller's isolation, too.
     private static func serve(
         _ settings: ServeSettings, _ handler: @escaping AsyncServer.Handler,
         isolation: isolated (any Actor)? = #isolation
@@ -83,14 +85,14 @@ extension UVListener {
         } catch let error as UVError where !Task.isCancelled {
             result = .failure(error)
         } catch {
-            // Cancelled before it listened, it has nobody to serve.
+            // It was cancelled before it listened, so there is nobody to serve.
             result = .success(())
         }
         await group?.end()
         try result.get()
     }
 
-    /// Makes the server, which listens then.
+    /// Makes the server and starts to listen.
     nonisolated(nonsending) private static func begin(
         _ servers: [AsyncServer], _ settings: ServeSettings
     ) async throws -> UVServerHandle {
@@ -137,13 +139,13 @@ extension UVListener {
     private static func serveClients(
         _ servers: [AsyncServer], isolation: isolated (any Actor)? = #isolation
     ) async {
-        // Without a group where there is one loop: a group awaits its tasks on the global pool, and the
-        // process would have threads for nothing.
+        // One loop needs no task group. A group awaits its tasks on the global pool, which would
+        // start threads for nothing.
         guard servers.count > 1 else {
             return await servers[0].serveClients()
         }
         await withDiscardingTaskGroup { group in
-            // Immediate, so that clients need not wait for a thread of the pool.
+            // Immediate tasks, so that clients do not wait for a thread of the pool.
             for server in servers { group.addImmediateTask { await server.serveClients() } }
         }
     }

@@ -1,25 +1,25 @@
 /// Decides whether a connection has taken too long for something. A pure value: it is told facts,
-/// each of which costs a store or two, and asked now and then what is due.
+/// and asked from time to time what is due. Each fact costs one or two stores.
 ///
-/// One entry in the loop's wheel is enough: set it to ``next(now:_:)`` when the connection begins,
-/// ask ``due(now:_:)`` when it fires, and set it again. No fact makes anything due sooner than
-/// `next` said, so nothing is scheduled for a message.
+/// It needs one entry in the loop's wheel. Set the entry to ``next(now:_:)`` when the connection
+/// begins. When it fires, ask ``due(now:_:)`` and set it again. No fact makes anything due earlier
+/// than `next` said, so nothing is scheduled for a message.
 ///
-/// 24 bytes. Moments other than the beginning are kept as their low 32 bits, which wrap around every
-/// 49.7 days, while what is measured from them is at most 49 days: a connection may be of any age,
-/// and asked up to 17 hours late. Times never go back.
+/// It takes 24 bytes. All times except the beginning are stored as their low 32 bits, which wrap
+/// around every 49.7 days. What is measured from them is at most 49 days. So a connection may be of
+/// any age, and `due` may be asked up to 17 hours late. Times never go back.
 struct ConnectionDeadlines {
-    /// What took too long.
+    /// What has taken too long.
     enum Due: Equatable {
-        /// The connection reached its greatest age.
+        /// The connection has reached its maximum age.
         case lifetime
-        /// No whole frame came in the time for the first.
+        /// No whole frame came within the time for the first one.
         case firstFrame
-        /// Nothing came in, or nothing moved either way.
+        /// Nothing came in, or nothing moved in either direction.
         case idle
         /// Bytes waited, and the kernel took none of them.
         case stalled
-        /// The queue stayed above the soft limit.
+        /// The queue stayed above the soft limit for too long.
         case slowReceiver
     }
 
@@ -27,7 +27,8 @@ struct ConnectionDeadlines {
     let openedAt: UInt64
     private var activeAt: UInt32
     private var waitsSince: UInt32 = 0
-    /// Or, of a connection that lingers and queues nothing any more, when that began.
+    /// When the queue rose above the soft limit. For a connection that lingers, and so queues
+    /// nothing any more, when the lingering began.
     private var isAboveSince: UInt32 = 0
     private let countsSent: Bool
     private var hasFrame = false
@@ -47,7 +48,7 @@ struct ConnectionDeadlines {
         activeAt = UInt32(truncatingIfNeeded: now)
     }
 
-    /// The kernel took bytes, queued ones or not.
+    /// The kernel took bytes, from the queue or directly.
     @inline(__always)
     mutating func sent(at now: UInt64) {
         if countsSent { activeAt = UInt32(truncatingIfNeeded: now) }
@@ -60,7 +61,7 @@ struct ConnectionDeadlines {
         hasFrame = true
     }
 
-    /// The queue is not empty any more; nothing where it was not before.
+    /// The queue is not empty any more. Has no effect if it was not empty before.
     mutating func queueFilled(at now: UInt64) {
         guard !isWaiting else { return }
         isWaiting = true
@@ -72,7 +73,7 @@ struct ConnectionDeadlines {
         isWaiting = false
     }
 
-    /// The queue has passed the soft limit; nothing where it is above it already.
+    /// The queue has passed the soft limit. Has no effect if it was above it before.
     mutating func roseAboveSoftLimit(at now: UInt64) {
         guard !isAbove else { return }
         isAbove = true
@@ -84,33 +85,33 @@ struct ConnectionDeadlines {
         isAbove = false
     }
 
-    /// All was sent, and the peer is waited for.
+    /// Everything was sent. From now on the connection waits for the peer.
     mutating func lingeringBegan(at now: UInt64) {
         isAboveSince = UInt32(truncatingIfNeeded: now)
     }
 
-    /// For how many milliseconds the peer has been waited for.
+    /// How many milliseconds the connection has waited for the peer.
     func lingering(at now: UInt64) -> UInt64 {
         now - moment(isAboveSince, now)
     }
 
-    /// What has taken as long as its limit or longer; of several what did so first.
+    /// What has reached its limit. If several have, the one that was first.
     func due(now: UInt64, _ limits: DeadlineLimits) -> Due? {
         let first = earliest(now, limits)
         return first.at <= now ? first.due : nil
     }
 
-    /// The earliest millisecond at which something could be due, whatever happens until then; nil
-    /// where nothing ever could.
+    /// The earliest millisecond at which something could be due, whatever happens until then. Nil
+    /// if nothing ever can be.
     func next(now: UInt64, _ limits: DeadlineLimits) -> UInt64? {
         var at = earliest(now, limits).at
-        // The queue may fill, or rise, right now.
+        // The queue may fill, or pass the soft limit, right now.
         if !isWaiting, let limit = limits.writeStall { at = min(at, now + limit) }
         if !isAbove, let limit = limits.softLimit { at = min(at, now + limit) }
         return at < .max ? at : nil
     }
 
-    /// What will be due first if nothing happens, and when; at the end of time if nothing will.
+    /// What is due first if nothing happens, and when. The time is `UInt64.max` if nothing ever is.
     private func earliest(_ now: UInt64, _ limits: DeadlineLimits) -> (at: UInt64, due: Due) {
         var first = (at: UInt64.max, due: Due.lifetime)
         func consider(_ due: Due, since start: UInt64, _ limit: UInt64?) {
@@ -125,7 +126,7 @@ struct ConnectionDeadlines {
         return first
     }
 
-    /// The last moment up to now that has these low bits.
+    /// The latest time, up to now, that has these low 32 bits.
     private func moment(_ bits: UInt32, _ now: UInt64) -> UInt64 {
         now - UInt64(UInt32(truncatingIfNeeded: now) &- bits)
     }

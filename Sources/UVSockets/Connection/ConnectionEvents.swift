@@ -1,33 +1,33 @@
 internal import Logging
 
-/// The agent a connection belongs to: a listener or a connector.
+/// The owner of a connection: a listener or a connector.
 protocol ConnectionAgent: AnyObject {
-    /// The connection is to be told to its user.
+    /// The connection is open. Its user is to be told.
     func connectionDidOpen(_ connection: UVConnection)
     /// The connection's socket is closed.
     func connectionDidEnd(_ connection: UVConnection, _ reason: UVEndReason)
     /// More bytes are queued than the budget allows.
     func outboundBudgetPassed()
-    /// Whether somebody counts what is lost when a connection ends.
+    /// Whether the bytes that are lost when a connection ends are counted.
     var countsLosses: Bool { get }
-    /// Whether `onDrained` is called, too, where nothing can be sent to a slow peer any more.
+    /// Whether `onDrained` is also called when nothing can be sent to a slow peer any more.
     var isToldOfSlowEnds: Bool { get }
 }
 
-/// What all connections of an agent share: what they were told, what they count, and whom they tell.
+/// What all connections of a listener or connector share: settings, counts and callbacks.
 final class ConnectionEvents {
     let options: UVConnectionOptions
     let coder: FrameCoder?
-    /// The deadlines of a connection that has bytes queued, and of one that has none.
+    /// The deadlines of a connection with queued bytes, and of one without.
     let limits: DeadlineLimits
     let quietLimits: DeadlineLimits
     let hasQuietLimits: Bool
     let hasRates: Bool
-    /// How long a receive callback may take without a warning, in milliseconds; 0 for any time.
+    /// How many milliseconds a receive callback may take without a warning. 0 means any time.
     let handlerTimeLimit: UInt64
-    /// How often a guard has acted.
+    /// How often the guards have acted.
     var guards = GuardCounts()
-    /// The bytes in the queues of all open connections, and how many there may be.
+    /// The bytes in the queues of all open connections, and the limit for them.
     var queuedBytes = 0
     let outboundBudget: Int
 
@@ -38,9 +38,9 @@ final class ConnectionEvents {
     var onPeerFinished: ((UVConnection) -> Void)?
     var onDrained: ((UVConnection) -> Void)?
 
-    /// Makes what stands between the wire and the framing of each connection; nil for nothing.
+    /// Makes the layer between the wire and the framing of each connection. Nil means no layer.
     var makeLayer: (() -> any WireLayer)?
-    /// What the library itself does with a connection that has begun, after its user was told.
+    /// What the library itself does when a connection has begun, after the user was told.
     var onBegun: ((UVConnection) -> Void)?
 
     init(
@@ -64,8 +64,8 @@ final class ConnectionEvents {
         self.onMessageReceived = onMessageReceived
     }
 
-    /// The same with another handler of messages, and the same callbacks. Another object, because the
-    /// handler is a constant: to call a variable would retain it for each message.
+    /// A copy with another message handler and the same callbacks. A copy is needed because the
+    /// handler is a constant. A variable handler would be retained for each message.
     init(
         _ other: ConnectionEvents,
         onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
@@ -85,7 +85,8 @@ final class ConnectionEvents {
         (onBegun, makeLayer) = (other.onBegun, other.makeLayer)
     }
 
-    /// Lets go of the callbacks, which often refer to the agent: the two would keep each other for ever.
+    /// Releases the callbacks. This breaks reference cycles, because callbacks often refer to the
+    /// agent.
     func releaseCallbacks() {
         (onConnected, onDisconnected) = (nil, nil)
         (onPeerFinished, onDrained, onBegun) = (nil, nil, nil)
@@ -95,12 +96,12 @@ final class ConnectionEvents {
         onMessageReceived(connection, message)
     }
 
-    /// A handler took so long, if that is long.
+    /// A handler has returned. Counts and logs it if it took too long.
     ///
     /// - Parameters:
-    ///   - time: How long, in milliseconds.
-    ///   - connection: Whose handler it was, where that is known.
-    ///   - loop: The loop, on which every other connection waited.
+    ///   - time: How long it took, in milliseconds.
+    ///   - connection: The connection that the handler was for, if known.
+    ///   - loop: The loop, on which all other connections waited.
     func handlerTook(_ time: UInt64, for connection: UVConnection?, on loop: UVLoop) {
         guard time >= handlerTimeLimit else { return }
         guards.slowHandlers += 1
@@ -115,7 +116,7 @@ final class ConnectionEvents {
             metadata: metadata)
     }
 
-    // What these hold themselves they need not retain for the call.
+    // This object holds the coder, so these calls need not retain it.
 
     @inline(__always)
     func deliver(
@@ -132,7 +133,7 @@ final class ConnectionEvents {
         try coder?.take(of: bytes, &taken, for: connection)
     }
 
-    /// Nil where nothing frames messages.
+    /// Nil if there is no framing.
     @inline(__always)
     func send(_ message: Span<UInt8>, on connection: UVConnection) -> UVSendResult? {
         coder?.send(message, on: connection)

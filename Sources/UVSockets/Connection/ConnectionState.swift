@@ -1,5 +1,5 @@
-/// Where a connection is in its life, and what must be done next. A pure value: it is told what
-/// happened and answers with an action.
+/// The state of a connection's life. A pure value: it is told what happened and answers with the
+/// next action.
 ///
 ///     sending                          receiving
 ///
@@ -7,23 +7,24 @@
 ///          ──peer's FIN (*)─▶
 ///     finishing ──queue empty──▶ finished
 ///
-/// (*) unless half-open connections are allowed. When sending has finished and receiving has
-/// ended, the socket is closed. After `close` what still comes in is discarded ("lingering"), and
-/// a deadline bounds first the flushing, then the lingering.
+/// (*) unless half-open connections are allowed. When sending has finished and receiving has ended,
+/// the socket is closed. After `close`, bytes that still come in are discarded ("lingering"). A
+/// deadline first bounds the flushing, then the lingering.
 ///
-/// Where nothing can be sent any more, because the peer is gone, sending is *broken*: what came
-/// before is still delivered, and then the socket is closed.
+/// When the peer is gone, nothing can be sent any more: sending is *broken*. Bytes that came before
+/// are still delivered, and then the socket is closed.
 struct ConnectionState {
     enum Action: Equatable {
         case none
         /// Tell the peer that no more bytes follow.
         case finishSending
-        /// The same, and discard what it still sends until it finishes, too, or a deadline passes.
+        /// The same. Then discard what the peer still sends, until it finishes, too, or a deadline
+        /// passes.
         case linger
-        /// The same for a peer that has finished: wait until it has acknowledged all, or a deadline
-        /// passes; then close.
+        /// The same, for a peer that has finished. Wait until it has acknowledged everything or a
+        /// deadline passes, then close.
         case awaitAcknowledgement
-        /// Wait until the peer has acknowledged all, or a deadline passes; then reset.
+        /// Wait until the peer has acknowledged everything or a deadline passes, then reset.
         case awaitReset
         /// Close the socket.
         case close
@@ -31,66 +32,68 @@ struct ConnectionState {
         case reset
     }
 
-    /// What has happened; none of it is ever undone, but for the opening. A set, because each message asks.
+    /// What has happened. Facts are never removed, except ``opening``. They are one set because
+    /// each message tests it.
     private struct Facts: OptionSet {
         let rawValue: UInt16
 
         /// No more bytes are to be sent.
         static let finishing = Facts(rawValue: 1)
-        /// The peer was told so.
+        /// The peer was told that no more bytes follow.
         static let finished = Facts(rawValue: 2)
         static let peerFinished = Facts(rawValue: 4)
-        /// There is a reason why the connection ends.
+        /// The connection ends, for a known reason.
         static let ending = Facts(rawValue: 8)
         static let closed = Facts(rawValue: 16)
-        /// This side has called for the end.
+        /// This side has asked for the end.
         static let wanted = Facts(rawValue: 32)
         /// A deadline bounds the flushing.
         static let bounded = Facts(rawValue: 64)
         /// Nothing can be sent any more.
         static let broken = Facts(rawValue: 128)
-        /// The peer gave the connection up, rather than to have finished before.
+        /// The peer gave up the connection without finishing first.
         static let aborted = Facts(rawValue: 256)
-        /// The peer is to see a reset where the connection ends.
+        /// When the connection ends, the peer is to see a reset.
         static let resetting = Facts(rawValue: 512)
         /// A layer has not opened the connection yet.
         static let opening = Facts(rawValue: 1024)
     }
 
-    // In this order they leave room behind them for what a connection keeps next.
+    // In this order the struct has free space at its end, which the connection's next field can
+    // use.
 
-    /// The first cause of the connection's end, which need not have begun.
+    /// The first cause of the connection's end. The end itself may not have begun.
     private var cause: UVEndReason?
     private var facts: Facts = []
 
-    /// Why the connection ends; nil while it does not.
+    /// Why the connection ends. Nil if it does not.
     var reason: UVEndReason? { facts.contains(.ending) ? cause : nil }
 
     /// Whether the socket is closed, or being closed.
     var isClosed: Bool { facts.contains(.closed) }
-    /// Whether bytes that were taken before can be written.
+    /// Whether queued bytes can still be written.
     var isWritable: Bool { facts.isDisjoint(with: [.closed, .broken]) }
-    /// Whether bytes can be sent.
+    /// Whether new bytes can be sent.
     var acceptsBytes: Bool { facts.isDisjoint(with: [.finishing, .closed, .opening]) }
-    /// Whether bytes that come are for the handler.
+    /// Whether received bytes go to the handler.
     var delivers: Bool { facts.isDisjoint(with: [.ending, .peerFinished, .closed]) }
-    /// Whether bytes that come are thrown away.
+    /// Whether received bytes are discarded.
     var discards: Bool { facts.intersection([.ending, .peerFinished, .closed]) == .ending }
-    /// Whether this side has called for its end, or finished before the peer did.
+    /// Whether this side has asked for the end, or has finished before the peer did.
     var endIsWanted: Bool { facts.contains(.wanted) }
-    /// Whether an empty queue means that sending has finished.
+    /// Whether sending has finished as soon as the queue is empty.
     var isFinishing: Bool { facts.intersection([.finishing, .finished, .closed]) == .finishing }
 
-    /// Whether all was sent, and only the peer's end is waited for.
+    /// Whether everything was sent, and the connection only waits for the peer's end.
     var isLingering: Bool { facts.isSuperset(of: [.ending, .finished]) }
 
-    /// Whether nothing can be sent any more, while what came before is still delivered.
+    /// Whether nothing can be sent any more, while bytes that came before are still delivered.
     var isBroken: Bool { facts.intersection([.broken, .ending, .closed]) == .broken }
     /// Why nothing can be sent any more.
     var endOfSending: UVEndReason { cause ?? .closed }
-    /// Whether the peer gave up a connection that is broken.
+    /// Whether the peer gave up the connection without finishing first.
     var isAborted: Bool { facts.contains(.aborted) }
-    /// Whether the peer has finished, and can still be answered.
+    /// Whether the peer has finished and can still be answered.
     var isHalfOpen: Bool { facts.intersection([.peerFinished, .ending, .closed]) == .peerFinished }
     /// Whether the peer has finished sending.
     var hasPeerFinished: Bool { facts.contains(.peerFinished) }
@@ -102,12 +105,12 @@ struct ConnectionState {
     /// Whether a layer has not opened the connection yet.
     var isOpening: Bool { facts.contains(.opening) }
 
-    /// A layer is to open the connection.
+    /// A layer has to open the connection first.
     mutating func beginOpening() {
         facts.insert(.opening)
     }
 
-    /// The layer has opened it.
+    /// The layer has opened the connection.
     mutating func opened() {
         facts.remove(.opening)
     }
@@ -115,8 +118,8 @@ struct ConnectionState {
     /// The peer finished sending.
     ///
     /// - Parameters:
-    ///   - allowsHalfOpen: Whether it is still sent to.
-    ///   - isAcknowledged: Whether nothing more is to be acknowledged before the socket is closed.
+    ///   - allowsHalfOpen: Whether the peer may still be sent to.
+    ///   - isAcknowledged: Whether the socket can close without waiting for an acknowledgement.
     /// - Returns: What to do now.
     mutating func peerFinished(allowsHalfOpen: Bool, isAcknowledged: Bool = true) -> Action {
         guard facts.isDisjoint(with: [.closed, .peerFinished]) else { return .none }
@@ -129,28 +132,30 @@ struct ConnectionState {
         return .none
     }
 
-    /// No more bytes will be sent; those that are queued will.
+    /// No more bytes will be sent, except the queued ones.
     mutating func finish() {
         facts.insert(.finishing)
     }
 
-    /// This side calls for the end, or for its half of it: an answer to the peer's is not that.
+    /// This side asks for the end, or only for the end of its sending. Finishing in answer to the
+    /// peer's finish does not count.
     mutating func wantEnd(ofSendingOnly isHalf: Bool = false) {
         if !isHalf || facts.isDisjoint(with: [.ending, .peerFinished]) { facts.insert(.wanted) }
     }
 
-    /// Whether the flushing before the end is to be bounded; so once.
+    /// Whether a deadline for the flushing must start now. True only once, when the connection
+    /// ends.
     mutating func boundsFlush() -> Bool {
         guard facts.isSuperset(of: .ending), facts.isDisjoint(with: .bounded) else { return false }
         facts.insert(.bounded)
         return true
     }
 
-    /// The connection is to end once its queued bytes have left.
+    /// The connection ends once its queued bytes have left.
     ///
     /// - Parameters:
-    ///   - why: Why.
-    ///   - byReset: Whether the peer is to see a reset behind those bytes.
+    ///   - why: The reason.
+    ///   - byReset: Whether the peer is to see a reset after those bytes.
     /// - Returns: What to do now.
     mutating func close(_ why: UVEndReason, byReset: Bool = false) -> Action {
         guard !isClosed, reason == nil else { return .none }
@@ -161,18 +166,18 @@ struct ConnectionState {
         return facts.contains(.finished) ? waiting : .none
     }
 
-    /// What is done when all has left, and the connection ends.
+    /// The action when everything has left and the connection ends.
     private var waiting: Action { facts.contains(.resetting) ? .awaitReset : .linger }
 
     /// Nothing can be sent any more.
     ///
     /// - Parameters:
-    ///   - why: Why, which is told when what came before was delivered.
-    ///   - isAborted: Whether the peer gave up, rather than to have finished before.
+    ///   - why: The reason. It is reported when the bytes that came before were delivered.
+    ///   - isAborted: Whether the peer gave up without finishing first.
     /// - Returns: What to do now.
     mutating func sendingBroke(_ why: UVEndReason, isAborted: Bool) -> Action {
         guard !isClosed, !facts.contains(.broken) else { return .none }
-        // Nothing is to be delivered any more.
+        // Nothing is left to be delivered.
         if !delivers { return end(why, by: .close) }
         cause = cause ?? why
         facts.formUnion([.broken, .finishing, .finished])
@@ -180,10 +185,10 @@ struct ConnectionState {
         return .none
     }
 
-    /// No byte is queued.
+    /// The queue is empty.
     ///
-    /// - Parameter isAcknowledged: Whether nothing more is to be acknowledged before the socket is
-    ///   closed.
+    /// - Parameter isAcknowledged: Whether the socket can close without waiting for an
+    ///   acknowledgement.
     /// - Returns: What to do now.
     mutating func drained(isAcknowledged: Bool = true) -> Action {
         guard isFinishing else { return .none }
@@ -199,17 +204,17 @@ struct ConnectionState {
         return .awaitAcknowledgement
     }
 
-    /// The connection is gone, as a failed call told.
+    /// A call has failed: the connection is gone.
     mutating func failed(_ why: UVEndReason) -> Action {
         end(why, by: .close)
     }
 
-    /// The connection is to end now, whatever is queued.
+    /// The connection ends now, whatever is queued.
     mutating func reset(_ why: UVEndReason) -> Action {
         end(why, by: .reset)
     }
 
-    /// Flushing, or lingering, took as long as it may.
+    /// The time for flushing or for lingering is over.
     mutating func deadlinePassed() -> Action {
         guard let reason else { return .none }
         return end(reason, by: facts.contains(.finished) ? .close : .reset)

@@ -1,18 +1,18 @@
-/// How long the connections of an agent may take for what, in milliseconds; nil for as long as they
-/// like. The same for all of them, so that none needs a copy.
+/// The time limits of an agent's connections, in milliseconds. Nil means no limit. All connections
+/// share them, so none needs a copy.
 ///
-/// None is below 1 ms. `idle`, `writeStall` and `softLimit` are at most 49 days, see
-/// ``ConnectionDeadlines``; longer ones count as that.
+/// Each limit is at least 1 ms. `idle`, `writeStall` and `softLimit` are at most 49 days, see
+/// ``ConnectionDeadlines``. Longer limits count as 49 days.
 struct DeadlineLimits: Equatable {
-    /// How long nothing may come in.
+    /// How long a connection may receive nothing.
     let idle: UInt64?
-    /// Whether bytes that go out end idleness, too.
+    /// Whether sent bytes end idleness, too.
     let idleCountsSent: Bool
-    /// How long the first whole frame may take from the beginning.
+    /// How long the first whole frame may take, counted from the beginning.
     let firstFrame: UInt64?
     /// How old the connection may become.
     let lifetime: UInt64?
-    /// How long bytes may wait without the kernel taking any.
+    /// How long bytes may wait while the kernel takes none.
     let writeStall: UInt64?
     /// How long the queue may stay above the soft limit.
     let softLimit: UInt64?
@@ -34,7 +34,7 @@ struct DeadlineLimits: Equatable {
         self.softLimit = milliseconds(softLimit, Self.longestMeasured)
     }
 
-    /// Whether nothing can ever be due.
+    /// Whether there is no limit at all.
     var areNone: Bool {
         idle == nil && firstFrame == nil && lifetime == nil && writeStall == nil
             && softLimit == nil

@@ -1,8 +1,8 @@
-/// A codec behind a reference, made once an agent, with the loops over its frames.
+/// A codec behind a reference, made once per agent, with the loops over its frames.
 ///
-/// The loops are closures so that they are compiled for the codec they are made of: the compiler
-/// sees through the codecs named in ``of(_:)``, while one that it does not know, held as an
-/// existential, costs several indirect calls and copies for each frame.
+/// The loops are closures, so that they are compiled for their codec: the compiler can inline the
+/// codecs that ``of(_:)`` names. For an unknown codec in an existential, each frame costs several
+/// indirect calls and copies.
 final class FrameCoder {
     typealias Deliver = (
         UVConnection, Span<UInt8>, Borrower?, inout (any Error)?
@@ -30,11 +30,12 @@ final class FrameCoder {
 
     private init(_ codec: some FrameCodec) {
         self.codec = codec
-        // One reference is all the closures capture: they are called without a thunk that unpacks it.
+        // The closures capture only one reference. So they are called without a thunk that unpacks
+        // more.
         let box = Box(codec)
         deliver = { connection, chunk, borrower, failure throws(FramingError) in
             var rest = chunk
-            // Two loops: to ask for each message whose it is would cost each of them.
+            // Two loops, because to check for a borrower at each message would cost each message.
             if let borrower {
                 while connection.isDemanding, connection.extras == nil,
                     let (payload, end) = try box.firstFrame(in: rest)
@@ -71,10 +72,10 @@ final class FrameCoder {
         }
     }
 
-    /// Calls the connection's handler, or a closure that borrows, with each message that lies whole in the
-    /// bytes, for as long as it wants them and this is its codec.
+    /// Calls the connection's handler, or a borrowing closure, with each whole message in the
+    /// bytes. It stops when the connection does not want more, or has another codec.
     ///
-    /// - Returns: How many bytes those messages had.
+    /// - Returns: How many bytes those messages take.
     @inline(__always)
     func deliver(
         _ chunk: Span<UInt8>, to connection: UVConnection, _ borrower: Borrower?,
@@ -83,8 +84,8 @@ final class FrameCoder {
         try deliver(connection, chunk, borrower, &failure)
     }
 
-    /// Takes the first frame, if it lies whole in the bytes, for the connection's task, and says how many
-    /// bytes that took.
+    /// Takes the first frame for the connection's task, if the bytes hold it whole. Sets how many
+    /// bytes it takes.
     ///
     /// - Returns: A copy of its payload.
     @inline(__always)

@@ -1,11 +1,12 @@
-/// Finds peers that are gone although bytes are underway to them, for as long as the options'
-/// keep-alive has patience. It looks at an agent's connections now and then, so that neither a
-/// connection nor a message costs anything for it.
+/// Finds peers that have vanished while bytes are on the way to them. They may be silent for as
+/// long as the options' keep-alive allows. It looks at an agent's connections from time to time, so
+/// no connection and no message costs anything for it.
 ///
-/// The kernel's own TCP_USER_TIMEOUT would also end a peer that is there and does not read. The
-/// keep-alive of the kernel rests while bytes are underway (Linux `tcp_keepalive_timer`).
+/// The kernel's own TCP_USER_TIMEOUT would also end a peer that is there but does not read. The
+/// kernel's keep-alive pauses while bytes are on the way (Linux `tcp_keepalive_timer`).
 final class PeerWatch {
-    /// How many connections are looked at in one turn of the loop, and how long after them the next.
+    /// How many connections are checked in one turn of the loop, and the pause before the next
+    /// ones.
     private static let connectionsAtOnce = 1024
     private static let pause = Duration.milliseconds(10)
 
@@ -18,10 +19,10 @@ final class PeerWatch {
     /// Starts to watch.
     ///
     /// - Parameters:
-    ///   - keepAlive: Whose patience counts.
+    ///   - keepAlive: The keep-alive whose patience applies.
     ///   - loop: The loop.
-    ///   - connections: Gives the agent's connections.
-    /// - Throws: ``UVError`` where there is no memory for a timer.
+    ///   - connections: Returns the agent's connections.
+    /// - Throws: ``UVError`` if there is no memory for a timer.
     init(
         _ keepAlive: UVKeepAlive, on loop: UVLoop, _ connections: @escaping () -> [UVConnection]
     ) throws(UVError) {
@@ -42,7 +43,7 @@ final class PeerWatch {
     private func look() {
         let all = connections()
         let last = min(next + Self.connectionsAtOnce, all.count)
-        // Some may have left since the last turn.
+        // Some connections may have left since the last turn.
         for connection in all[min(next, last)..<last] {
             if connection.isGone(&silence) { connection.sendingBroke("send", .timedOut) }
         }
@@ -52,15 +53,17 @@ final class PeerWatch {
     }
 }
 
-/// Decides which peers are gone: they have not answered for long what the kernel has repeated. A pure
-/// value, which remembers only those that have something to answer.
+/// Decides which peers have vanished: those that have not answered the kernel's retransmissions for
+/// too long. A pure value. It remembers only peers that still have to answer.
 struct PeerSilence {
-    /// How long nothing may be acknowledged, in milliseconds.
+    /// How long a peer may acknowledge nothing, in milliseconds.
     let patience: UInt64
-    /// How often each is to be looked at: a tenth of that, but at least a second.
+    /// How often each peer is checked, in milliseconds: a tenth of the patience, but at least a
+    /// second.
     let interval: UInt64
 
-    /// Since when which peers have answered nothing, as the last round found, and as this one does.
+    /// When each silent peer was first found silent: as the last round knows it, and as this round
+    /// does.
     private var before: [UVConnection.ID: UInt64] = [:]
     private var present: [UVConnection.ID: UInt64] = [:]
 
@@ -69,26 +72,27 @@ struct PeerSilence {
         interval = max(1000, patience / 10)
     }
 
-    /// A peer has something to answer. One look proves nothing: the answer may be on its way.
+    /// A peer has not answered yet. One check proves nothing, because the answer may be on its way.
     ///
     /// - Parameters:
-    ///   - id: Whose peer it is.
-    ///   - unanswered: What it has not answered.
-    ///   - now: The time.
-    /// - Returns: Whether it is gone.
+    ///   - id: The id of the peer's connection.
+    ///   - unanswered: What the peer has not answered.
+    ///   - now: The time in milliseconds.
+    /// - Returns: Whether the peer has vanished.
     mutating func isGone(_ id: UVConnection.ID, _ unanswered: Unanswered, now: UInt64) -> Bool {
         guard let since = before[id], unanswered.quiet >= now - since else {
             present[id] = now
             return false
         }
         present[id] = since
-        // One that was sent nothing for long was not asked for as long. When it was found first not to
-        // answer, it had not done so for up to an interval.
+        // `quiet` may include a time in which nothing was sent, so there was nothing to answer.
+        // Then the silence counts from the first check. At that check it had lasted for up to one
+        // interval.
         let silence = unanswered.isProbing ? unanswered.quiet : now - since
         return silence + interval >= patience
     }
 
-    /// Each was looked at.
+    /// Every peer was checked.
     mutating func roundEnded() {
         before = present
         present = [:]
@@ -96,7 +100,7 @@ struct PeerSilence {
 }
 
 extension UVConnection {
-    /// Whether its peer acknowledges nothing for too long.
+    /// Whether its peer has acknowledged nothing for too long.
     fileprivate func isGone(_ silence: inout PeerSilence) -> Bool {
         guard !state.isClosed, bytesUnacknowledged > 0,
             let unanswered = handle.unanswered

@@ -1,8 +1,8 @@
 extension UVConnection {
-    /// Whether it takes what it is sent more slowly than it is sent.
+    /// Whether it takes bytes more slowly than they are sent to it.
     var isSlow: Bool { watermark.isAbove && state.acceptsBytes }
 
-    /// Sends a buffer, framed already, that other connections send, too.
+    /// Sends a framed buffer that other connections send, too.
     func send(
         shared buffer: SendBuffer, _ slow: UVSlowReceiver
     ) -> UVBroadcastReceipt.Outcome {
@@ -30,7 +30,7 @@ extension UVConnection {
     private func replaceQueued(with buffer: SendBuffer) -> Bool {
         var isReplaced = false
         enqueue { isReplaced = $0.replace(with: buffer, inFlight: Int(bytesInFlight)) }
-        // It can be longer than the one before.
+        // The new message can be longer than the old one.
         if isReplaced { writeLater() }
         return isReplaced
     }

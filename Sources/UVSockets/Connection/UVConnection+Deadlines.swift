@@ -1,6 +1,6 @@
 extension UVConnection: DeadlineOwner {
-    /// How often, in milliseconds, a connection that is not read is asked whether it still exists,
-    /// because libuv does not notice a reset while nothing is read.
+    /// The interval, in milliseconds, at which a connection that is not read is checked. libuv does
+    /// not notice a reset while nothing is read.
     private static let probeInterval: UInt64 = 1000
 
     /// A relayed connection has no stall deadline, see ``UVAsyncConnection/relay(with:)``.
@@ -8,15 +8,15 @@ extension UVConnection: DeadlineOwner {
         isWriting && !isStallExempt ? events.limits : events.quietLimits
     }
 
-    /// Whether the connection may be gone without a read that tells so.
+    /// Whether the connection may be gone without a read that shows it.
     private var isProbed: Bool {
         !holds.isDisjoint(with: .lasting) || state.isHalfOpen || state.isBroken
     }
 
-    /// Sees to it that ``deadlinePassed()`` is called when something could be due.
+    /// Makes sure that ``deadlinePassed()`` is called when something could be due.
     ///
-    /// Called when a fact makes an earlier deadline possible, never for a message: what only puts a
-    /// deadline off is noticed when that has passed.
+    /// It is called when a fact makes an earlier deadline possible, never for a message. A fact
+    /// that only makes a deadline later is noticed when the old deadline has passed.
     func watch() {
         guard state.reason == nil, !state.isClosed else { return }
         // The common case: nothing can be due, and nothing is scheduled.
@@ -27,7 +27,7 @@ extension UVConnection: DeadlineOwner {
         if isProbed { at = min(at ?? .max, now + Self.probeInterval) }
         if let rates, holds.contains(.rate) { at = min(at ?? .max, rates.heldUntil) }
         if let at {
-            // What is due already waits for the wheel's next tick.
+            // Something that is due already waits for the wheel's next tick.
             loop.schedule(self, after: .milliseconds(max(at, now) - now))
         } else {
             loop.unschedule(self)
@@ -60,14 +60,14 @@ extension UVConnection: DeadlineOwner {
         endIfNothingIsLeft()
     }
 
-    /// A write is in flight from now on.
+    /// A write is now in flight.
     func writingBegan() {
         deadlines.queueFilled(at: loop.now)
         unwritten = UInt32(clamping: handle.bytesUnwritten)
         watch()
     }
 
-    /// A large write can make progress for longer than the stall timeout before it ends.
+    /// Notes progress within a large write, which can take longer than the stall timeout.
     private func noteProgress() {
         guard isWriting else { return }
         let left = UInt32(clamping: handle.bytesUnwritten)
@@ -75,7 +75,7 @@ extension UVConnection: DeadlineOwner {
         unwritten = left
     }
 
-    /// Notes on which side of the soft limit the queue is.
+    /// Notes whether the queue is above or below the soft limit.
     func updateSoftLimit() {
         guard events.limits.softLimit != nil else { return }
         if queuedBytes > events.options.softSendLimit {

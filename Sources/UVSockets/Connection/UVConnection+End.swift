@@ -1,5 +1,6 @@
 extension UVConnection {
-    /// Finishes sending: the peer is told, after all that was sent before, that no more follows.
+    /// Finishes sending: after everything sent before, the peer is told that no more follows.
+    ///
     /// Receiving goes on until the peer finishes, too. Calling it again does nothing.
     public func finish() {
         loop.confine("UVConnection.finish")
@@ -9,26 +10,27 @@ extension UVConnection {
         settle()
     }
 
-    /// Closes the connection after all that was sent before has left. Nothing is received any more.
-    /// Calling it again does nothing.
+    /// Closes the connection after everything that was sent before has left.
     ///
-    /// It takes at most the options' `flushTimeout` and `lingerTimeout`; `onDisconnected` says when
-    /// it is done.
+    /// Nothing is received any more. Calling it again does nothing.
+    ///
+    /// It takes at most the options' `flushTimeout` and `lingerTimeout`. `onDisconnected` is called
+    /// when it is done.
     public func close() {
         loop.confine("UVConnection.close")
         state.wantEnd()
         close(.closed)
     }
 
-    /// Ends the connection at once. Queued bytes are lost, and the peer gets an error, ECONNRESET.
+    /// Ends the connection at once. Queued bytes are lost, and the peer gets the error ECONNRESET.
     public func reset() {
         loop.confine("UVConnection.reset")
         state.wantEnd()
         reset(.reset)
     }
 
-    /// Closes the connection, with a reset behind what is queued where the peer must not take what it
-    /// got for the whole.
+    /// Closes the connection. If what the peer got must not look complete, a reset follows the
+    /// queued bytes.
     func close(_ why: UVEndReason, byReset: Bool = false) {
         guard state.reason == nil, !state.isClosed else { return }
         perform(state.close(why, byReset: byReset))
@@ -46,10 +48,10 @@ extension UVConnection {
         perform(state.failed(reason(call, code)))
     }
 
-    /// Nothing can be sent any more. What was received is still delivered, and then the end is told
-    /// (RFC 9293 §3.10.4: a FIN, or a reset, does not take back what came before).
+    /// Nothing can be sent any more. What was received is still delivered, and then the end is
+    /// reported (RFC 9293 §3.10.4: a FIN or a reset does not take back what came before).
     func sendingBroke(_ call: String, _ code: UVError.Code) {
-        // EPIPE is told where the peer had finished before it went.
+        // The error is EPIPE if the peer had finished before it went away.
         perform(state.sendingBroke(reason(call, code), isAborted: code != .brokenPipe))
         guard state.isBroken else { return }
         sendingEnded()
@@ -66,30 +68,31 @@ extension UVConnection {
         }
     }
 
-    /// Ends a connection whose peer is gone once nothing is left to be delivered.
+    /// Ends a connection whose peer is gone, once nothing is left to be delivered.
     func endIfNothingIsLeft() {
         guard state.isBroken else { return }
         let isLeft = extras?.hasBacklog == true || handle.bytesUnread > 0
         if !isLeft { perform(state.failed(.peerReset)) }
     }
 
-    /// Ends a connection that its peer has given up, and that is paused, or relayed to one that takes
-    /// nothing, when it is looked at for the second time. What was not delivered is lost then, unread or
-    /// kept: nobody knows whether it would ever be asked for.
+    /// Ends a connection that its peer has given up and that does not read. It does not read
+    /// because it is paused, or because it is relayed to a side that takes nothing. It is ended at
+    /// the second check. Bytes that were not delivered are then lost, unread or kept, because
+    /// nobody knows whether they would ever be asked for.
     func endIfAbandoned() {
         guard state.isAborted, !holds.isDisjoint(with: [.paused, .relay]) else { return }
         if !holds.insert(.abandoned).inserted { perform(state.failed(.peerReset)) }
     }
 
-    /// No more can be sent: who waits for room is told.
+    /// No more can be sent. Tells everyone who waits for room.
     func sendingEnded() {
         guard !state.acceptsBytes else { return }
         if owesDrained, agent.isToldOfSlowEnds { tellDrained() }
-        // Where no more messages come, either, the sink is told of both.
+        // If no more messages come either, the sink is told of both at once.
         if state.delivers { sink?.sendingEnded() }
     }
 
-    /// Takes the next step towards the end if nothing waits to be sent; bounds the wait otherwise.
+    /// Takes the next step towards the end if nothing waits to be sent. Otherwise limits the wait.
     func settle() {
         guard state.isFinishing else { return }
         if extras != nil { finishLayer() }
@@ -101,9 +104,10 @@ extension UVConnection {
         }
     }
 
-    /// Flushing, or lingering, took its time. A peer that has acknowledged bytes meanwhile, with more
-    /// still to come, gets as much again, up to the time for flushing: a close would reset the
-    /// connection if the peer has sent anything, and those bytes would be lost.
+    /// The time for flushing or lingering is over. If the peer has acknowledged bytes meanwhile and
+    /// still has more to acknowledge, it gets the linger time again, up to the flush timeout in
+    /// total. A close would reset the connection if the peer has sent anything, and those bytes
+    /// would be lost.
     func endDeadlinePassed() {
         if state.isLingering, state.isResetting || state.hasPeerFinished {
             awaitAcknowledgement()
@@ -121,22 +125,22 @@ extension UVConnection {
             && deadlines.lingering(at: loop.now) < options.flushTimeout.wholeMilliseconds
     }
 
-    /// How many bytes the kernel has taken that the peer has not acknowledged.
+    /// How many bytes the kernel has taken and the peer has not acknowledged.
     var bytesUnacknowledged: UInt32 {
         let count = UInt32(clamping: handle.bytesUnacknowledged)
-        // The kernel counts the FIN as one.
+        // The kernel counts the FIN as one byte.
         return state.hasSentFIN && count > 0 ? count - 1 : count
     }
 
-    /// Whether the peer has acknowledged what was sent, for all that anybody asks: the report of a
-    /// drain does.
+    /// Whether the peer has acknowledged what was sent. Also true if nobody asks: only the report
+    /// of a drain does.
     var isAcknowledged: Bool { !agent.countsLosses || bytesUnacknowledged == 0 }
 
-    /// Ends the connection once the peer has acknowledged what was sent, or does not for too long.
+    /// Ends the connection once the peer has acknowledged what was sent, or the time is over.
     private func awaitAcknowledgement() {
         let waited = deadlines.lingering(at: loop.now)
         let limit = state.isResetting ? options.lingerTimeout : options.flushTimeout
-        // Nothing is read, so that nothing else would tell.
+        // Nothing is read, so only this can show that the peer is gone.
         let isGone = handle.takeError() != nil
         if !isGone, bytesUnacknowledged > 0, waited < limit.wholeMilliseconds {
             loop.schedule(self, after: DeadlineClock.tick)
@@ -174,17 +178,17 @@ extension UVConnection {
         }
     }
 
-    /// The socket is to be closed now.
+    /// The socket is about to be closed.
     private func socketEnds() {
         events.queuedBytes -= queuedBytes
         unwritten = agent.countsLosses ? bytesUnacknowledged : 0
         sendingEnded()
     }
 
-    /// How many bytes were sent that have not arrived, for all that is known when it has ended.
+    /// How many sent bytes have not arrived, as far as is known at the end.
     var bytesLost: Int { queuedBytes + Int(unwritten) }
 
-    /// The socket is closed, and its handle calls no more.
+    /// The socket is closed. Its handle makes no more calls.
     func handleDidClose() {
         if deadlineSlot != nil { loop.unschedule(self) }
         if isDrainedDue { callOnDrained() }

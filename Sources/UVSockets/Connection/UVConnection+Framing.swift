@@ -1,8 +1,9 @@
 extension UVConnection {
-    /// How what is received is divided into messages, and how messages are sent.
+    /// The framing: how received bytes are divided into messages, and how messages are sent.
     ///
-    /// It is the agent's until it is changed. A change within a handler, as after a handshake, holds
-    /// from the next byte: those behind the message, which may have come with it, are not lost.
+    /// It is the framing of the listener or connector until you change it. A change within a
+    /// handler, for example after a handshake, applies from the next byte. Bytes after the message,
+    /// which may have come with it, are not lost.
     public var framing: UVFraming {
         get {
             loop.confine("UVConnection.framing")
@@ -16,7 +17,7 @@ extension UVConnection {
             extras.isCodecOwn = true
             extras.assembler.codecChanged()
             self.extras = extras
-            // What is kept may hold whole messages now.
+            // The kept bytes may hold whole messages now.
             if extras.assembler.isMidFrame {
                 extras.hasBacklog = true
                 updateReceiving()
@@ -29,6 +30,6 @@ extension UVConnection {
         return extras.coder
     }
 
-    /// Whether its framing is another than its agent's.
+    /// Whether its framing differs from its agent's.
     var hasOwnFraming: Bool { extras?.isCodecOwn == true }
 }

@@ -1,11 +1,11 @@
 extension UVConnection {
     /// Sends a message. Messages sent to one connection arrive in the order they were sent.
     ///
-    /// It is framed as the connection's ``framing`` says; without one its bytes are sent as they
-    /// are. What is sent within one callback of the loop leaves together when the callback ends, or
-    /// sooner where it is much. What the kernel does not take is queued.
+    /// The message is framed by the connection's ``framing``. Without a framing its bytes are sent
+    /// as they are. Everything sent within one callback of the loop leaves together when the
+    /// callback ends, or sooner if it is much. What the kernel does not take is queued.
     ///
-    /// - Parameter message: The message; it is not needed after the call.
+    /// - Parameter message: The message. It is not needed after the call.
     /// - Returns: Whether it was taken, and whether to send more.
     @discardableResult
     public func send(_ message: Span<UInt8>) -> UVSendResult {
@@ -17,8 +17,9 @@ extension UVConnection {
         return sendOtherwise(message)
     }
 
-    /// Sends a message by a framing of its own, through a layer, or without a framing beyond the cork. A function of its own,
-    /// which leaves the common one few registers to save.
+    /// Sends a message with a framing of the connection's own, through a layer, or without a
+    /// framing when the cork has no room. It is a separate function so that the common one saves
+    /// fewer registers.
     @inline(never)
     private func sendOtherwise(_ message: Span<UInt8>) -> UVSendResult {
         if let extras {
@@ -40,7 +41,7 @@ extension UVConnection {
 
     /// Sends a text as UTF-8, as ``send(_:)-(Span<UInt8>)`` does.
     ///
-    /// - Parameter text: The text, or a part of one. Nothing is added to it but what the ``framing`` adds.
+    /// - Parameter text: The text, or a part of one. Only the ``framing`` adds bytes to it.
     /// - Returns: Whether it was taken, and whether to send more.
     @inlinable
     @discardableResult
@@ -48,10 +49,12 @@ extension UVConnection {
         text.utf8.withSpan { send($0) }
     }
 
-    /// Sends bytes, such as a part of an array, a `Data` or an unsafe buffer, as
-    /// ``send(_:)-(Span<UInt8>)`` does. They are copied first only where they do not lie together.
+    /// Sends bytes, such as a part of an array, a `Data` or an unsafe buffer.
     ///
-    /// - Parameter message: The message; it is not needed after the call.
+    /// It works as ``send(_:)-(Span<UInt8>)`` does. The bytes are copied first only if they are not
+    /// contiguous in memory.
+    ///
+    /// - Parameter message: The message. It is not needed after the call.
     /// - Returns: Whether it was taken, and whether to send more.
     @inlinable
     @discardableResult

@@ -1,18 +1,23 @@
-/// One end of a TCP connection, of a ``UVListener``'s client or a ``UVConnector``'s server.
+/// One end of a connection: to a ``UVListener``'s client, or to a ``UVConnector``'s server.
 ///
-/// It belongs to its loop's thread. You get it in callbacks; you may keep it, and it stays valid
-/// after it has ended, when sending does nothing and the counters still tell.
+/// The connection runs over TCP or over a Unix-domain socket.
 ///
-/// It is never called from within your own call: whatever fails or ends in ``send(_:)-(Span<UInt8>)``,
-/// ``close()`` or ``reset()`` is reported later, by `onDisconnected`, exactly once.
+/// It belongs to its loop's thread. You get it in callbacks, and you may keep it. It stays valid
+/// after it has ended: then sending does nothing, and the counters keep their values.
+///
+/// It never calls you back from within your own call. Anything that fails or ends in
+/// ``send(_:)-(Span<UInt8>)``, ``close()`` or ``reset()`` is reported later by `onDisconnected`,
+/// exactly once.
 public final class UVConnection: Identifiable {
-    /// Counts from 1 in the order in which an agent's connections began, and is not used again. Of a
-    /// server on many loops each counts in steps of their number, so that no two are the same.
+    /// Counts the connections of a listener or connector from 1, in the order they began.
+    ///
+    /// An id is not used again. On a server with N loops each loop counts in steps of N, so no two
+    /// ids are the same.
     public typealias ID = UInt64
 
-    // What each message touches stands first, together in two cache lines. It is internal, not public
-    // with a private setter: the compiler then sees every access there is, and needs no check of
-    // exclusivity for each message.
+    // The fields that each message uses come first, together in two cache lines. They are internal,
+    // not public with a private setter. So the compiler sees every access and needs no exclusivity
+    // check for each message.
 
     /// The loop it belongs to.
     public let loop: UVLoop
@@ -21,10 +26,10 @@ public final class UVConnection: Identifiable {
     var bytesIn: UInt64 = 0
     var bytesOut: UInt64 = 0
     var messagesIn: UInt64 = 0
-    /// `queue.bytes`, kept apart for the same reason. The outlet's to write.
+    /// A copy of `queue.bytes`, kept here for the same reason. Only the outlet writes it.
     var queuedBytes = 0
     var extras: ConnectionExtras?
-    /// What gets its messages in place of the agent's handler.
+    /// Receives its messages instead of the agent's handler.
     var sink: (any MessageSink)?
     let rates: ReceiveRates?
     var deadlines: ConnectionDeadlines
@@ -32,26 +37,27 @@ public final class UVConnection: Identifiable {
     var watermark = Watermark()
     var isGathered = false
     var holds: ReceiveHolds = []
-    /// Whether it may take nothing for as long as it likes.
+    /// Whether the stall timeout does not apply.
     var isStallExempt = false
-    /// Whether it was said that the queue is full, and not yet that it is not any more.
+    /// Whether a sender was told that the queue is full, and not yet that there is room again.
     var owesDrained = false
-    /// Whether `onDrained` is to be called when the present callback has ended.
+    /// Whether `onDrained` must be called when the current callback has ended.
     var isDrainedDue = false
-    /// Where the listener's table has this client; the table's to write.
+    /// This client's index in the listener's table. Only the table writes it.
     var tableIndex: Int32 = 0
 
-    /// Which of its agent's connections this is.
+    /// The connection's id within its listener or connector.
     public let id: ID
     var token: AnyObject?
     let agent: any ConnectionAgent
     let peerAddress: SocketAddress
-    /// What the kernel has not taken yet; nil where nothing has had to wait so far. The outlet's to write.
+    /// The bytes that the kernel has not taken yet. Nil if nothing has had to wait so far. Only the
+    /// outlet writes it.
     var queue: SendQueue?
-    /// What the write in flight had still to write when it was looked at last; when the connection
-    /// lingers, and when it has ended, what the peer had still to acknowledge.
+    /// How many bytes the write in flight had left at the last check. When the connection lingers
+    /// or has ended, how many bytes the peer had not acknowledged yet.
     var unwritten: UInt32 = 0
-    /// How many bytes at the queue's front the write in flight has, at most 1 MiB.
+    /// How many bytes at the front of the queue are in the write in flight. At most 1 MiB.
     var bytesInFlight: UInt32 = 0
     var deadlineSlot: DeadlineSlot?
 
@@ -70,7 +76,7 @@ public final class UVConnection: Identifiable {
         handle.attach(to: self)
     }
 
-    /// How many bytes came in.
+    /// How many bytes were received.
     public var bytesReceived: UInt64 {
         loop.confine("UVConnection.bytesReceived")
         return bytesIn
@@ -82,29 +88,34 @@ public final class UVConnection: Identifiable {
         return bytesOut
     }
 
-    /// How many messages came in whole; without a framing, how many times bytes did.
+    /// How many whole messages were received. Without a framing, the number of reads.
     public var messagesReceived: UInt64 {
         loop.confine("UVConnection.messagesReceived")
         return messagesIn
     }
 
-    /// How it behaves.
+    /// The options that set how it behaves.
     public var options: UVConnectionOptions { events.options }
-    /// The listener whose client this is; nil for a connector's connection.
+    /// The listener of this client. Nil for a connector's connection.
     public var listener: UVListener? {
         loop.confine("UVConnection.listener")
         return agent as? UVListener
     }
 
-    /// The other end's address. The client of a Unix-domain socket has none: it is known by its
-    /// credentials, `pid 812, uid 1000`.
+    /// The address of the other end.
+    ///
+    /// The client of a Unix-domain socket has no address. It is shown by its credentials, such as
+    /// `pid 812, uid 1000`.
     public var peer: UVEndpoint {
         loop.confine("UVConnection.peer")
         if isUnix, let connector = agent as? UVConnector { return connector.endpoint }
         return peerAddress.endpoint
     }
 
-    /// This end's address; nil once the connection has ended, and for a client of a Unix-domain socket.
+    /// The address of this end.
+    ///
+    /// Nil once the connection has ended. Also nil for a connector's connection to a Unix-domain
+    /// socket.
     public var localEndpoint: UVEndpoint? {
         loop.confine("UVConnection.localEndpoint")
         guard isUnix else { return handle.localAddress?.endpoint }
@@ -121,18 +132,19 @@ public final class UVConnection: Identifiable {
 
     /// Whether a write is in flight.
     var isWriting: Bool { bytesInFlight > 0 }
-    /// How many bytes were sent that the kernel has not taken yet.
+    /// How many sent bytes the kernel has not taken yet.
     public var bytesQueued: Int {
         loop.confine("UVConnection.bytesQueued")
         return queuedBytes + (loop.cork.isUsed(by: self) ? loop.cork.bytes : 0)
     }
-    /// Whether bytes can still be sent.
+    /// Whether you can still send.
     public var isOpen: Bool {
         loop.confine("UVConnection.isOpen")
         return state.acceptsBytes
     }
 
-    /// Anything you want to find again at this connection. The connection retains it.
+    /// An object of your choice that you want to find at this connection. The connection retains
+    /// it.
     public var userToken: AnyObject? {
         get {
             loop.confine("UVConnection.userToken")

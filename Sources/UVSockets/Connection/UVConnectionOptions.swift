@@ -1,111 +1,138 @@
-/// How a connection behaves; given to the listener or connector that makes it.
+/// How a connection behaves. You give it to the listener or connector that makes the connection.
 ///
-/// Sizes below 0 count as 0. Times below a millisecond count as one, and the longest as some 49 days or
-/// as for ever. A rate below 1 is a programmer's error, which traps when the listener or connector is
-/// made.
+/// Sizes below 0 count as 0. Times below a millisecond count as one millisecond. Times that are too
+/// long count as about 49 days or as for ever. A rate below 1 is a programmer error: it traps when
+/// the listener or connector is made.
 public struct UVConnectionOptions: Sendable {
-    /// Whether small writes leave at once (TCP_NODELAY) rather than wait for an acknowledgement of
-    /// earlier ones. True by default: what is sent in one callback is gathered anyway.
+    /// Whether small writes leave at once (TCP_NODELAY). True by default.
+    ///
+    /// If false, they wait for an acknowledgement of earlier writes. The default is true because
+    /// everything sent in one callback is gathered anyway.
     public var noDelay = true
 
-    /// How a silent peer is probed; nil never notices one whose machine or network is gone. By
-    /// default it is noticed after two minutes, and ends with ``UVEndReason/peerVanished``. On Linux
-    /// also one that leaves what was sent to it unacknowledged for so long, give or take a tenth. A
-    /// peer that acknowledges, and does not read, is not silent: see ``writeStallTimeout``.
+    /// How a silent peer is probed. Nil means not to probe.
+    ///
+    /// By default a peer whose machine or network is gone is noticed after two minutes, and the
+    /// connection ends with ``UVEndReason/peerVanished``. With nil such a peer is never noticed. On
+    /// Linux this also ends a peer that acknowledges nothing of what was sent to it for this long,
+    /// give or take a tenth. A peer that acknowledges but does not read is not silent: see
+    /// ``writeStallTimeout``.
     public var keepAlive: UVKeepAlive? = UVKeepAlive()
 
-    /// How many queued bytes are too many: ``UVConnection/send(_:)-(Span<UInt8>)`` answers
-    /// ``UVSendResult/takenButFull``, and where ``holdsAboveHighWatermark`` is set nothing is received any more, until no more
-    /// than ``lowWatermark`` are queued. 64 KiB by default.
+    /// How many queued bytes count as too many. 64 KiB by default.
+    ///
+    /// Above this, ``UVConnection/send(_:)-(Span<UInt8>)`` returns ``UVSendResult/takenButFull``.
+    /// If ``holdsAboveHighWatermark`` is set, nothing is received either. Both last until at most
+    /// ``lowWatermark`` bytes are queued.
     public var highWatermark = 64 * 1024
 
-    /// How few queued bytes end what passing the ``highWatermark`` began. 16 KiB by default.
+    /// At how many queued bytes the effects of the ``highWatermark`` end. 16 KiB by default.
     public var lowWatermark = 16 * 1024
 
-    /// Whether a connection that is above its high watermark receives nothing, so that a peer that
-    /// sends requests and reads no replies holds back only itself.
+    /// Whether a connection above its high watermark receives nothing.
     ///
-    /// By default so on a listener's connections and not on a connector's: if both ends of one
-    /// connection did it, each could wait for the other to read first, for ever.
+    /// Then a peer that sends requests and reads no replies holds back only itself.
+    ///
+    /// It is true for a listener's connections and false for a connector's. If both ends of one
+    /// connection did it, each could wait for ever for the other to read first.
     public var holdsAboveHighWatermark: Bool
 
     /// How many queued bytes end the connection with ``UVEndReason/slowReceiver``.
     ///
-    /// Checked before each send, so that a queue never holds more than this and one message.
-    /// 16 MiB by default.
+    /// 16 MiB by default. It is checked before each send, so a queue never holds more than this and
+    /// one message.
     public var sendLimit = 16 * 1024 * 1024
 
-    /// How long the kernel may take none of the queued bytes before the connection is reset, as
-    /// ``UVEndReason/stalled``: its peer reads nothing at all. 30 seconds by default; nil waits for
-    /// as long as the ``sendLimit`` is not passed. Progress counts from when it is noticed, so that a
-    /// stall within one large write can last twice as long.
+    /// How long the kernel may take no queued bytes before the connection is reset.
+    ///
+    /// 30 seconds by default. The reason is ``UVEndReason/stalled``: the peer reads nothing at all.
+    /// Nil waits as long as the ``sendLimit`` is not passed. Progress counts from the moment it is
+    /// noticed, so a stall within one large write can last twice as long.
     public var writeStallTimeout: Duration? = .seconds(30)
 
-    /// How many queued bytes may not stay queued for the ``softSendLimitTime``. 4 MiB by default.
+    /// How many queued bytes may not stay queued longer than ``softSendLimitTime``.
+    ///
+    /// 4 MiB by default.
     public var softSendLimit = 4 * 1024 * 1024
 
-    /// How long more bytes than the ``softSendLimit`` may be queued before the connection is reset,
-    /// as ``UVEndReason/slowReceiver``; nil, the default, for as long as it takes.
+    /// How long the queue may be above ``softSendLimit`` before the connection is reset.
+    ///
+    /// The reason is ``UVEndReason/slowReceiver``. Nil, the default, means for ever.
     public var softSendLimitTime: Duration?
 
-    /// How long nothing may be received before the connection is closed, as ``UVEndReason/idle``;
-    /// nil, the default, for ever. As all these times, up to 0.2 seconds late. What waits unread
-    /// because the connection is paused, or held back, has not been received.
+    /// How long nothing may be received before the connection is closed.
+    ///
+    /// The reason is ``UVEndReason/idle``. Nil, the default, means for ever. Like all these times,
+    /// it can be up to 0.2 seconds late. Bytes that wait unread, because the connection is paused
+    /// or held back, do not count as received.
     public var idleTimeout: Duration?
 
-    /// Whether bytes that the kernel takes to send also keep a connection from being idle. False by
-    /// default: only the peer can show that it is there.
+    /// Whether bytes that the kernel takes to send also end idleness.
+    ///
+    /// False by default, because only the peer can show that it is there.
     public var idleCountsSent = false
 
-    /// How long the first message may take to come whole before the connection is closed, as
-    /// ``UVEndReason/noFirstMessage``; nil, the default, for ever. It ends those who connect and send
-    /// nothing, or a byte now and then.
+    /// How long the first whole message may take before the connection is closed.
+    ///
+    /// The reason is ``UVEndReason/noFirstMessage``. Nil, the default, means for ever. It ends
+    /// clients that connect and send nothing, or only a byte now and then.
     public var firstMessageTimeout: Duration?
 
-    /// How long a connection may last before it is closed, as ``UVEndReason/lifetimeOver``; nil, the
-    /// default, for ever.
+    /// How long a connection may last before it is closed.
+    ///
+    /// The reason is ``UVEndReason/lifetimeOver``. Nil, the default, means for ever.
     public var maximumLifetime: Duration?
 
-    /// How many bytes a peer may send a second, at least 1; nil, the default, for any number.
+    /// How many bytes a peer may send per second, at least 1. Nil, the default, means any number.
     ///
-    /// A peer that sends more is held back, by TCP, not ended: a second's worth may come at once, and
-    /// over any longer time no more than this number for each second, and so much and one read of
-    /// 64 KiB more.
+    /// TCP holds back a peer that sends more; the peer is not ended. One second's worth may come at
+    /// once. Over a longer time, the bound is this number for each second, plus this number once,
+    /// plus one read of 64 KiB.
     public var bytesPerSecond: Int?
 
-    /// How many messages a peer may send a second, at least 1; nil, the default, for any number. Those
-    /// beyond wait, as with ``bytesPerSecond``. Without a framing each read counts as one.
+    /// How many messages a peer may send per second, at least 1. Nil, the default, means any
+    /// number.
+    ///
+    /// Further messages wait, as for ``bytesPerSecond``. Without a framing each read counts as one
+    /// message.
     public var messagesPerSecond: Int?
 
-    /// How many bytes are received of one connection before the others have their turn, in steps of
-    /// 64 KiB, which is at least what it is. 256 KiB by default.
+    /// How many bytes one connection may receive before the others have their turn. 256 KiB by
+    /// default.
+    ///
+    /// It works in steps of 64 KiB, and is at least 64 KiB.
     public var receiveBudget = 256 * 1024
 
-    /// How long the handler of what was received in one read may take before a warning is logged, at
-    /// most one a second, because every other connection has waited for it; nil, the default, logs
-    /// none. Exact to a few milliseconds, on Linux to one tick of the kernel's clock.
+    /// How long the handler of one read may take before a warning is logged.
+    ///
+    /// All other connections wait for the handler. There is at most one warning per second. Nil,
+    /// the default, logs none. The time is exact to a few milliseconds, on Linux to one tick of the
+    /// kernel's clock.
     public var handlerTimeWarning: Duration?
 
-    /// How long ``UVConnection/close()`` waits for queued bytes to leave before it gives up and
-    /// resets the connection. 30 seconds by default.
+    /// How long ``UVConnection/close()`` waits for queued bytes to leave. 30 seconds by default.
+    ///
+    /// After that it resets the connection.
     public var flushTimeout: Duration = .seconds(30)
 
-    /// How long ``UVConnection/close()`` waits, when all bytes have left, for the peer to finish
-    /// too, discarding what it sends. Closed sooner, a socket with unread bytes would be reset, and
-    /// the reset could overtake the last bytes (RFC 9293 §3.6.1). 2 seconds by default.
+    /// How long ``UVConnection/close()`` waits for the peer to finish, too. 2 seconds by default.
     ///
-    /// On Linux a peer that meanwhile takes bytes that the kernel still holds for it is given this
-    /// time again, ``flushTimeout`` at most.
+    /// The wait begins when all bytes have left. What the peer sends meanwhile is discarded. An
+    /// earlier close would reset a socket with unread bytes, and the reset could overtake the last
+    /// bytes (RFC 9293 §3.6.1).
+    ///
+    /// On Linux a peer that meanwhile takes bytes from the kernel gets this time again, up to
+    /// ``flushTimeout`` in total.
     public var lingerTimeout: Duration = .seconds(2)
 
-    /// Whether a peer that has finished sending may be answered for as long as you like.
+    /// Whether you may still answer a peer that has finished sending, for as long as you like.
     ///
     /// False by default: when the peer finishes, what is queued is sent, and the connection is
-    /// closed. If true, `onPeerFinished` is called, and closing is up to you.
+    /// closed. If true, `onPeerFinished` is called, and you must close the connection.
     public var allowsHalfOpen = false
 
-    /// The options with every size and count within its bounds. Times are brought within theirs where
-    /// they are used.
+    /// The options with every size and count within its bounds. Times are limited where they are
+    /// used.
     var withinBounds: Self {
         precondition(
             bytesPerSecond ?? 1 > 0, "UVConnectionOptions.bytesPerSecond is at least 1")
@@ -130,7 +157,7 @@ public struct UVConnectionOptions: Sendable {
     }
 }
 
-/// How a silent peer is probed (TCP keep-alive), in whole seconds of at least 1 and at most 32,767.
+/// How a silent peer is probed (TCP keep-alive). Times are whole seconds from 1 to 32,767.
 public struct UVKeepAlive: Sendable {
     /// How long the peer may be silent before the first probe.
     public var idle: Duration
@@ -142,9 +169,9 @@ public struct UVKeepAlive: Sendable {
     /// Describes how a silent peer is probed.
     ///
     /// - Parameters:
-    ///   - idle: How long it may be silent.
+    ///   - idle: How long the peer may be silent before the first probe.
     ///   - interval: The time between probes.
-    ///   - count: How many of them stay without an answer.
+    ///   - count: How many probes without an answer end the connection.
     public init(
         idle: Duration = .seconds(60), interval: Duration = .seconds(10), count: Int = 6
     ) {

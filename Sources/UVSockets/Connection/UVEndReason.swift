@@ -1,5 +1,6 @@
-/// Why a connection ended. The first cause counts: a peer that closes because it was kicked was
-/// kicked.
+/// Why a connection ended.
+///
+/// The first cause counts: if a kicked peer then closes, the reason is ``kicked``.
 ///
 /// More cases may come: a `switch` over them needs an `@unknown default`.
 #if hasAttribute(nonexhaustive)
@@ -20,27 +21,28 @@ public enum UVEndReason: Sendable, Hashable {
     case kicked
     /// More bytes were queued than the `sendLimit` allows: the peer does not read what it is sent.
     case slowReceiver
-    /// Bytes were queued, and the kernel took none of them for the `writeStallTimeout`.
+    /// Bytes were queued, and the kernel took none of them during the `writeStallTimeout`.
     case stalled
-    /// All clients together had more bytes queued than the `outboundBudget` allows, and this one the
-    /// most.
+    /// All clients together had more queued bytes than the `outboundBudget` allows.
+    ///
+    /// This client was among those with the most queued bytes.
     case outboundBudgetExceeded
-    /// Nothing was received for the `idleTimeout`.
+    /// Nothing was received during the `idleTimeout`.
     case idle
     /// No message came within the `firstMessageTimeout`.
     case noFirstMessage
-    /// The connection lasted for the `maximumLifetime`.
+    /// The connection has reached its `maximumLifetime`.
     case lifetimeOver
-    /// What the peer sent is not of the connection's framing, or ended within a frame.
+    /// The peer sent bytes that do not fit the connection's framing, or ended within a frame.
     indirect case framing(FramingError)
     /// The listener was stopped.
     case listenerStopped
-    /// The task that handled it has thrown an error.
+    /// The task that handled the connection has thrown an error.
     case handlerFailed
     /// A system call failed.
     indirect case failed(UVError)
 
-    /// The reasons without their details, to count them by; the raw values count from 0.
+    /// The reasons without their details, for counting. The raw values start at 0.
     ///
     /// More cases may come: a `switch` over them needs an `@unknown default`.
     #if hasAttribute(nonexhaustive)
@@ -52,7 +54,7 @@ public enum UVEndReason: Sendable, Hashable {
         case handlerFailed, failed
     }
 
-    /// Which of the reasons it is.
+    /// The reason without its details.
     public var kind: Kind {
         switch self {
         case .peerClosed: .peerClosed
@@ -78,7 +80,7 @@ public enum UVEndReason: Sendable, Hashable {
 extension UVEndReason: Error {}
 
 extension UVEndReason: CustomStringConvertible {
-    /// A clause for a log or a person.
+    /// A short text for a log or a person.
     public var description: String {
         switch self {
         case .peerClosed: "closed by the peer"

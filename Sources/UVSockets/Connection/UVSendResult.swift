@@ -1,4 +1,6 @@
-/// What became of a message given to ``UVConnection/send(_:)-(Span<UInt8>)`` or
+/// What became of a message that was given to `send`.
+///
+/// It is returned by ``UVConnection/send(_:)-(Span<UInt8>)`` and
 /// ``UVConnector/send(_:)-(Span<UInt8>)``.
 ///
 /// More cases may come: a `switch` over them needs an `@unknown default`.
@@ -6,13 +8,17 @@
     @nonexhaustive
 #endif
 public enum UVSendResult: Sendable, Hashable {
-    /// It was taken; send more if you like.
+    /// It was taken. You may send more.
     case taken
-    /// It was taken, and more bytes are queued now than the high watermark, or kept than half of the
-    /// connector's `queueLimit`: hold back until `onDrained`.
+    /// It was taken, but wait for `onDrained` before you send more.
+    ///
+    /// More bytes are queued than the high watermark. Or the connector keeps more than half of its
+    /// `queueLimit`.
     case takenButFull
-    /// It was not taken: the connection has ended, or is about to; or there is none, and the
-    /// connector does not try to connect, or has no room left to keep it.
+    /// It was not taken.
+    ///
+    /// The connection has ended or is about to end. Or a connector without a connection does not
+    /// try to connect, or has no room to keep the message.
     case closed
     /// It was not taken, because it cannot be one frame of the connection's framing.
     case refused(FramingError)

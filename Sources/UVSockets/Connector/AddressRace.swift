@@ -1,25 +1,25 @@
-/// Which of a server's addresses is tried next: Happy Eyeballs (RFC 8305).
+/// Decides which of a server's addresses is tried next: Happy Eyeballs (RFC 8305).
 ///
-/// The first address is tried, then another one each time that ``attemptDelay`` has passed, or one
-/// has failed. The first that connects wins.
+/// The first address is tried. The next one is tried when ``attemptDelay`` has passed, or when an
+/// attempt has failed. The first address that connects wins.
 ///
 ///     ──begin──▶ connect ──delay passes, one fails──▶ connect … ──none is left──▶ wait
 ///                                                             ──all have failed──▶ giveUp
 struct AddressRace {
     enum Step: Equatable {
-        /// Try this address, besides those that are being tried.
+        /// Try this address, beside those already in progress.
         case connect(to: SocketAddress)
-        /// Every address was tried, and some still are.
+        /// Every address was tried, and some attempts are still in progress.
         case wait
-        /// Every address was tried, and has failed.
+        /// Every address was tried and has failed.
         case giveUp
     }
 
-    /// How long an address is tried alone (the Connection Attempt Delay, RFC 8305 §5 and §8).
+    /// How long an address is tried alone (Connection Attempt Delay, RFC 8305 §5 and §8).
     static let attemptDelay = Duration.milliseconds(250)
 
     private var untried: ArraySlice<SocketAddress>
-    /// How many addresses are being tried.
+    /// How many attempts are in progress.
     private(set) var running = 0
 
     /// Takes the addresses in the order that the system prefers.
@@ -30,20 +30,21 @@ struct AddressRace {
     /// Whether there is an address left to try.
     var hasUntried: Bool { !untried.isEmpty }
 
-    /// Goes on to the next address: at the start, after a delay, or after a failure.
+    /// Moves on to the next address: at the start, after a delay, or after a failure.
     mutating func next() -> Step {
         guard let address = untried.popFirst() else { return running > 0 ? .wait : .giveUp }
         running += 1
         return .connect(to: address)
     }
 
-    /// One of the addresses that were tried has failed.
+    /// One attempt has failed.
     mutating func failed() {
         running -= 1
     }
 
-    /// Takes both families in turns, and begins with that of the first address (RFC 8305 §4), so
-    /// that a network on which one family leads nowhere costs one delay, not one for each address.
+    /// Alternates between the two address families, and starts with the family of the first address
+    /// (RFC 8305 §4). So a network where one family does not work costs one delay, not one for each
+    /// address.
     private static func interleaved(_ addresses: [SocketAddress]) -> [SocketAddress] {
         guard let first = addresses.first,
             addresses.contains(where: { $0.isIPv6 != first.isIPv6 })

@@ -1,10 +1,10 @@
-/// How long to wait before each attempt: exponential backoff with full jitter, as ``UVReconnect``
-/// describes it.
+/// Computes the wait before each attempt: exponential backoff with full jitter, see
+/// ``UVReconnect``.
 struct Backoff {
     let policy: UVReconnect
-    /// How many attempts were granted since the beginning, or since the last ``reset()``.
+    /// How many attempts were granted since the start, or since the last ``reset()``.
     private(set) var attempts = 0
-    /// The most the next wait may be.
+    /// The longest that the next wait may be.
     private(set) var bound: Duration
 
     init(_ policy: UVReconnect) {
@@ -16,25 +16,25 @@ struct Backoff {
         bound = policy.initialDelay
     }
 
-    /// Grants one attempt more.
+    /// Grants one more attempt.
     ///
-    /// - Returns: How long to wait for it; nil where there is none left.
+    /// - Returns: How long to wait before it. Nil if no attempt is left.
     mutating func next(using random: inout some RandomNumberGenerator) -> Duration? {
         if let limit = policy.attempts, attempts >= limit { return nil }
         attempts += 1
-        // The product of a duration that is longer than this would trap.
+        // Multiplying a longer duration would trap.
         let longest = min(bound, .seconds(Int64.max / 2))
         let delay = min(longest, longest * Double.random(in: 0...1, using: &random))
         bound = bound < policy.maximumDelay / 2 ? bound * 2 : policy.maximumDelay
         return delay
     }
 
-    /// A connection has lasted for so long and ended.
+    /// A connection of this age has ended.
     mutating func connectionEnded(after age: Duration) {
         if age >= policy.stableAfter { reset() }
     }
 
-    /// The next attempt is the first again.
+    /// Counts the next attempt as the first again.
     mutating func reset() {
         attempts = 0
         bound = policy.initialDelay

@@ -1,43 +1,43 @@
-/// What a connector holds while it tries to connect: a lookup, then a socket for each address that is
-/// being tried.
+/// What a connector holds during one attempt: first a lookup, then a socket for each address in
+/// progress.
 final class ConnectAttempt {
-    /// The connector; nil once the attempt has ended.
+    /// The connector. Nil once the attempt has ended.
     private(set) var connector: UVConnector?
     private let deadline: TimerHandle
-    /// Made only where an address is tried while another waits.
+    /// Made only when an address is tried while another one waits.
     private var delay: TimerHandle?
     var lookup: LookupRequest?
     var race = AddressRace([])
-    /// What its sockets are bound to first; nil for what the system chooses.
+    /// The local address that its sockets are bound to. Nil lets the system choose.
     var local: SocketAddress?
     /// The address that was tried last.
     private(set) var address: SocketAddress?
-    /// The socket that was made last, and the others that are still connecting. Apart, because most
-    /// often there is but one.
+    /// The newest socket, and the older ones that are still connecting. They are kept apart because
+    /// usually there is only one socket.
     private var socket: TCPHandle?
     private var earlier: [TCPHandle] = []
-    /// A stream that has connected at once, and is not told of yet.
+    /// A stream that connected at once and was not reported yet.
     var connected: ConnectedStream?
-    /// How an address has failed, the last that did.
+    /// The error of the address that failed last.
     var error: UVError?
-    /// Why there will be no connection, where that is known before a callback may be called.
+    /// Why there will be no connection, if that is known before callbacks may be called.
     private(set) var failure: UVError?
 
-    /// Makes an attempt, whose deadline runs.
+    /// Makes an attempt and starts its deadline.
     init(_ connector: UVConnector, timeout time: Duration) throws(UVError) {
         self.connector = connector
         deadline = try TimerHandle(on: connector.loop) { connector.deadlinePassed() }
         deadline.start(after: time)
     }
 
-    /// An address is tried with a socket.
+    /// A socket has started to connect to an address.
     func started(_ socket: TCPHandle, _ address: SocketAddress) {
         if let former = self.socket { earlier.append(former) }
         self.socket = socket
         self.address = address
     }
 
-    /// Calls the connector when the next address is due, if one is left.
+    /// Calls the connector when the next address is due, if there is one.
     func awaitDelay() throws(UVError) {
         guard race.hasUntried, let connector else { return }
         if delay == nil {
@@ -48,7 +48,7 @@ final class ConnectAttempt {
         delay?.start(after: AddressRace.attemptDelay)
     }
 
-    /// Has something called after a time.
+    /// Calls a closure after a time.
     func retry(after time: Duration, _ body: @escaping () -> Void) throws(UVError) {
         guard let connector else { return }
         delay?.close()
@@ -56,20 +56,20 @@ final class ConnectAttempt {
         delay?.start(after: time)
     }
 
-    /// Ends the attempt as failed in the next callback.
+    /// Ends the attempt as failed, in the next callback.
     func failLater(_ error: UVError) {
         failure = error
         deadline.start(after: .zero)
     }
 
-    /// A socket is not needed any more.
+    /// Closes a socket that is not needed any more.
     func close(_ socket: TCPHandle) {
         socket.close()
         if self.socket === socket { self.socket = nil }
         earlier.removeAll { $0 === socket }
     }
 
-    /// Ends the attempt, and every socket but the one that has connected.
+    /// Ends the attempt. Closes every socket except the one that has connected.
     func end(keeping winner: TCPHandle? = nil) {
         connector = nil
         deadline.close()

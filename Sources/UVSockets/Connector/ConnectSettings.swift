@@ -1,13 +1,13 @@
-/// What a connector is told when it is made.
+/// The settings that a connector is made with.
 struct ConnectSettings: Sendable {
     let endpoint: UVEndpoint
-    /// The local address, where it is not left to the system.
+    /// The local address. Nil lets the system choose.
     var local: UVEndpoint?
     var timeout = Duration.seconds(10)
     var framing = UVFraming.raw
     var options = UVConnectionOptions.connector
     var reconnect: UVReconnect?
     var queueLimit = UVConnector.defaultQueueLimit
-    /// The endpoint's addresses, where they need not be looked up.
+    /// The endpoint's addresses, if no lookup is needed.
     var addresses: [SocketAddress]?
 }

@@ -1,12 +1,11 @@
-/// Messages that wait for a connection, in their order, and as many as fit.
+/// The messages that wait for a connection, in their order, up to a limit of bytes.
 ///
-/// They are kept as they were given: how they are framed is the connection's to say, which does not
-/// exist yet.
+/// They are kept without framing. The connection decides the framing, and it does not exist yet.
 struct PendingMessages {
-    /// What a message takes besides its bytes.
+    /// The bytes that count for a message in addition to its own.
     private static let overhead = MemoryLayout<Int>.size
 
-    /// The most ``size`` there may be.
+    /// The greatest ``size`` allowed.
     let limit: Int
     private var payloads: [UInt8] = []
     private var lengths: [Int] = []
@@ -18,14 +17,14 @@ struct PendingMessages {
 
     var count: Int { lengths.count }
     var isEmpty: Bool { lengths.isEmpty }
-    /// The bytes of all messages, and 8 for each.
+    /// The bytes of all messages, plus 8 for each message.
     var size: Int { payloads.count + lengths.count * Self.overhead }
-    /// Whether there is so much that whoever sends should hold back.
+    /// Whether so much is kept that senders should wait.
     var isHigh: Bool { size > limit / 2 }
 
-    /// Takes a message, where it fits.
+    /// Keeps a message if it fits.
     ///
-    /// - Returns: Whether it did.
+    /// - Returns: Whether it fits.
     mutating func append(_ message: Span<UInt8>) -> Bool {
         guard message.count <= limit - size - Self.overhead else { return false }
         payloads.append(copying: message)
@@ -33,7 +32,8 @@ struct PendingMessages {
         return true
     }
 
-    /// Hands out the messages, and keeps those from the first on that was not accepted.
+    /// Hands out the messages in order. At the first one that is not accepted it stops, and keeps
+    /// that one and the rest.
     mutating func drain(_ isAccepted: (Span<UInt8>) -> Bool) {
         var sent = 0
         var offset = 0
@@ -47,7 +47,7 @@ struct PendingMessages {
         lengths.removeFirst(sent)
     }
 
-    /// Drops everything, and the memory.
+    /// Drops all messages and frees the memory.
     mutating func removeAll() {
         payloads = []
         lengths = []

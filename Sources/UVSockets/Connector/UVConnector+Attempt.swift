@@ -1,4 +1,4 @@
-// One attempt to connect: the lookup, and the cycle over the addresses that it brings.
+// One attempt to connect: the lookup, then one address after another.
 extension UVConnector {
     func startAttempt() throws(UVError) {
         let local = try localAddress()
@@ -31,7 +31,7 @@ extension UVConnector {
         }
     }
 
-    /// Takes the cycle's first turn: a shuttle is made and given its request.
+    /// Starts the connect cycle: makes its `SocketEventArgs` and the first request.
     private func startConnect(
         _ attempt: ConnectAttempt, to addresses: [SocketAddress]
     ) throws(UVError) {
@@ -39,8 +39,8 @@ extension UVConnector {
         try connect(makeArgs(attempt), attempt)
     }
 
-    /// A cycle's shuttle is reused for the address after one that has failed. An address that is tried
-    /// beside others needs one of its own.
+    /// Makes the `SocketEventArgs` of a cycle. After a failure they are used again for the next
+    /// address. An address that is tried beside others needs its own.
     private func makeArgs(_ attempt: ConnectAttempt) -> SocketEventArgs {
         SocketEventArgs(userToken: attempt, buffer: loop.receiveBuffer) { args in
             guard let attempt = args.userToken as? ConnectAttempt else { return }
@@ -48,7 +48,8 @@ extension UVConnector {
         }
     }
 
-    /// Asks for a connection to the next address; where one is refused at once, to the next but one.
+    /// Asks for a connection to the next address. If that is refused at once, it goes on to the one
+    /// after.
     private func connect(_ args: SocketEventArgs, _ attempt: ConnectAttempt) throws(UVError) {
         while true {
             switch attempt.race.next() {
@@ -69,19 +70,21 @@ extension UVConnector {
     }
 
     private func onConnectCompleted(_ args: SocketEventArgs, _ attempt: ConnectAttempt) {
-        // An address that was given up ends as cancelled, when another attempt may be under way.
+        // The request of an abandoned address ends as cancelled. By then another attempt may be in
+        // progress.
         guard case .connecting(let current) = state, current === attempt,
             let socket = args.connectSocket
         else { return }
-        // The peer's address is asked for because libuv does not check how it learns of the outcome.
+        // The peer's address shows whether the socket is connected, because libuv does not check
+        // how it learns of the outcome.
         let peer = args.error == nil ? socket.peerAddress : nil
         if let peer, peer != socket.localAddress {
             attempt.end(keeping: socket)
             state = .connected
             return join(socket, peer)
         }
-        // A port that nobody listens on may be given to the very socket that asks for it, which TCP
-        // connects to itself (simultaneous open, RFC 9293 §3.5).
+        // If nobody listens on a port, the system may give that port to the connecting socket
+        // itself. TCP then connects the socket to itself (simultaneous open, RFC 9293 §3.5).
         attemptFailed(
             args, attempt, args.error ?? (peer == nil ? .notConnected : .connectionRefused))
         do throws(UVError) {
@@ -91,8 +94,8 @@ extension UVConnector {
         }
     }
 
-    /// Asks for a connection to a Unix-domain socket, which is there at once, or never, or when the
-    /// server has accepted others: then it is asked again.
+    /// Connects to a Unix-domain socket. This succeeds or fails at once, or the server's backlog is
+    /// full. Then it is tried again later.
     private func connect(_ attempt: ConnectAttempt, to address: UnixAddress) throws(UVError) {
         try address.check("connect")
         switch SocketDescriptor.connect(to: address) {
@@ -124,7 +127,7 @@ extension UVConnector {
 
     private func connect(_ attempt: ConnectAttempt, in network: MemoryNetwork) {
         do throws(UVError) {
-            // Where nobody answers, the deadline ends the attempt.
+            // If nobody answers, the deadline ends the attempt.
             guard let end = try network.connect(to: endpoint, from: settings.local) else { return }
             let ticket = MemoryTicket(end, of: network, on: loop)
             connected(attempt, ConnectedStream(source: .memory(ticket), peer: end.peer))
@@ -133,7 +136,7 @@ extension UVConnector {
         }
     }
 
-    /// A stream was connected at once, which is told later.
+    /// A stream has connected at once. It is reported later.
     private func connected(_ attempt: ConnectAttempt, _ stream: ConnectedStream) {
         attempt.connected = stream
         loop.runLater { [weak self] in self?.joinConnected(attempt) }
@@ -154,7 +157,7 @@ extension UVConnector {
         }
     }
 
-    /// The address that was tried last has not connected yet: the next one is tried beside it.
+    /// The address that was tried last has not connected yet. Tries the next one beside it.
     func attemptDelayPassed() {
         guard case .connecting(let attempt) = state else { return }
         do throws(UVError) {
@@ -164,7 +167,7 @@ extension UVConnector {
         }
     }
 
-    /// One address is given up.
+    /// An address has failed.
     private func attemptFailed(
         _ args: SocketEventArgs, _ attempt: ConnectAttempt, _ code: UVError.Code
     ) {

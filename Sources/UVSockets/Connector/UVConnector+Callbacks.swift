@@ -1,13 +1,15 @@
-/// What a connector tells, and how it stands. All of it is the loop's thread's, as the connector is.
+/// The callbacks of a connector, and its state. Like the connector, all of it belongs to the loop's
+/// thread.
 extension UVConnector {
-    /// The connection; nil before there is one and after it has ended.
+    /// The connection. Nil before there is one, and after it has ended.
     public var connection: UVConnection? {
         loop.confine("UVConnector.connection")
         return current
     }
 
-    /// It has connected; before the first message. What is sent here leaves before the messages that
-    /// were kept.
+    /// Called when it has connected, before the first message.
+    ///
+    /// Messages that you send here leave before the kept messages.
     public var onConnected: ((UVConnection) -> Void)? {
         get {
             loop.confine("UVConnector.onConnected")
@@ -19,8 +21,10 @@ extension UVConnector {
         }
     }
 
-    /// The connection has ended, and why; exactly once after each ``onConnected``. It may be
-    /// connected again from here. Where it reconnects by itself it waits already.
+    /// Called when the connection has ended, with the reason.
+    ///
+    /// It is called exactly once after each ``onConnected``. You may call ``startConnect()`` here.
+    /// If the connector reconnects by itself, it already waits for the next attempt.
     public var onDisconnected: ((UVConnection, UVEndReason) -> Void)? {
         get {
             loop.confine("UVConnector.onDisconnected")
@@ -32,8 +36,10 @@ extension UVConnector {
         }
     }
 
-    /// The connection's queue has fallen to the low watermark after it was above the high one; or
-    /// it has taken what was kept, after that was much.
+    /// Called when you may send more after you were told to wait.
+    ///
+    /// Either the connection's queue was above the high watermark and has fallen to the low one. Or
+    /// the connection has taken the kept messages after there were many.
     public var onDrained: ((UVConnection) -> Void)? {
         get {
             loop.confine("UVConnector.onDrained")
@@ -45,7 +51,9 @@ extension UVConnector {
         }
     }
 
-    /// The server has finished sending; called only where the options allow half-open connections.
+    /// Called when the server has finished sending.
+    ///
+    /// It is called only if the options allow half-open connections.
     public var onPeerFinished: ((UVConnection) -> Void)? {
         get {
             loop.confine("UVConnector.onPeerFinished")
@@ -57,14 +65,13 @@ extension UVConnector {
         }
     }
 
-    /// It could not connect, and does not try again: the last error of those that its attempts ended
-    /// with.
+    /// Called when it could not connect and does not try again, with the error of the last attempt.
     ///
-    /// Also where the last of the attempts that ``UVReconnect/attempts`` allows has brought a
+    /// It is also called when the last attempt that ``UVReconnect/attempts`` allows made a
     /// connection that did not last. The error then has the code
     /// ``UVError/Code/connectionAborted``, and `onDisconnected` was called before.
     ///
-    /// Messages that were kept for the connection are dropped by then; ``messagesDropped`` counts
+    /// Messages that were kept for the connection are already dropped. ``messagesDropped`` counts
     /// them.
     public var onFailed: ((UVConnector, UVError) -> Void)? {
         get {
@@ -77,8 +84,11 @@ extension UVConnector {
         }
     }
 
-    /// It will try again after the time, because it could not connect (``UVEndReason/failed(_:)``,
-    /// with the error) or because its connection has ended. The latter comes after `onDisconnected`.
+    /// Called when it will try again, with the wait and the reason.
+    ///
+    /// The reason is ``UVEndReason/failed(_:)`` with the error if it could not connect. Otherwise
+    /// it is the reason why the connection ended. In that case the call comes after
+    /// `onDisconnected`.
     public var onReconnecting: ((UVConnector, Duration, UVEndReason) -> Void)? {
         get {
             loop.confine("UVConnector.onReconnecting")
@@ -90,21 +100,24 @@ extension UVConnector {
         }
     }
 
-    /// How many messages were kept for a connection and then dropped: because trying has ended, or
-    /// because `onConnected` has given the connection a framing that refuses them.
+    /// How many messages were kept for a connection and then dropped.
+    ///
+    /// They are dropped when the connector stops trying, or when `onConnected` has given the
+    /// connection a framing that refuses them.
     public var messagesDropped: UInt64 {
         loop.confine("UVConnector.messagesDropped")
         return dropped
     }
 
-    /// How many messages are kept for a connection.
+    /// How many messages are kept for a connection now.
     public var messagesPending: Int {
         loop.confine("UVConnector.messagesPending")
         return kept.count
     }
 
-    /// Whether it waits to try again. In `onDisconnected` it tells whether another connection is to
-    /// follow.
+    /// Whether it waits to try again.
+    ///
+    /// In `onDisconnected` it tells you whether another connection attempt follows.
     public var isWaiting: Bool {
         loop.confine("UVConnector.isWaiting")
         if case .waiting = state { return true }

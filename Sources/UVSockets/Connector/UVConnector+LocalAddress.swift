@@ -1,6 +1,6 @@
-// The address that a connector connects from, where it is told one.
+// The local address that a connector connects from, if one is set.
 extension UVConnector {
-    /// The local address it was told; nil leaves it to the system.
+    /// The local address from the settings. Nil lets the system choose.
     func localAddress() throws(UVError) -> SocketAddress? {
         guard let local = settings.local else { return nil }
         func refuse(_ reason: String) -> UVError {
@@ -15,7 +15,7 @@ extension UVConnector {
         return address
     }
 
-    /// Those of a server's addresses to which the local address can connect: the ones of its family.
+    /// The server's addresses that the local address can connect to: those of its family.
     func reachable(
         _ addresses: [SocketAddress], from local: SocketAddress?
     ) throws(UVError) -> [SocketAddress] {
@@ -30,7 +30,8 @@ extension UVConnector {
 
     /// Makes a socket for the next address, bound to the local one.
     ///
-    /// - Returns: The socket; nil where it cannot be bound. Then the attempt keeps why, and goes on.
+    /// - Returns: The socket. Nil if it cannot be bound: then the attempt keeps the error and goes
+    ///   on.
     func makeSocket(_ attempt: ConnectAttempt) throws(UVError) -> TCPHandle? {
         guard let local = attempt.local else { return try TCPHandle(on: loop) }
         let socket: SocketDescriptor

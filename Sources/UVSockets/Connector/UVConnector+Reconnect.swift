@@ -1,14 +1,14 @@
 internal import Logging
 
 extension UVConnector: ConnectionAgent {
-    /// Whether the end of the connection is to be followed by another attempt.
+    /// Whether another attempt follows the end of this connection.
     func isFollowed(_ connection: UVConnection) -> Bool {
         backoff != nil && isTrying && !connection.state.endIsWanted
     }
 
-    /// Begins to wait for the next attempt.
+    /// Starts to wait for the next attempt.
     ///
-    /// - Returns: For how long; nil where there is no next one.
+    /// - Returns: How long it waits. Nil if no attempt is left.
     func scheduleNext() -> Duration? {
         guard let delay = backoff?.next(using: &random),
             let timer = try? TimerHandle(on: loop, onTick: { self.delayPassed() })
@@ -31,7 +31,8 @@ extension UVConnector: ConnectionAgent {
         }
     }
 
-    /// Tells that it waits, or has given up, unless a callback has changed that meanwhile.
+    /// Reports that it waits, or that it has given up, unless a callback has changed that
+    /// meanwhile.
     func tell(_ delay: Duration?, _ why: UVEndReason) {
         switch (delay, state) {
         case (let delay?, .waiting): reconnectCallback?(self, delay, why)
@@ -51,11 +52,11 @@ extension UVConnector: ConnectionAgent {
 
     // MARK: - The end of the connection
 
-    /// It has but one connection, whose `sendLimit` bounds it.
+    /// It has only one connection, which its `sendLimit` bounds.
     func outboundBudgetPassed() {}
 
     var countsLosses: Bool { false }
-    /// Who was told to hold back hears of the next connection.
+    /// Senders that were told to wait are called when the next connection is there.
     var isToldOfSlowEnds: Bool { false }
 
     func connectionDidOpen(_ connection: UVConnection) {
@@ -64,7 +65,8 @@ extension UVConnector: ConnectionAgent {
         sendKept(on: connection)
     }
 
-    /// Makes what stands between the wire and the framing of each connection from here on; nil for nothing.
+    /// Makes the layer between the wire and the framing of each connection from now on. Nil means
+    /// no layer.
     package var makeLayer: (() -> any WireLayer)? {
         get { events.makeLayer }
         set { events.makeLayer = newValue }

@@ -1,26 +1,28 @@
 extension UVConnector {
-    /// Sends a message on the connection; keeps it while there is none but one is tried for.
+    /// Sends a message.
     ///
-    /// What is kept is sent, in its order, when there is a connection: after `onConnected` has
-    /// returned, so that what you send there, as a greeting, goes first. It is the `queueLimit` given
-    /// to the connector that bounds it, whatever is sent and however long it takes.
+    /// Without a connection the message is kept, as long as the connector tries to connect.
     ///
-    /// What the connection has taken is out of the connector's hands: when the connection breaks,
-    /// nobody knows how much of it has arrived, and it is not sent again. A protocol that must know
-    /// has to acknowledge its messages.
+    /// Kept messages are sent in their order when there is a connection, after `onConnected` has
+    /// returned. So what you send in `onConnected`, such as a greeting, goes first. The connector's
+    /// `queueLimit` bounds the kept messages, whatever you send and however long it takes.
     ///
-    /// - Parameter message: The message; it is not needed after the call.
-    /// - Returns: `.taken` where it was sent or is kept. `.takenButFull` the same, and that you should hold
-    ///   back until ``onDrained`` because more than half of the `queueLimit` is kept, or as
-    ///   ``UVConnection/send(_:)-(Span<UInt8>)`` says it. `.closed` where it was not taken, because
-    ///   it does not fit in the queue beside what is kept, or because the connector neither is
-    ///   connected nor tries to be. `.refused` where it cannot be a frame of the framing.
+    /// The connector does not send a message again that the connection has taken. When the
+    /// connection breaks, nobody knows how much of it has arrived. A protocol that needs to know
+    /// must acknowledge its messages.
+    ///
+    /// - Parameter message: The message. It is not needed after the call.
+    /// - Returns: `.taken` if it was sent or is kept. `.takenButFull` if it was taken, but you
+    ///   should wait for ``onDrained``: more than half of the `queueLimit` is kept, or
+    ///   ``UVConnection/send(_:)-(Span<UInt8>)`` returned this. `.closed` if it was not taken: it
+    ///   does not fit in the queue of kept messages, or the connector is not connected and does not
+    ///   try to connect. `.refused` if the message cannot be one frame of the framing.
     @discardableResult
     public func send(_ message: Span<UInt8>) -> UVSendResult {
         loop.confine("UVConnector.send")
         guard let connection else { return keep(message) }
         let result = connection.send(message)
-        // It has ended but is not closed yet: the message can wait for the one that follows.
+        // The connection has ended but is not closed yet. The message can wait for the next one.
         return result == .closed && isFollowed(connection) ? keep(message) : result
     }
 
@@ -35,7 +37,7 @@ extension UVConnector {
 
     /// Sends a text as UTF-8, as ``send(_:)-(Span<UInt8>)`` does.
     ///
-    /// - Parameter text: The text, or a part of one. Nothing is added to it but what the framing adds.
+    /// - Parameter text: The text, or a part of one. Only the framing adds bytes to it.
     /// - Returns: Whether it was taken, and whether to send more.
     @inlinable
     @discardableResult
@@ -43,10 +45,12 @@ extension UVConnector {
         text.utf8.withSpan { send($0) }
     }
 
-    /// Sends bytes, such as a part of an array, a `Data` or an unsafe buffer, as
-    /// ``send(_:)-(Span<UInt8>)`` does. They are copied first only where they do not lie together.
+    /// Sends bytes, such as a part of an array, a `Data` or an unsafe buffer.
     ///
-    /// - Parameter message: The message; it is not needed after the call.
+    /// It works as ``send(_:)-(Span<UInt8>)`` does. The bytes are copied first only if they are not
+    /// contiguous in memory.
+    ///
+    /// - Parameter message: The message. It is not needed after the call.
     /// - Returns: Whether it was taken, and whether to send more.
     @inlinable
     @discardableResult
@@ -67,7 +71,7 @@ extension UVConnector {
         return .takenButFull
     }
 
-    /// Hands what was kept to a connection.
+    /// Sends the kept messages on a connection.
     func sendKept(on server: UVConnection) {
         kept.drain { message in
             switch server.send(message) {
@@ -80,11 +84,11 @@ extension UVConnector {
         }
         guard owesDrained, kept.isEmpty else { return }
         owesDrained = false
-        // Above its watermark the connection tells later.
+        // If the connection is above its watermark, it calls `onDrained` itself later.
         if !server.watermark.isAbove { events.onDrained?(server) }
     }
 
-    /// There will be no connection to send it on.
+    /// Drops the kept messages: there will be no connection for them.
     func dropKept() {
         dropped += UInt64(kept.count)
         kept.removeAll()

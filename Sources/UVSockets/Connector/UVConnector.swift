@@ -1,6 +1,8 @@
 internal import Logging
 
-/// The client's agent: it owns the socket, and nobody else calls it.
+/// The client side: it connects to a server and owns the socket.
+///
+/// Nothing else calls this socket.
 ///
 ///     let connector = UVConnector(on: loop, to: "localhost:8081") { server, message in
 ///         print(String(message: message))
@@ -9,25 +11,25 @@ internal import Logging
 ///     try connector.startConnect()
 ///     loop.run()
 ///
-/// A name is looked up on a thread of its own, and its addresses are tried as Happy Eyeballs has it (RFC 8305):
-/// one of each family in turn, the next after 250 ms, or sooner where one fails. The first that
-/// connects is the connection.
+/// A name is looked up on a separate thread. Its addresses are tried as in Happy Eyeballs (RFC
+/// 8305): the two address families take turns, and the next address starts after 250 ms, or sooner
+/// if one fails. The first address that connects becomes the connection.
 ///
-/// With a ``UVReconnect`` it tries again where it could not connect and after its connection has
-/// ended, until you end it; and meanwhile ``send(_:)-(Span<UInt8>)`` keeps messages. See
+/// With a ``UVReconnect`` it tries again when it could not connect, and when its connection has
+/// ended, until you end it. Meanwhile ``send(_:)-(Span<UInt8>)`` keeps messages. See
 /// <doc:StayingConnected>.
 ///
-/// All of it belongs to the loop's thread, and so do the callbacks: they may use the connector, its
-/// connection and your own state without a lock. The connector lives, and keeps the loop running,
-/// while it connects, is connected, or waits to try again, whether or not you keep it.
+/// The connector and its callbacks belong to the loop's thread. So callbacks may use the connector,
+/// its connection and your own state without a lock. While it connects, is connected, or waits to
+/// try again, the connector stays alive and keeps the loop running, whether you keep it or not.
 public final class UVConnector {
-    /// How many bytes of messages a connector keeps, unless it is told otherwise: 256 KiB.
+    /// How many bytes of messages a connector keeps by default: 256 KiB.
     public static let defaultQueueLimit = 256 * 1024
 
     /// The loop it belongs to.
     public let loop: UVLoop
 
-    // What the callbacks' file shows to users.
+    // The state behind the public properties in `UVConnector+Callbacks.swift`.
     var current: UVConnection?
     var dropped: UInt64 = 0
     var failureCallback: ((UVConnector, UVError) -> Void)?
@@ -36,16 +38,17 @@ public final class UVConnector {
     let events: ConnectionEvents
     let settings: ConnectSettings
     var kept: PendingMessages
-    /// Whether somebody was told to hold back, and waits for ``onDrained``.
+    /// Whether a sender was told to wait and still expects ``onDrained``.
     var owesDrained = false
     var state = State.idle
     var backoff: Backoff?
-    /// Where the waits' lengths come from.
+    /// The random numbers for the lengths of the waits.
     var random: any RandomNumberGenerator = SystemRandomNumberGenerator()
-    /// Whether another attempt may follow. False before the first and after ``cancel()``.
+    /// Whether another attempt may follow. It is false before the first attempt and after
+    /// ``cancel()``.
     var isTrying = false
     private var nextID: UVConnection.ID = 1
-    /// Finds a server that is gone, while there is a connection.
+    /// Finds a server that has vanished, while there is a connection.
     var peerWatch: PeerWatch?
 
     enum State {
@@ -55,24 +58,24 @@ public final class UVConnector {
         case waiting(TimerHandle)
     }
 
-    /// Makes a connector, which does nothing until ``startConnect()``.
+    /// Makes a connector. It does nothing until ``startConnect()``.
     ///
     /// - Parameters:
-    ///   - loop: The loop it is to belong to.
-    ///   - endpoint: Whom to connect to. A name is looked up anew for each attempt.
-    ///   - local: The address of this machine to connect from, such as `192.0.2.7:0`. Port 0 lets the
-    ///     system choose the port. Of the server's addresses those of the same family are tried. nil,
-    ///     the default, leaves all of it to the system. A name is refused, and so is any address for a
-    ///     Unix-domain socket.
-    ///   - timeout: How long an attempt may take: the lookup and all addresses together.
-    ///   - framing: How the bytes are divided into messages, such as `.lines`.
-    ///   - options: How its connection behaves.
-    ///   - reconnect: How to try again; nil does not.
+    ///   - loop: The loop that the connector belongs to.
+    ///   - endpoint: The server to connect to. A name is looked up again for each attempt.
+    ///   - local: The address of this machine to connect from, such as `192.0.2.7:0`. Port 0 lets
+    ///     the system choose the port. Only the server's addresses of the same family are tried.
+    ///     Nil, the default, lets the system choose everything. A name is refused, and so is any
+    ///     local address for a Unix-domain socket.
+    ///   - timeout: How long one attempt may take, with the lookup and all addresses.
+    ///   - framing: How the received bytes are divided into messages, such as `.lines`.
+    ///   - options: How the connection behaves.
+    ///   - reconnect: How to try again. Nil means not to.
     ///   - queueLimit: How many bytes ``send(_:)-(Span<UInt8>)`` keeps while there is no
-    ///     connection, counting 8 more for each message. Those beyond it are not taken.
-    ///   - onMessageReceived: What to do with a message of the server: whole, and without what frames
-    ///     it; with `.raw`, the bytes that came. It is valid during the call; the compiler refuses to
-    ///     keep it.
+    ///     connection. Each message counts 8 bytes more. Messages over the limit are not taken.
+    ///   - onMessageReceived: Called with each message of the server: whole, and without its
+    ///     framing. With `.raw` it gets the bytes as they came. The message is valid during the
+    ///     call; the compiler does not let you keep it.
     public convenience init(
         on loop: UVLoop, to endpoint: UVEndpoint, from local: UVEndpoint? = nil,
         timeout: Duration = .seconds(10),
@@ -103,21 +106,23 @@ public final class UVConnector {
             settings.options, settings.framing, onMessageReceived: onMessageReceived)
     }
 
-    /// Whom it connects to.
+    /// The server it connects to.
     public var endpoint: UVEndpoint { settings.endpoint }
 
     // MARK: - The connect cycle
 
-    /// Starts to connect; nothing where it is connecting or connected already. Where it waits to try
-    /// again, it tries at once.
+    /// Starts to connect.
     ///
-    /// Either ``onConnected`` or ``onFailed`` is called later, or ``onReconnecting`` before them,
-    /// never within this call, unless ``cancel()`` comes first. After a failure, or an end of the
-    /// connection, it may be started again.
+    /// Does nothing if it is connecting or connected already. If it waits to try again, it tries at
+    /// once.
     ///
-    /// - Throws: ``UVError`` where it cannot even begin: the host cannot be a name, the local address
-    ///   is none, or the system refuses either address at once. With a ``UVReconnect`` the latter is a failed attempt like
-    ///   others.
+    /// Later, and never within this call, ``onConnected`` or ``onFailed`` is called, unless you
+    /// call ``cancel()`` first. ``onReconnecting`` may be called before them. After a failure, or
+    /// after the connection has ended, you may start it again.
+    ///
+    /// - Throws: ``UVError`` if it cannot begin at all: the host cannot be a name, the local
+    ///   address is not an address, or the system refuses either address at once. With a
+    ///   ``UVReconnect``, an address that is refused counts as a failed attempt instead.
     public func startConnect() throws(UVError) {
         loop.confineOpen("UVConnector.startConnect")
         switch state {
@@ -142,23 +147,24 @@ public final class UVConnector {
         }
     }
 
-    /// The cycle has brought a connection.
+    /// The attempt has made a connection.
     func join(_ socket: StreamHandle, _ peer: SocketAddress) {
         socket.setOptions(noDelay: events.options.noDelay, keepAlive: events.options.keepAlive)
         let server = UVConnection(socket, peer: peer, id: nextID, of: self, events)
         nextID += 1
         current = server
         if let keepAlive = events.options.keepAlive {
-            // Without memory for a timer, the kernel alone finds a server that is gone.
+            // If there is no memory for a timer, only the kernel finds a server that has vanished.
             peerWatch = try? PeerWatch(keepAlive, on: loop) { [server] }
         }
         loop.logger.trace("connected", metadata: ["server": "\(server.peer)"])
         server.begin()
     }
 
-    /// Ends the attempt to connect, or the wait for the next, without a call to ``onFailed``; nothing
-    /// where neither is under way. Messages that were kept are dropped. A connection that there is
-    /// already is not affected, but no other will follow it.
+    /// Ends the attempt to connect, or the wait for the next one.
+    ///
+    /// It does not call ``onFailed``. It does nothing if neither is in progress. Kept messages are
+    /// dropped. An existing connection stays, but no other one follows it.
     public func cancel() {
         loop.confine("UVConnector.cancel")
         stop()
@@ -181,7 +187,7 @@ public final class UVConnector {
         state = .idle
     }
 
-    /// No other attempt follows.
+    /// Ends trying: no attempt follows.
     private func stop() {
         isTrying = false
         endAttempt()

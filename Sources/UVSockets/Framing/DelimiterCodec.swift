@@ -21,7 +21,7 @@ public struct DelimiterCodec: FrameCodec {
     public func firstFrame(
         in bytes: Span<UInt8>, scanned: Int
     ) throws(FramingError) -> FrameSearch {
-        // Where the delimiter of a frame within the limit may begin, as far as it is whole.
+        // The delimiter of a frame within the limit may begin here, if all of it has come.
         let starts = min(max(0, bytes.count - delimiter.count + 1), maximumLength + 1)
         let candidates = bytes.extracting(first: starts)
         var next = scanned
@@ -42,8 +42,10 @@ public struct DelimiterCodec: FrameCodec {
         return true
     }
 
-    /// Tells how a frame ends; see ``FrameCodec/wrapper(of:)``. A payload cannot be sent that holds
-    /// the delimiter, or whose end would make one together with the delimiter's beginning.
+    /// Tells how a frame ends; see ``FrameCodec/wrapper(of:)``.
+    ///
+    /// A payload cannot be sent if it holds the delimiter. Nor can it be sent if its end and the
+    /// beginning of the delimiter would form a delimiter.
     public func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper {
         try checkIsSendable(payload)
         guard !holdsDelimiter(payload), !runsIntoDelimiter(payload) else {
@@ -62,8 +64,8 @@ public struct DelimiterCodec: FrameCodec {
         return false
     }
 
-    /// Whether the delimiter occurs early once it is written behind the payload, as `aa` does
-    /// behind `xa`.
+    /// Whether the delimiter occurs too early when it is written after the payload. The delimiter
+    /// `aa` does so after `xa`.
     private func runsIntoDelimiter(_ payload: Span<UInt8>) -> Bool {
         let lengths = 1..<max(1, min(delimiter.count, payload.count + 1))
         return lengths.contains { length in

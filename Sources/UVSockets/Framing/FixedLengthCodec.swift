@@ -20,8 +20,8 @@ public struct FixedLengthCodec: FrameCodec {
         return .frame(payload: 0..<maximumLength, end: maximumLength)
     }
 
-    /// Tells that nothing is written around a payload; see ``FrameCodec/wrapper(of:)``. One of
-    /// another length cannot be sent.
+    /// Tells that nothing is written around a payload; see ``FrameCodec/wrapper(of:)``. A payload
+    /// of another length cannot be sent.
     public func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper {
         guard payload.count == maximumLength else {
             throw .unsendable("\(payload.count) bytes where every frame has \(maximumLength)")

@@ -1,16 +1,17 @@
-/// Finds whole frames in bytes that come in chunks, and keeps what does not end in one.
+/// Finds whole frames in bytes that come in chunks, and keeps the bytes of an unfinished frame.
 ///
-/// A frame that lies in a chunk is shown there. Only a frame that is cut is copied, piece by piece
-/// as far as it goes; the frames behind it are found in the chunk again.
+/// A frame that lies within a chunk is shown there. Only a frame that is split between chunks is
+/// copied, piece by piece up to its end. The frames after it are found in the chunk again.
 ///
 ///     a chunk comes ─▶ next ─▶ .chunk or .kept ─▶ next ─▶ … ─▶ nil ─▶ keep the rest
 ///                       └───── one may stop between two frames ─────────▲
 ///
-/// Whoever drives it may change the codec between two calls of `next`, and may stop before the
-/// chunk is used up, if the rest is then kept; `next` with an empty chunk goes on from there.
+/// The caller may change the codec between two calls of `next`. It may also stop before the chunk
+/// is used up, if it then keeps the rest. `next` with an empty chunk continues from there.
 ///
-/// The bytes of a frame that is not whole never exceed the codec's limit and the ends of a frame: the
-/// search ends as ``FramingError/frameTooLong(limit:)`` beyond that, whatever the codec says.
+/// The bytes of an unfinished frame never exceed the codec's limit plus the longest prefix and
+/// suffix. Beyond that the search throws ``FramingError/frameTooLong(limit:)``, whatever the codec
+/// says.
 struct FrameAssembler {
     /// Where a frame's payload lies.
     enum Location: Equatable {
@@ -20,31 +21,31 @@ struct FrameAssembler {
         case kept(Range<Int>)
     }
 
-    /// How many bytes of a chunk are copied first to complete a frame whose length is not known,
-    /// most of which are short; then twice as many, and so on.
+    /// How many bytes of a chunk are copied first to complete a frame of unknown length. Most of
+    /// these frames are short. Each later step copies twice as many.
     private static let firstStep = 256
 
     /// The bytes that did not end in a whole frame. They hold memory only while there are some.
     private(set) var kept: [UInt8] = []
     /// Where in the kept bytes the next frame begins.
     private var start = 0
-    /// What the last search of the next frame returned; 0 before the first.
+    /// What the last search for the next frame returned; 0 before the first search.
     private var scanned = 0
     private var needed = 0
 
     /// How many bytes are kept and not yet taken.
     var count: Int { kept.count - start }
-    /// Whether, once `next` has returned nil, the bytes so far end within a frame.
+    /// Whether the bytes so far end within a frame. It is valid once `next` has returned nil.
     var isMidFrame: Bool { count > 0 }
 
     /// Finds the next frame.
     ///
     /// - Parameters:
     ///   - chunk: The bytes that came last.
-    ///   - offset: How many of them have been taken: 0 at first, and counted on here.
-    ///   - codec: What divides the bytes.
+    ///   - offset: How many of them have been taken. It is 0 at first, and each call moves it on.
+    ///   - codec: The codec that divides the bytes.
     /// - Returns: Where the frame's payload lies; nil when no whole frame is left.
-    /// - Throws: What the codec says is wrong with the next frame; and again, if asked again.
+    /// - Throws: The codec's error for the next frame. A second call throws it again.
     mutating func next(
         in chunk: Span<UInt8>, _ offset: inout Int, _ codec: any FrameCodec
     ) throws(FramingError) -> Location? {
@@ -59,10 +60,10 @@ struct FrameAssembler {
         return .chunk(begin + payload.lowerBound..<begin + payload.upperBound)
     }
 
-    /// Takes the next bytes as they are, where no codec divides them.
+    /// Takes the next bytes as they are, because no codec divides them.
     ///
-    /// - Returns: Where they lie: all that is kept, then the rest of the chunk; nil when there are
-    ///   none.
+    /// - Returns: Where they lie: first all that is kept, then the rest of the chunk; nil if
+    ///   there are none.
     mutating func takeAll(of chunk: Span<UInt8>, _ offset: inout Int) -> Location? {
         codecChanged()
         if count > 0 {
@@ -84,7 +85,7 @@ struct FrameAssembler {
         kept.append(copying: rest)
     }
 
-    /// Notes that another codec divides the kept bytes from now on, which it has not searched.
+    /// Notes that another codec divides the kept bytes from now on. It has not searched them yet.
     mutating func codecChanged() {
         scanned = 0
         needed = 0
@@ -97,8 +98,8 @@ struct FrameAssembler {
         codecChanged()
     }
 
-    /// Finds the next frame in the kept bytes, to which bytes of the chunk are added as it needs
-    /// them. What turns out not to be the frame's goes back to the chunk.
+    /// Finds the next frame in the kept bytes. It adds bytes of the chunk as the frame needs them.
+    /// Bytes that turn out not to belong to the frame go back to the chunk.
     private mutating func nextKept(
         _ chunk: Span<UInt8>, _ offset: inout Int, _ codec: any FrameCodec
     ) throws(FramingError) -> Location? {
@@ -131,7 +132,7 @@ struct FrameAssembler {
         try codec.firstFrame(in: kept.span.extracting(start...), scanned: scanned)
     }
 
-    /// Remembers what a search said.
+    /// Remembers the result of a search.
     ///
     /// - Returns: The frame, if there was one.
     private mutating func note(
@@ -149,12 +150,12 @@ struct FrameAssembler {
         return try search.frame(within: count, limit: codec.longestFrame, codec.maximumLength)
     }
 
-    /// Throws where more is kept of a frame that is not whole than the longest has.
+    /// Throws if more is kept of an unfinished frame than the longest frame has.
     func checkLength(_ codec: any FrameCodec) throws(FramingError) {
         guard count <= codec.longestFrame else { throw .frameTooLong(limit: codec.maximumLength) }
     }
 
-    /// Doubles the memory where it must grow, but not beyond what a frame within the limit takes.
+    /// Doubles the memory when it must grow, but not beyond the size of the longest frame.
     private mutating func add(_ piece: Span<UInt8>, limit: Int) {
         dropTaken()
         let size = kept.count + piece.count
@@ -164,7 +165,8 @@ struct FrameAssembler {
         kept.append(copying: piece)
     }
 
-    /// Gives the memory of taken frames back; only one who stopped in a chunk has kept some.
+    /// Frees the memory of taken frames. There is some only if the caller has stopped within a
+    /// chunk.
     private mutating func dropTaken() {
         guard start > 0 else { return }
         kept = Array(kept[start...])

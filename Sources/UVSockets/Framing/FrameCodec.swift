@@ -1,17 +1,19 @@
 /// How a stream of bytes is divided into frames.
 ///
-/// A codec only looks: it is a value without memory, and one serves all connections. What it is
-/// shown always begins at a frame's first byte. What it says of some bytes must hold however many
-/// follow, so that it does not matter how the network cut the stream.
+/// A codec only looks at bytes. It is a value without memory, and one codec serves all connections.
+/// The bytes that it is shown always begin at a frame's first byte. What it says about some bytes
+/// must stay true when more bytes follow. So it does not matter how the network splits the stream.
 ///
 /// The codecs that come with the library are ``LineCodec``, ``DelimiterCodec``,
 /// ``FixedLengthCodec``, ``LengthPrefixCodec``, ``VarintPrefixCodec`` and ``NetstringCodec``. Each
-/// can send back every payload it has received. To receive bytes as they come, use ``UVFraming/raw``.
+/// can send back every payload it has received. To receive bytes as they come, use
+/// ``UVFraming/raw``.
 public protocol FrameCodec: Sendable {
-    /// The most bytes a frame's payload may have. Positive, and the bound of what a connection
-    /// keeps of a frame that has not come whole: a frame, with what frames the payload, has at most 46
-    /// bytes more (twice ``FrameWrapper/Bytes/capacity``). A longer one ends the connection, whatever the
-    /// codec says of it.
+    /// The most bytes that a frame's payload may have. Positive.
+    ///
+    /// It also limits what a connection keeps of a frame that has not come whole. A whole frame has
+    /// at most 46 bytes more than its payload (twice ``FrameWrapper/Bytes/capacity``). A longer
+    /// frame ends the connection, whatever the codec says about it.
     var maximumLength: Int { get }
 
     /// Finds the first frame.
@@ -19,29 +21,31 @@ public protocol FrameCodec: Sendable {
     /// - Parameters:
     ///   - bytes: Bytes that begin at a frame's first byte. They may be none, a part of a frame,
     ///     or many frames.
-    ///   - scanned: What the previous search of the same bytes returned when there were fewer; 0
-    ///     at first. A codec that looks for a delimiter goes on from there, so that a long frame
-    ///     in small pieces costs linear time.
-    /// - Returns: Where the frame is, or how much more must come. A frame has a byte or more, and its
-    ///   payload and its end lie within the bytes: another is a programmer's error, and traps.
-    /// - Throws: ``FramingError/frameTooLong(limit:)`` as soon as the frame is bound to be longer
-    ///   than ``maximumLength``; ``FramingError/malformed(_:)`` where the bytes begin no frame.
+    ///   - scanned: The `scanned` value that the last search of the same bytes returned, when
+    ///     there were fewer; 0 at first. A codec that looks for a delimiter continues from there.
+    ///     So a long frame in small pieces costs linear time.
+    /// - Returns: Where the frame is, or how many bytes are needed. A frame has at least one
+    ///   byte, and its payload and its end lie within the bytes. Any other answer is a programmer's
+    ///   error and traps.
+    /// - Throws: ``FramingError/frameTooLong(limit:)`` as soon as it is certain that the frame is
+    ///   longer than ``maximumLength``; ``FramingError/malformed(_:)`` if the bytes do not begin a
+    ///   frame.
     func firstFrame(in bytes: Span<UInt8>, scanned: Int) throws(FramingError) -> FrameSearch
 
-    /// Tells what is written before and behind a payload to make it a frame.
+    /// Tells what to write before and after a payload to make it a frame.
     ///
     /// - Parameter payload: The whole payload.
-    /// - Returns: The two ends.
-    /// - Throws: ``FramingError/unsendable(_:)`` where the payload cannot be one frame: it is too
-    ///   long, not of the fixed length, or holds the delimiter.
+    /// - Returns: The prefix and the suffix.
+    /// - Throws: ``FramingError/unsendable(_:)`` if the payload cannot be one frame: it is too
+    ///   long, does not have the fixed length, or holds the delimiter.
     func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper
 }
 
 extension FrameCodec {
-    /// The limit of every codec that is not given another: 1 MiB.
+    /// The limit of every codec for which no other limit is given: 1 MiB.
     public static var defaultMaximumLength: Int { 1 << 20 }
 
-    /// A limit as given, once it is known to leave room to count a frame's ends, too.
+    /// Returns the limit, after a check that it leaves room to count the prefix and suffix, too.
     static func checked(_ maximumLength: Int) -> Int {
         precondition(
             maximumLength > 0 && maximumLength <= Int.max / 2,

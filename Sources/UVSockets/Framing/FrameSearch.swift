@@ -1,24 +1,24 @@
-/// What a ``FrameCodec`` says of bytes that begin at a frame's first byte.
+/// What a ``FrameCodec`` says about bytes that begin at a frame's first byte.
 public enum FrameSearch: Equatable, Sendable {
-    /// The first frame is whole: its payload lies at `payload`, and the next begins at `end`.
+    /// The first frame is whole. Its payload lies at `payload`, and the next frame begins at `end`.
     case frame(payload: Range<Int>, end: Int)
     /// The first frame is not whole.
     ///
-    /// `scanned` is handed to the next search of these bytes. `needed` counts all bytes from the
-    /// frame's first on: with fewer, neither a frame nor an error can be found, and the codec is
-    /// not asked again.
+    /// The next search of these bytes gets `scanned`. `needed` counts all bytes from the frame's
+    /// first byte. With fewer bytes neither a frame nor an error can be found, so the codec is not
+    /// asked again before that.
     case incomplete(scanned: Int, needed: Int)
 }
 
 extension FrameSearch {
-    /// Where the frame is, if one was found; it must lie within so many bytes, and have some.
+    /// Where the frame is, if one was found. It has at least one byte and lies within the bytes.
     ///
     /// - Parameters:
     ///   - count: How many bytes there are.
     ///   - longest: The most bytes a whole frame may have.
-    ///   - limit: What is said where it has more.
-    /// - Returns: Where its payload lies, and where the next frame begins; nil where none was found.
-    /// - Throws: ``FramingError/frameTooLong(limit:)`` where it has more.
+    ///   - limit: The limit that the error names.
+    /// - Returns: Where its payload lies, and where the next frame begins; nil if none was found.
+    /// - Throws: ``FramingError/frameTooLong(limit:)`` if it is longer than the longest frame.
     @inline(__always)
     func frame(
         within count: Int, limit longest: Int, _ limit: @autoclosure () -> Int
@@ -31,7 +31,7 @@ extension FrameSearch {
         return (payload, end)
     }
 
-    /// Says whether a frame is whole whose payload of `length` bytes begins behind a prefix.
+    /// Says whether a frame is whole. Its payload of `length` bytes begins after a prefix.
     static func behind(
         prefix: Int, length: UInt64, limit: Int, of count: Int
     ) throws(FramingError) -> FrameSearch {

@@ -1,39 +1,42 @@
-/// What stands before and behind a payload on the wire.
+/// The prefix and the suffix of a payload: what stands before and after it on the wire.
 public struct FrameWrapper: Equatable, Sendable {
     /// What stands before the payload.
     public let prefix: Bytes
-    /// What stands behind the payload.
+    /// What stands after the payload.
     public let suffix: Bytes
 
-    /// Names both ends.
+    /// Makes a wrapper of a prefix and a suffix.
     ///
     /// - Parameters:
     ///   - prefix: What stands before the payload; nothing by default.
-    ///   - suffix: What stands behind the payload; nothing by default.
+    ///   - suffix: What stands after the payload; nothing by default.
     @inline(__always)
     public init(prefix: Bytes = Bytes(), suffix: Bytes = Bytes()) {
         self.prefix = prefix
         self.suffix = suffix
     }
 
-    /// How many bytes both ends have.
+    /// How many bytes the prefix and the suffix have together.
     public var count: Int { prefix.count + suffix.count }
 }
 
 extension FrameWrapper {
-    /// At most 23 bytes, stored in place: to frame a message allocates nothing.
+    /// A prefix or a suffix: at most 23 bytes, stored in place.
+    ///
+    /// Framing a message therefore allocates nothing.
     public struct Bytes: Sendable {
-        /// The most bytes an end can have.
+        /// The most bytes that a prefix or a suffix can have.
         public static let capacity = 23
 
-        /// The bytes, the first in the lowest bits of the first word. Words, because the compiler keeps
-        /// these in registers, and an end is made for each message that is sent.
+        /// The bytes. The first is in the lowest bits of the first word. They are words because the
+        /// compiler keeps words in registers, and a prefix or suffix is made for each message that
+        /// is sent.
         private(set) var words: (UInt64, UInt64, UInt64) = (0, 0, 0)
         private var used: UInt8 = 0
         /// How many bytes the words have together.
         static let sizeInWords = 24
 
-        /// Makes an end of no bytes.
+        /// Makes a prefix or suffix without bytes.
         @inline(__always)
         public init() {}
 
@@ -45,7 +48,7 @@ extension FrameWrapper {
 
         /// Reads one of the bytes.
         ///
-        /// - Parameter index: Which, counted from 0.
+        /// - Parameter index: The position of the byte, counted from 0.
         @inline(__always)
         public subscript(index: Int) -> UInt8 {
             precondition(0..<count ~= index, "the byte is none of the end's")
@@ -53,10 +56,10 @@ extension FrameWrapper {
             return UInt8(truncatingIfNeeded: word >> Self.shift(index))
         }
 
-        /// How many bits stand below a byte in its word.
+        /// How many bits are below a byte in its word.
         private static func shift(_ index: Int) -> UInt64 { UInt64(index & 7) * 8 }
 
-        /// Adds a byte. More than ``capacity`` are a programmer's error.
+        /// Adds a byte. More than ``capacity`` bytes are a programmer's error and trap.
         ///
         /// - Parameter byte: The byte.
         @inline(__always)
@@ -73,7 +76,7 @@ extension FrameWrapper {
 
         /// Shows the bytes.
         ///
-        /// - Parameter body: What reads them; it cannot keep the span.
+        /// - Parameter body: Reads the bytes. It cannot keep the span.
         /// - Returns: What `body` returns.
         /// - Throws: What `body` throws.
         public func withSpan<Result, Failure: Error>(
@@ -86,7 +89,7 @@ extension FrameWrapper {
 
         /// Adds the bytes to an array.
         ///
-        /// - Parameter array: What they are added to.
+        /// - Parameter array: The array.
         public func append(to array: inout [UInt8]) {
             withSpan { array.append(copying: $0) }
         }
@@ -94,14 +97,14 @@ extension FrameWrapper {
 }
 
 extension FrameWrapper.Bytes: ExpressibleByArrayLiteral {
-    /// Makes an end of the bytes named.
+    /// Makes a prefix or suffix of the listed bytes.
     ///
     /// - Parameter elements: The bytes, at most ``capacity`` of them.
     public init(arrayLiteral elements: UInt8...) {
         self.init(elements)
     }
 
-    /// Makes an end of the bytes given.
+    /// Makes a prefix or suffix of the given bytes.
     ///
     /// - Parameter bytes: The bytes, at most ``capacity`` of them.
     public init(_ bytes: some Sequence<UInt8>) {
@@ -111,12 +114,12 @@ extension FrameWrapper.Bytes: ExpressibleByArrayLiteral {
 }
 
 extension FrameWrapper.Bytes: Equatable {
-    /// Whether two ends are the same bytes.
+    /// Whether both values have the same bytes.
     ///
     /// - Parameters:
-    ///   - one: An end.
-    ///   - other: Another end.
-    /// - Returns: Whether they are.
+    ///   - one: A prefix or suffix.
+    ///   - other: Another one.
+    /// - Returns: Whether they have the same bytes.
     public static func == (one: Self, other: Self) -> Bool {
         one.words == other.words && one.used == other.used
     }

@@ -1,25 +1,25 @@
-/// Why bytes are not frames.
+/// Why bytes could not be received or sent as frames.
 ///
-/// The first three are the peer's fault and end the receiving of frames: where the next one would
-/// begin is not known. The last is the sender's own.
+/// The first three cases are the peer's fault. They end the receiving of frames, because nobody
+/// knows where the next frame would begin. The last case is the sender's own fault.
 ///
 /// More cases may come: a `switch` over them needs an `@unknown default`.
 #if hasAttribute(nonexhaustive)
     @nonexhaustive
 #endif
 public enum FramingError: Error, Hashable, Sendable {
-    /// A frame's payload is longer than the codec's limit, which is given in bytes.
+    /// A frame's payload is longer than the codec's limit. The limit is given in bytes.
     case frameTooLong(limit: Int)
-    /// The stream ended within a frame of which only so many bytes had come.
+    /// The stream ended within a frame. Only this many bytes of the frame had come.
     case truncated(bytes: Int)
-    /// The bytes begin no frame, for the reason given.
+    /// The bytes do not begin a frame, for the given reason.
     case malformed(String)
-    /// The payload cannot be sent as one frame, for the reason given.
+    /// The payload cannot be sent as one frame, for the given reason.
     case unsendable(String)
 }
 
 extension FramingError: CustomStringConvertible {
-    /// A clause for a log or a person.
+    /// A short text for a log or a person.
     public var description: String {
         switch self {
         case .frameTooLong(let limit): "a frame is longer than the limit of \(limit) bytes"

@@ -1,4 +1,4 @@
-/// Frames that begin with their length, as a number of 1, 2, 4 or 8 bytes without a sign.
+/// Frames that begin with their length, an unsigned number of 1, 2, 4 or 8 bytes.
 public struct LengthPrefixCodec: FrameCodec {
     /// How many bytes the length takes.
     ///
@@ -17,7 +17,7 @@ public struct LengthPrefixCodec: FrameCodec {
         case bytes8 = 8
     }
 
-    /// In which order the bytes of the length come.
+    /// The order of the bytes of the length.
     public enum ByteOrder: Sendable, CaseIterable {
         /// The most significant byte first, as in most protocols of the Internet.
         case bigEndian
@@ -27,19 +27,19 @@ public struct LengthPrefixCodec: FrameCodec {
 
     /// How many bytes the length takes.
     public let width: Width
-    /// In which order they come.
+    /// The order of these bytes.
     public let byteOrder: ByteOrder
     /// Whether the length counts its own bytes, too.
     public let countsItself: Bool
-    /// The most bytes a payload may have: the limit given, or what the width can say if that is
-    /// less.
+    /// The most bytes a payload may have: the given limit, or the greatest length of the width if
+    /// that is less.
     public let maximumLength: Int
 
     /// Describes the frames.
     ///
     /// - Parameters:
     ///   - width: How many bytes the length takes.
-    ///   - byteOrder: In which order they come.
+    ///   - byteOrder: The order of these bytes.
     ///   - countsItself: Whether the length counts its own bytes, too.
     ///   - maximumLength: The most bytes a payload may have. Positive.
     public init(
@@ -54,9 +54,10 @@ public struct LengthPrefixCodec: FrameCodec {
         self.maximumLength = Int(min(UInt64(Self.checked(maximumLength)), expressible))
     }
 
-    /// Finds the first frame; see ``FrameCodec/firstFrame(in:scanned:)``. A length beyond the
-    /// limit is an error as soon as it is there, and so is one that counts itself and is less than
-    /// its own width.
+    /// Finds the first frame; see ``FrameCodec/firstFrame(in:scanned:)``.
+    ///
+    /// A length beyond the limit is an error as soon as it has come. So is a length that counts
+    /// itself and is less than its own width.
     public func firstFrame(
         in bytes: Span<UInt8>, scanned: Int
     ) throws(FramingError) -> FrameSearch {
@@ -84,7 +85,7 @@ public struct LengthPrefixCodec: FrameCodec {
         return FrameWrapper(prefix: prefix)
     }
 
-    /// How far to the left a byte of the length stands in the number.
+    /// How many bits to the left a byte of the length stands in the number.
     private func shift(of index: Int) -> Int {
         switch byteOrder {
         case .bigEndian: 8 * (width.rawValue - 1 - index)
@@ -98,7 +99,7 @@ extension UVFraming {
     ///
     /// - Parameters:
     ///   - width: How many bytes the length takes.
-    ///   - byteOrder: In which order they come.
+    ///   - byteOrder: The order of these bytes.
     ///   - countsItself: Whether the length counts its own bytes, too.
     ///   - maximumLength: The most bytes a payload may have. Positive.
     /// - Returns: The framing.

@@ -9,15 +9,17 @@ public struct LineCodec: FrameCodec {
         @nonexhaustive
     #endif
     public enum Ending: Sendable, Hashable {
-        /// A line feed, and one carriage return before it belongs to the end. Written is a line
-        /// feed, except behind a payload that ends in a carriage return of its own: that is
-        /// followed by a carriage return and a line feed, so that it arrives as it is.
+        /// A line feed. One carriage return before it belongs to the end of the line.
+        ///
+        /// A sent line ends in a line feed. If the payload itself ends in a carriage return, a
+        /// carriage return and a line feed follow it, so that it arrives unchanged.
         case lfOrCRLF
-        /// A line feed; a carriage return before it belongs to the payload.
+        /// A line feed. A carriage return before it belongs to the payload.
         case lf
-        /// A carriage return and a line feed. A line feed alone is malformed rather than a part of
-        /// the payload, because where programs disagree about it lines are smuggled
-        /// (RFC 5321 §2.3.8).
+        /// A carriage return and a line feed.
+        ///
+        /// A line feed alone is malformed, and not a part of the payload. If programs disagree
+        /// about it, lines can be smuggled (RFC 5321 §2.3.8).
         case crlf
     }
 
@@ -58,8 +60,8 @@ public struct LineCodec: FrameCodec {
         return .frame(payload: 0..<length, end: feed + 1)
     }
 
-    /// Only a carriage return can stand behind a payload of the greatest length and still be
-    /// followed by the line feed.
+    /// Handles bytes without a line feed. Only a carriage return may follow a payload of the
+    /// greatest length, because a line feed may still come after it.
     private func unended(_ bytes: Span<UInt8>) throws(FramingError) -> FrameSearch {
         if bytes.count > maximumLength {
             let isReturn = bytes[maximumLength] == Self.carriageReturn && ending != .lf
@@ -70,7 +72,7 @@ public struct LineCodec: FrameCodec {
         return .incomplete(scanned: bytes.count, needed: bytes.count + 1)
     }
 
-    /// Tells how a line ends; see ``FrameCodec/wrapper(of:)``. A payload that holds a line feed
+    /// Tells how a line ends; see ``FrameCodec/wrapper(of:)``. A payload with a line feed in it
     /// cannot be sent.
     @inline(__always)
     public func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper {
@@ -99,7 +101,7 @@ extension UVFraming {
     /// Lines of at most 1 MiB that end in a line feed, with or without a carriage return.
     public static var lines: UVFraming { .codec(LineCodec()) }
 
-    /// Lines.
+    /// Lines with a given ending and limit.
     ///
     /// - Parameters:
     ///   - ending: What ends a line; by default a line feed, with or without a carriage return.

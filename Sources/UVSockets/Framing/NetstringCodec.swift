@@ -1,5 +1,7 @@
-/// Frames as netstrings: the length in decimal digits, a colon, the payload, a comma, as in
-/// `5:hello,` (D. J. Bernstein, *Netstrings*, 1997).
+/// Frames as netstrings, such as `5:hello,`.
+///
+/// A netstring is the length in decimal digits, a colon, the payload and a comma (D. J. Bernstein,
+/// *Netstrings*, 1997).
 public struct NetstringCodec: FrameCodec {
     /// The most bytes a payload may have.
     public let maximumLength: Int
@@ -11,8 +13,10 @@ public struct NetstringCodec: FrameCodec {
         self.maximumLength = Self.checked(maximumLength)
     }
 
-    /// Finds the first frame; see ``FrameCodec/firstFrame(in:scanned:)``. A length beyond the limit
-    /// is an error at the digit that makes it so; a length with a leading zero is malformed.
+    /// Finds the first frame; see ``FrameCodec/firstFrame(in:scanned:)``.
+    ///
+    /// A length beyond the limit is an error at the first digit that exceeds the limit. A length
+    /// with a leading zero is malformed.
     public func firstFrame(
         in bytes: Span<UInt8>, scanned: Int
     ) throws(FramingError) -> FrameSearch {
@@ -46,7 +50,7 @@ public struct NetstringCodec: FrameCodec {
         return .frame(payload: prefix..<comma, end: comma + 1)
     }
 
-    /// Tells the length to write before a payload; see ``FrameCodec/wrapper(of:)``.
+    /// Tells what to write before and after a payload; see ``FrameCodec/wrapper(of:)``.
     public func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper {
         try checkIsSendable(payload)
         var prefix = FrameWrapper.Bytes()
@@ -65,7 +69,7 @@ extension UVFraming {
     /// Netstrings of at most 1 MiB.
     public static var netstring: UVFraming { .codec(NetstringCodec()) }
 
-    /// Netstrings.
+    /// Netstrings with a given limit.
     ///
     /// - Parameter maximumLength: The most bytes a payload may have. Positive.
     /// - Returns: The framing.

@@ -4,17 +4,17 @@
 ///         client.send(line)
 ///     }
 ///
-/// A value, which is given to whatever makes connections. The protocols that come with the library are
-/// static members. For another, write a ``FrameCodec`` and pass it to ``codec(_:)``.
+/// It is a value. You pass it to the object that makes connections. The library's protocols are
+/// static members. For another protocol, write a ``FrameCodec`` and pass it to ``codec(_:)``.
 public struct UVFraming: Sendable {
-    /// Finds the messages, and says how one is sent; nil where bytes come as they come.
+    /// Finds the messages, and says how to send one; nil if bytes are delivered as they come.
     public let codec: (any FrameCodec)?
 
     init(_ codec: (any FrameCodec)?) {
         self.codec = codec
     }
 
-    /// Bytes as they come, in pieces of any size: a message is what one read brings.
+    /// Bytes as they come, in pieces of any size. A message is what one read brings.
     public static let raw = UVFraming(nil)
 
     /// The messages that a codec finds.
@@ -25,9 +25,9 @@ public struct UVFraming: Sendable {
         UVFraming(codec)
     }
 
-    /// What is written before and behind a payload; nothing where messages are not framed.
+    /// What to write before and after a payload; nothing if messages are not framed.
     ///
-    /// - Throws: ``FramingError/unsendable(_:)`` where the payload cannot be one message.
+    /// - Throws: ``FramingError/unsendable(_:)`` if the payload cannot be one message.
     func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper {
         try codec?.wrapper(of: payload) ?? FrameWrapper()
     }

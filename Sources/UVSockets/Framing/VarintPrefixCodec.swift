@@ -1,10 +1,12 @@
-/// Frames that begin with their length as a varint: 7 bits a byte, the least significant first,
-/// the high bit set in every byte but the last. Streams of protobuf messages are framed so.
+/// Frames that begin with their length as a varint. Streams of protobuf messages use this framing.
+///
+/// A varint has 7 bits in each byte, the least significant bits first. The high bit is set in every
+/// byte but the last.
 public struct VarintPrefixCodec: FrameCodec {
     /// The most bytes a payload may have.
     public let maximumLength: Int
 
-    /// 64 bits, 7 a byte.
+    /// 64 bits, with 7 bits in each byte.
     private static let longestPrefix = 10
 
     /// Describes the frames.
@@ -14,9 +16,10 @@ public struct VarintPrefixCodec: FrameCodec {
         self.maximumLength = Self.checked(maximumLength)
     }
 
-    /// Finds the first frame; see ``FrameCodec/firstFrame(in:scanned:)``. A length that is written
-    /// in more bytes than it needs, or has more than 64 bits, is malformed; one beyond the limit is
-    /// an error as soon as its last byte is there.
+    /// Finds the first frame; see ``FrameCodec/firstFrame(in:scanned:)``.
+    ///
+    /// A length is malformed if it uses more bytes than it needs, or has more than 64 bits. A
+    /// length beyond the limit is an error as soon as its last byte has come.
     public func firstFrame(
         in bytes: Span<UInt8>, scanned: Int
     ) throws(FramingError) -> FrameSearch {

@@ -4,10 +4,11 @@ extension Array<UInt8> {
         unsafe bytes.withUnsafeBufferPointer { unsafe append(contentsOf: $0) }
     }
 
-    /// Becomes a copy of the bytes: in the same memory, where they fit and nobody else has it.
+    /// Becomes a copy of the bytes. It reuses its memory if they fit and no other array shares it.
     @inline(__always)
     mutating func become(_ bytes: Span<UInt8>) {
-        // Overwritten, what somebody else has is copied first: few bytes are cheaper so than emptied.
+        // If another array shares the memory, this write copies the old bytes first. For few bytes
+        // that is cheaper than to empty the array.
         guard bytes.count <= 1024 else {
             removeAll(keepingCapacity: true)
             return append(copying: bytes)

@@ -1,6 +1,6 @@
 internal import CLibuv
 
-/// Wakes the loop from any thread: the one call of libuv that other threads may make.
+/// Wakes the loop from any thread. It is the only call of libuv that other threads may make.
 final class AsyncHandle: Handle {
     private let onWake: () -> Void
 
@@ -22,8 +22,8 @@ final class AsyncHandle: Handle {
         loop.callback { onWake() }
     }
 
-    /// Wakes the loop. Any thread may call it until the handle is closed; the caller sees to it
-    /// that closing and waking never meet (libuv says nothing about a race of the two).
+    /// Wakes the loop. Any thread may call it until the handle is closed. The caller makes sure
+    /// that this call and the close never overlap (libuv says nothing about such a race).
     func wake() {
         _ = unsafe uv_async_send(raw())
     }

@@ -1,5 +1,5 @@
 extension Collection<UInt8> {
-    /// Shows the bytes as they lie in memory, or a copy where they do not lie together.
+    /// Shows the bytes where they lie in memory, or a copy if they are not contiguous.
     @inlinable
     @inline(__always)
     func withSpan<Result>(_ body: (Span<UInt8>) -> Result) -> Result {

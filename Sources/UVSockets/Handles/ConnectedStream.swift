@@ -4,8 +4,8 @@
     internal import Darwin
 #endif
 
-/// A stream that is connected, and is nobody's connection yet. It may be handed to another loop.
-/// Whoever has it closes it, or makes a ``StreamHandle`` of it.
+/// A connected stream that belongs to no connection yet. It may be passed to another loop. Its
+/// holder must close it, or make a ``StreamHandle`` of it.
 struct ConnectedStream: Sendable {
     enum Source: Sendable {
         case socket(SocketDescriptor)
@@ -25,7 +25,7 @@ struct ConnectedStream: Sendable {
         }
     }
 
-    /// Sends what the kernel takes at once, and closes it.
+    /// Sends as much of a last message as the kernel takes at once, and closes the stream.
     func close(saying goodbye: [UInt8] = []) {
         switch source {
         case .socket(let socket):
@@ -40,7 +40,7 @@ struct ConnectedStream: Sendable {
 }
 
 extension SocketDescriptor {
-    /// Sends what the kernel takes at once. A peer that has gone already needs none of it.
+    /// Sends as many bytes as the kernel takes at once. A peer that has gone needs none of them.
     fileprivate func offer(_ bytes: [UInt8]) {
         guard !bytes.isEmpty else { return }
         #if canImport(Glibc)

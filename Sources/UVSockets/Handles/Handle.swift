@@ -2,24 +2,25 @@ internal import CLibuv
 
 /// One libuv handle and its memory.
 ///
-/// The memory lives as long as this object, not as long as libuv's handle: what is called on a
-/// closed handle reaches memory that says that it is closed.
+/// The memory lives as long as this object, not as long as libuv's handle. So a call on a closed
+/// handle finds memory that says that the handle is closed.
 ///
 /// A handle retains itself from its init to its close callback, because libuv holds its address.
-/// ``close()`` is the only way out and may be called any number of times. A handle whose init failed
-/// was never registered and is not closed (libuv, `uv_tcp_init` and its kin).
+/// ``close()`` is the only way to end a handle. It may be called any number of times. If the init
+/// call fails, libuv has not registered the handle, and it is not closed (libuv, `uv_tcp_init` and
+/// similar functions).
 ///
-/// The loop is retained while the handle is open, and not while it closes: a loop that nobody runs
-/// any more would otherwise wait for ever for the turn in which its last handle is closed.
+/// The handle retains the loop while it is open, but not while it closes. Otherwise a loop that
+/// nobody runs any more would wait for ever for the turn in which its last handle is closed.
 @safe class Handle {
-    /// The loop. It is retained until ``close()``, unless the handle is one of the loop's own: the
-    /// loop could then never end.
+    /// The loop. It is retained until ``close()``. The loop's own handles do not retain it, because
+    /// the loop could then never end.
     private let unretainedLoop: Unmanaged<UVLoop>
     private let isLoopsOwn: Bool
     private let memory: UnsafeMutableRawPointer
     private(set) var isClosing = false
 
-    /// Makes a handle by libuv's init call for the type, whose error is thrown.
+    /// Makes a handle with libuv's init call for the type. It throws the error of that call.
     init(
         _ type: uv_handle_type, on loop: UVLoop, isLoopsOwn: Bool = false, call: String,
         start: (UnsafeMutableRawPointer) -> Int32
@@ -43,18 +44,18 @@ internal import CLibuv
         unsafe memory.deallocate()
     }
 
-    /// The loop, for callbacks of libuv and while the handle is open. Who keeps a handle for longer
-    /// keeps the loop, too, and asks for it there.
+    /// The loop, for callbacks of libuv and while the handle is open. Code that keeps a handle
+    /// longer must also keep the loop, and use that reference.
     @inline(__always)
     final var loop: UVLoop { unsafe unretainedLoop.takeUnretainedValue() }
 
-    /// Calls with the loop, which this need not retain meanwhile: for the callbacks of every message.
+    /// Calls a closure with the loop, without retaining it. For the callbacks of every message.
     @inline(__always)
     final func withLoop(_ body: (UVLoop) -> Void) {
         unsafe unretainedLoop._withUnsafeGuaranteedRef { body($0) }
     }
 
-    /// What this handle is, for the sentence that names the handles a loop still has.
+    /// The name of this handle, for the error text that lists the open handles of a loop.
     var name: String { "handle" }
 
     /// The memory, as the base type that every handle begins with.
@@ -78,11 +79,12 @@ internal import CLibuv
         withLoop { $0.closingHandles += 1 }
         unsafe uv_close(base) { unsafe Handle.from($0).closeCompleted() }
         dropCallbacks()
-        // The last thing: where nobody else has the loop it is closed now, and this with it.
+        // This comes last: if nobody else holds the loop, the loop is closed now, and this handle
+        // goes with it.
         if !isLoopsOwn { unsafe unretainedLoop.release() }
     }
 
-    /// The handle does not call any more. What its callbacks refer to may go.
+    /// Drops the callbacks: the handle makes no more calls. What the callbacks refer to may go.
     func dropCallbacks() {}
 
     /// Closes the handle because its loop ends.
@@ -102,8 +104,10 @@ internal import CLibuv
     /// The handle is closed and libuv is done with it; called once, on the loop.
     func didClose() {}
 
-    /// Calls with the object behind a pointer that libuv passed to a callback. The handle retains
-    /// itself while it is open, so that this need not: for the callbacks of every message.
+    /// Calls a closure with the object behind a pointer that libuv passed to a callback.
+    ///
+    /// The handle retains itself while it is open, so this does not retain it. For the callbacks of
+    /// every message.
     @inline(__always)
     static func with<Raw, Object: Handle>(
         _ pointer: UnsafeMutablePointer<Raw>?, as type: Object.Type, _ body: (Object) -> Void

@@ -1,8 +1,10 @@
-/// A host name as the Domain Name System knows it: labels that are not ASCII are written in Punycode
-/// (RFC 3492), behind `xn--` (RFC 5890 §2.3.2.1). They are not normalized, as in libuv.
+/// A host name in the form of the Domain Name System.
+///
+/// Labels that are not ASCII are written in Punycode (RFC 3492) after `xn--` (RFC 5890 §2.3.2.1).
+/// They are not normalized, as in libuv.
 func asciiHostName(_ host: String) -> String {
     if host.utf8.allSatisfy({ $0 < 0x80 }) { return host }
-    // The dot, and what counts as one (RFC 3490 §3.1).
+    // The dot, and the characters that count as a dot (RFC 3490 §3.1).
     let dots: Set<Unicode.Scalar> = [".", "\u{3002}", "\u{FF0E}", "\u{FF61}"]
     return host.unicodeScalars.split(omittingEmptySubsequences: false) { dots.contains($0) }
         .map { label in
@@ -12,7 +14,7 @@ func asciiHostName(_ host: String) -> String {
         .joined(separator: ".")
 }
 
-/// Encodes a label (RFC 3492 §6.3). A host name is short: its numbers do not overflow.
+/// Encodes a label (RFC 3492 §6.3). A host name is short, so its numbers do not overflow.
 private func punycode(_ input: [UInt32]) -> String {
     let basic = input.filter { $0 < 0x80 }
     var output = basic.map { UInt8($0) }

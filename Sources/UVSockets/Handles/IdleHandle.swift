@@ -1,6 +1,6 @@
 internal import CLibuv
 
-/// Calls once in the next turn of the loop, which does not sleep while one is waiting.
+/// Calls a closure once in the next turn of the loop. While a call is due, the loop does not sleep.
 final class IdleHandle: Handle {
     /// Nil once the handle closes: the closure may refer to the handle's owner.
     private var onTurn: (() -> Void)?
@@ -19,7 +19,7 @@ final class IdleHandle: Handle {
 
     override var name: String { "idle" }
 
-    /// Asks for the call; asking again before it comes changes nothing.
+    /// Asks for the call. A second request before the call comes changes nothing.
     func callInNextTurn() {
         guard !isClosing, !isDue else { return }
         isDue = true

@@ -1,10 +1,10 @@
 internal import CLibuv
 
-/// What clients are accepted from: a listening socket, or a port in memory.
+/// The source of clients: a listening socket, or a port in memory.
 class ListeningHandle: Handle {
-    /// What carries the answers.
+    /// Carries the answers of ``accept()``.
     final let args: SocketEventArgs
-    /// Whether a request waits for a client.
+    /// Whether a request is waiting for a client.
     private(set) final var isAcceptPending = false
 
     init(
@@ -15,7 +15,7 @@ class ListeningHandle: Handle {
         try unsafe super.init(type, on: loop, call: "listen", start: start)
     }
 
-    /// Where it listens; nil when it is closed.
+    /// The address where it listens; nil when it is closed.
     var localAddress: SocketAddress? { nil }
 
     final override func dropCallbacks() {
@@ -31,17 +31,18 @@ class ListeningHandle: Handle {
         close()
     }
 
-    /// Asks for the next client, which comes as `args.accepted`, or why there is none, as `args.error`.
+    /// Asks for the next client. The answer is `args.accepted`, or `args.error` if there is no
+    /// client.
     ///
-    /// - Returns: Whether the answer is pending: true, and `args.completed` will be called; or
-    ///   false, and it is in `args` already.
+    /// - Returns: True if the answer is pending: `args.completed` will be called. False if the
+    ///   answer is in `args` already.
     final func accept() -> Bool {
         isAcceptPending = !acceptAtOnce()
         if isAcceptPending { awaitClient() }
         return isAcceptPending
     }
 
-    /// Takes the request back: another handle of the listener has brought its client.
+    /// Withdraws the request, because another handle of the listener has brought its client.
     final func withdraw() {
         isAcceptPending = false
     }
@@ -54,15 +55,15 @@ class ListeningHandle: Handle {
 
     /// Accepts a client, if there is one.
     ///
-    /// - Returns: False where there is none and no error, either.
+    /// - Returns: False if there is no client and no error either.
     func acceptNow() -> Bool { false }
 
-    /// Sees to it that ``ready(_:)`` is called when a client comes.
+    /// Makes sure that ``ready(_:)`` is called when a client comes.
     func awaitClient() {}
 
-    /// There may be a client, or they cannot be waited for.
+    /// Handles the news that a client may be there, or that waiting for clients has failed.
     ///
-    /// - Parameter error: Why they cannot; nil where there may be one.
+    /// - Parameter error: Why waiting has failed; nil if a client may be there.
     final func ready(_ error: UVError.Code? = nil) {
         guard isAcceptPending else { return }
         if let error {
@@ -75,14 +76,14 @@ class ListeningHandle: Handle {
     }
 }
 
-/// Clients that come to a port in memory.
+/// The source of the clients that come to a port in memory.
 @safe final class MemoryListeningHandle: ListeningHandle, MemoryActor {
     private let network: MemoryNetwork
     private let port: MemoryPort
 
-    /// Listens.
+    /// Starts to listen.
     ///
-    /// - Throws: ``UVError`` where somebody does so already.
+    /// - Throws: ``UVError`` if somebody listens there already.
     init(
         on loop: UVLoop, _ network: MemoryNetwork, at endpoint: UVEndpoint, backlog: Int32,
         _ args: SocketEventArgs

@@ -6,29 +6,30 @@ internal import CLibuv
     internal import Darwin
 #endif
 
-/// A listening socket. libuv only tells when it is readable, which `uv_poll_t` does in all versions;
-/// the clients are accepted by a system call of our own.
+/// A listening socket. libuv only reports when it is readable. A system call of our own accepts
+/// clients.
 ///
-/// Not by `uv_listen`: before libuv 1.45 that accepts until nobody is left and calls back with an
-/// error without end; since then it tells of no error, and turns the loop for as long as one lasts.
+/// It uses `uv_poll_t`, which works in all versions, and not `uv_listen`. Before libuv 1.45,
+/// `uv_listen` accepts until no client is left, and repeats the callback with an error without end.
+/// Since 1.45 it reports no error, and the loop spins for as long as an error lasts.
 @safe final class ListeningSocket: ListeningHandle {
-    /// The socket, which this owns.
+    /// The socket. This object owns it.
     private let socket: SocketDescriptor
     /// The path of a Unix-domain socket.
     private let file: UnixSocketFile?
     private let isUnix: Bool
     private var isPolling = false
 
-    /// Listens.
+    /// Starts to listen.
     ///
     /// - Parameters:
     ///   - loop: The loop.
-    ///   - address: Where.
+    ///   - address: Where to listen.
     ///   - backlog: How many clients the kernel accepts ahead.
-    ///   - sharesPort: Whether others that do so may listen there, too: the kernel then spreads the
-    ///     clients among them (SO_REUSEPORT).
-    ///   - isIPv6Only: Whether IPv4 clients do not come to an IPv6 address.
-    ///   - args: What is given to ``accept()``, and told of its answers.
+    ///   - sharesPort: Whether others that also share the port may listen there. The kernel then
+    ///     spreads the clients among them (SO_REUSEPORT).
+    ///   - isIPv6Only: Whether an IPv6 address takes no IPv4 clients.
+    ///   - args: Carries the answers of ``accept()``.
     /// - Throws: ``UVError`` that names the call and the address.
     convenience init(
         on loop: UVLoop, at address: SocketAddress, backlog: Int32, sharesPort: Bool = false,
@@ -44,7 +45,7 @@ internal import CLibuv
         }
     }
 
-    /// Listens on a Unix-domain socket.
+    /// Starts to listen on a Unix-domain socket.
     ///
     /// - Throws: ``UVError`` that names the call and the address.
     convenience init(
@@ -77,19 +78,19 @@ internal import CLibuv
         "listening socket" + (localAddress.map { " \($0.endpoint)" } ?? "")
     }
 
-    /// Where it listens; nil when it is closed.
+    /// The address where it listens; nil when it is closed.
     override var localAddress: SocketAddress? { isClosing ? nil : socket.localAddress }
 
     /// Stops listening. The kernel resets the clients that have not been accepted.
     override func stop() {
         guard !isClosing else { return }
         close()
-        // libuv does not use it any more (libuv guide, `uv_poll_t`).
+        // After `close()`, libuv does not use the socket any more (libuv guide, `uv_poll_t`).
         socket.closeListening()
         file?.remove()
     }
 
-    /// Sets what the accepted sockets inherit, on Linux, from the listening one.
+    /// Sets the options that accepted sockets inherit from the listening socket, on Linux.
     func setOptions(noDelay: Bool, keepAlive: UVKeepAlive?) {
         socket.setNoDelay(noDelay)
         socket.setKeepAlive(keepAlive)
@@ -97,7 +98,8 @@ internal import CLibuv
 
     // MARK: - Accepting
 
-    // While nobody asks it is not polled: the clients wait in the kernel's backlog.
+    // The socket is polled only while a request waits. Otherwise clients wait in the kernel's
+    // backlog.
     override func awaitClient() {
         guard !isPolling, !isClosing else { return }
         let status = unsafe uv_poll_start(raw(), Int32(UV_READABLE.rawValue)) { handle, status, _ in
@@ -119,10 +121,11 @@ internal import CLibuv
     }
 
     override func acceptNow() -> Bool {
-        // One that is gone already is passed over, but not without end.
+        // Clients that are gone already are skipped, but not without end.
         for _ in 0..<Self.attempts {
             var number: Int32 = -1
-            // With its address, which the kernel does not tell later of one that has been reset.
+            // The address is taken here: later the kernel does not tell it for a client that was
+            // reset.
             let address = unsafe SocketDescriptor.address {
                 number = unsafe Self.accept(socket.number, $0, $1)
                 return number
@@ -155,8 +158,8 @@ internal import CLibuv
 
     private static var attempts: Int { 16 }
 
-    /// Whether the error is one of the client that was to be accepted, which is gone, rather than one
-    /// of accepting (accept(2), "Error handling").
+    /// Whether the error concerns only one client, which is gone, and not accepting itself
+    /// (accept(2), "Error handling").
     private static func tellsOfClientOnly(_ error: Int32) -> Bool {
         #if canImport(Glibc)
             if error == ENONET { return true }
@@ -186,8 +189,8 @@ internal import CLibuv
 // MARK: - Opening
 
 extension ListeningSocket {
-    /// Throws where another server has the address: a port that is shared is shared with whoever
-    /// shares it, and a second server on it would take half of the clients.
+    /// Throws if another server uses the address. A shared port is shared with anybody who shares
+    /// it, so a second server on it would take half of the clients.
     static func checkIsFree(_ address: SocketAddress, isIPv6Only: Bool) throws(UVError) {
         try open(address, backlog: 1, sharesPort: false, isIPv6Only: isIPv6Only).closeListening()
     }
@@ -207,14 +210,15 @@ extension ListeningSocket {
         var only: Int32 = isIPv6Only ? 1 : 0
         made.set(SOL_SOCKET, SO_REUSEADDR, &yes)
         if sharesPort { made.set(SOL_SOCKET, SO_REUSEPORT, &yes) }
-        // Unless they are not to, IPv4 clients come to `::`, too, whatever the system's default is.
+        // By default IPv4 clients come to `::`, too. The option is always set, so the system's
+        // default does not matter.
         if address.isIPv6 { made.set(Int32(IPPROTO_IPV6), IPV6_V6ONLY, &only) }
         do throws(UVError) {
             guard unsafe address.withSockaddr({ unsafe bind(number, $0, $1) }) == 0 else {
                 throw failure("bind")
             }
             guard listen(number, backlog) == 0 else {
-                // Another socket listens there, and does not share.
+                // Another socket listens there and does not share the port.
                 throw failure(errno == EADDRINUSE ? "bind" : "listen")
             }
         } catch {

@@ -1,4 +1,4 @@
-/// One name on its way to its addresses; the answer comes on the loop, which runs until then.
+/// One lookup of a name. The answer comes on the loop, which keeps running until then.
 final class LookupRequest {
     typealias Completion = (Result<[SocketAddress], UVError>) -> Void
 
@@ -9,15 +9,15 @@ final class LookupRequest {
     private var key = 0
     private var ticket: (lookup: Int, reply: Int)?
 
-    /// Starts a lookup, of addresses to listen on if it is passive, and to connect to if not.
+    /// Starts a lookup of the addresses of a name.
     ///
     /// - Parameters:
     ///   - endpoint: The name, and the port that the addresses get.
-    ///   - isPassive: What the addresses are for.
-    ///   - time: How long it may take; nil where whoever starts it has a deadline of its own.
+    ///   - isPassive: Whether the addresses are to listen on. If false, they are to connect to.
+    ///   - time: How long it may take; nil if the caller has its own deadline.
     ///   - loop: The loop.
-    ///   - completion: Called once, later, unless it is cancelled before.
-    /// - Throws: ``UVError`` where the host can be no name, or the system has no threads left.
+    ///   - completion: Called once, later, unless the request is cancelled before.
+    /// - Throws: ``UVError`` if the host cannot be a name, or the system has no threads left.
     init(
         _ endpoint: UVEndpoint, isPassive: Bool, within time: Duration? = nil, on loop: UVLoop,
         completion: @escaping Completion
@@ -60,19 +60,19 @@ final class LookupRequest {
         else {
             throw refuse("a host name is 1 to \(UVEndpoint.maximumHostLength) bytes without NUL")
         }
-        // No name holds a colon: it is meant as an IPv6 address.
+        // No name holds a colon, so this was meant as an IPv6 address.
         guard !host.utf8.contains(UInt8(ascii: ":")) else {
             throw refuse("not an IPv6 address, or its zone is no interface of this machine")
         }
     }
 
-    /// The answer is not wanted any more.
+    /// Cancels the request. The answer is not wanted any more.
     func cancel() {
         guard let ticket = ticket.take() else { return }
         Resolver.shared.cancel(ticket)
         completion = nil
         deadline?.close()
-        // The two refer to each other.
+        // The request and its timer refer to each other.
         deadline = nil
         loop.unregister(key)
         loop.openLookups -= 1

@@ -6,10 +6,10 @@ internal import CLibuv
     internal import Darwin
 #endif
 
-/// A thread that runs a loop until that is stopped, and closes it.
+/// A thread that runs a loop until the loop is stopped, and then closes it.
 @safe final class LoopThread: Sendable {
-    /// The thread of the connections that bring no loop along; started when first needed, and never
-    /// stopped.
+    /// The thread for connections that have no loop of their own. It starts when it is first
+    /// needed, and never stops.
     static let shared: Result<LoopThread, UVError> = {
         do throws(UVError) {
             return .success(try LoopThread(running: try UVLoop()))
@@ -21,12 +21,12 @@ internal import CLibuv
     let loop: UVLoop
     private let thread: uv_thread_t
 
-    /// Starts a thread for the loop, which belongs to none yet.
+    /// Starts a thread for a loop that belongs to no thread yet.
     ///
     /// - Parameters:
     ///   - loop: The loop.
     ///   - whenEnded: Called last on the thread, when the loop is closed.
-    /// - Throws: ``UVError`` where the system has no memory or threads left.
+    /// - Throws: ``UVError`` if the system has no memory or threads left.
     init(
         running loop: UVLoop, whenEnded: @escaping @Sendable () -> Void = {}
     ) throws(UVError) {
@@ -39,7 +39,7 @@ internal import CLibuv
         }
     }
 
-    /// Waits for the thread of a loop that was stopped to end.
+    /// Waits for the end of the thread. Its loop must have been stopped.
     func join() {
         var thread = thread
         _ = unsafe uv_thread_join(&thread)
@@ -49,9 +49,9 @@ internal import CLibuv
 /// Starts a thread that nobody waits for.
 ///
 /// - Parameters:
-///   - stackSize: How large its stack is; nil for the system's default.
-///   - body: What it does.
-/// - Throws: ``UVError`` where the system has no memory or threads left.
+///   - stackSize: The size of its stack in bytes; nil for the system's default.
+///   - body: What the thread does.
+/// - Throws: ``UVError`` if the system has no memory or threads left.
 func startThread(
     stackSize: Int? = nil, _ body: @escaping @Sendable () -> Void
 ) throws(UVError) {
@@ -61,7 +61,7 @@ func startThread(
 private func makeThread(
     stackSize: Int?, _ body: @escaping @Sendable () -> Void
 ) throws(UVError) -> uv_thread_t {
-    /// What the thread is given.
+    /// The work that is passed to the thread.
     final class Work {
         let body: @Sendable () -> Void
 

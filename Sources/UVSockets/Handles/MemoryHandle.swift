@@ -1,14 +1,16 @@
 internal import CLibuv
 
-/// One end of a connection in memory. To libuv it is a handle that never does anything, which gives it the
-/// life of every other one.
+/// One end of a connection in memory.
+///
+/// For libuv it is a handle that never does anything. So it has the same life cycle as every other
+/// handle.
 @safe final class MemoryHandle: StreamHandle, MemoryActor {
     private let end: MemoryEnd
     private let network: MemoryNetwork
-    /// What is being written, and how many bytes of it were taken.
+    /// The write in flight, and how many of its bytes were taken.
     private var write: (request: WriteRequest, bytes: [UInt8], taken: Int)?
     private var isResetting = false
-    /// Whether the end, or a reset, was told.
+    /// Whether the end of the stream, or a reset, was reported.
     private var hasToldEnd = false
     private var isAwake = false
 
@@ -134,7 +136,7 @@ internal import CLibuv
         super.didClose()
     }
 
-    // MARK: - How it stands
+    // MARK: - State
 
     override var bytesUnwritten: Int { write.map { $0.bytes.count - $0.taken } ?? 0 }
     override var bytesUnacknowledged: Int { end.outgoing.unacknowledged }
@@ -151,12 +153,12 @@ internal import CLibuv
     }
 }
 
-/// A stream in memory that is nobody's connection yet. Whoever takes it owns it.
+/// A stream in memory that belongs to no connection yet. Whoever takes it owns it.
 struct MemoryTicket: Sendable {
     let loop: UVLoop
     let number: Int
 
-    /// Gives an end to whoever takes it.
+    /// Makes a ticket for an end.
     init(_ end: MemoryEnd, of network: MemoryNetwork, on loop: UVLoop) {
         self.loop = loop
         number = network.ticket(for: end)

@@ -2,7 +2,7 @@ internal import CLibuv
 
 /// One Unix-domain socket.
 @safe final class PipeHandle: StreamHandle {
-    /// Makes a handle of a connected socket, which it owns from then on; not where this throws.
+    /// Makes a handle of a connected socket and takes ownership of the socket, unless this throws.
     init(on loop: UVLoop, owning socket: SocketDescriptor) throws(UVError) {
         try unsafe super.init(UV_NAMED_PIPE, on: loop, call: "make socket") { memory in
             unsafe uv_pipe_init(loop.raw, memory.assumingMemoryBound(to: uv_pipe_t.self), 0)
@@ -16,7 +16,7 @@ internal import CLibuv
 
     override var name: String { "Unix socket" }
 
-    // What the kernel has taken lies at the other end already.
+    // What the kernel has taken is at the other end already.
     override var bytesUnacknowledged: Int { 0 }
     override var unanswered: Unanswered? { nil }
     override var localAddress: SocketAddress? { nil }

@@ -21,8 +21,8 @@ func availableCores() -> Int {
     max(1, Int(uv_available_parallelism()))
 }
 
-/// The time in milliseconds, exact to a tick of the kernel's clock, which is a few of them, and
-/// almost free.
+/// The time in milliseconds, exact to a tick of the kernel's clock, which is a few milliseconds. It
+/// costs almost nothing.
 func coarseMilliseconds() -> UInt64 {
     var time = timespec()
     #if canImport(Glibc)
@@ -33,16 +33,16 @@ func coarseMilliseconds() -> UInt64 {
     return UInt64(time.tv_sec) * 1000 + UInt64(time.tv_nsec) / 1_000_000
 }
 
-/// Lets other threads go on.
+/// Sleeps, so that other threads can run.
 func sleepForMillisecond() {
     usleep(1000)
 }
 
-/// Lets a write to a socket whose peer is gone fail with EPIPE instead of ending the process, unless
-/// the program has decided itself what SIGPIPE does.
+/// Makes a write to a socket whose peer is gone fail with EPIPE instead of ending the process. If
+/// the program has itself decided what SIGPIPE does, that stays.
 ///
-/// By a handler that does nothing, not by SIG_IGN: programs that this one starts would inherit that
-/// (POSIX, `execve`).
+/// It sets a handler that does nothing, not SIG_IGN. Programs that this program starts would
+/// inherit SIG_IGN (POSIX, `execve`).
 func ignoreSIGPIPE() {
     var action = sigaction()
     guard unsafe sigaction(SIGPIPE, nil, &action) == 0, action.isDefault else { return }
@@ -61,13 +61,14 @@ extension sigaction {
     }
 }
 
-/// Opens `/dev/null` as each standard descriptor that is closed, as in a program that a service
-/// manager has started without them. Otherwise a socket would become one of them: what is printed
-/// would go to a client, and libuv traps where it closes one.
+/// Opens `/dev/null` as each standard descriptor that is closed.
+///
+/// A service manager may start a program without standard descriptors. A socket would then become
+/// one of them: printed text would go to a client, and libuv traps when it closes one.
 func openStandardDescriptors() {
     for descriptor in 0...2 as ClosedRange<Int32> where fcntl(descriptor, F_GETFD) < 0 {
         let opened = unsafe open("/dev/null", O_RDWR)
-        // The lowest free number, unless another thread was faster.
+        // `open` gives the lowest free number. It is above 2 only if another thread was faster.
         if opened > 2 { close(opened) }
     }
 }
@@ -80,24 +81,25 @@ enum DescriptorLimit {
         private static let resource = RLIMIT_NOFILE
     #endif
 
-    /// The limit in force.
+    /// The current limit.
     static var current: Int {
         var limit = rlimit()
         guard unsafe getrlimit(resource, &limit) == 0 else { return 1024 }
         return Int(clamping: limit.rlim_cur)
     }
 
-    /// The most descriptors that the kernel's table is made for in advance: half a mebibyte.
+    /// The most descriptors for which the kernel's table is made in advance. It takes half a
+    /// mebibyte.
     private static let tableSize = 65_536
 
-    /// Whether so many descriptors can be opened now.
+    /// Whether this many descriptors can be opened now.
     static func allows(_ count: Int) -> Bool {
         let opened = (0..<count).map { _ in fcntl(0, F_DUPFD_CLOEXEC, 0) }
         for descriptor in opened where descriptor >= 0 { close(descriptor) }
         return !opened.contains { $0 < 0 }
     }
 
-    /// Raises the limit in force to the most the system allows this process.
+    /// Raises the current limit to the most that the system allows this process.
     static func raise() {
         var limit = rlimit()
         guard unsafe getrlimit(resource, &limit) == 0 else { return }
@@ -108,22 +110,24 @@ enum DescriptorLimit {
         growTable()
     }
 
-    /// Makes the kernel's table of this process's descriptors large at once. Linux otherwise doubles
-    /// it in the middle of an accept, for which a process with threads waits 10 to 20 ms.
+    /// Makes the kernel's table of this process's descriptors large at once.
+    ///
+    /// Otherwise Linux doubles the table in the middle of an accept. A process with threads waits
+    /// 10 to 20 ms for that.
     private static func growTable() {
         let highest = fcntl(0, F_DUPFD_CLOEXEC, Int32(min(current, tableSize) - 1))
         if highest >= 0 { close(highest) }
     }
 }
 
-/// Lets this thread block the signals that the process's main thread blocks, and no others.
+/// Makes this thread block the signals that the process's main thread blocks, and no others.
 ///
-/// A thread that a worker of a pool starts would block what the worker does, which is nearly all. A
-/// program that a handler starts would inherit that (POSIX, `posix_spawn`), and SIGTERM would not end
-/// it.
+/// A thread inherits the blocked signals of the thread that starts it. A worker thread of a pool
+/// blocks nearly all signals. A program that a handler starts would inherit that (POSIX,
+/// `posix_spawn`), and SIGTERM would not end that program.
 func takeMainThreadsSignalMask() {
     #if canImport(Glibc)
-        // The C library and libuv block all signals for a moment now and then.
+        // The C library and libuv sometimes block all signals for a moment.
         for _ in 0..<100 {
             guard let blocked = mainThreadsBlockedSignals() else { return }
             var mask = sigset_t()
@@ -139,12 +143,12 @@ func takeMainThreadsSignalMask() {
 }
 
 #if canImport(Glibc)
-    /// A bit for each signal that the main thread blocks; nil where the system does not tell.
+    /// A bit for each signal that the main thread blocks; nil if the system does not tell.
     private func mainThreadsBlockedSignals() -> UInt64? {
         let descriptor = unsafe open("/proc/self/status", O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
-        // The line stands within the first 2 KiB.
+        // The line is within the first 2 KiB.
         let text = unsafe [UInt8](unsafeUninitializedCapacity: 4096) { buffer, count in
             count = max(0, unsafe read(descriptor, buffer.baseAddress, buffer.count))
         }

@@ -7,18 +7,19 @@ internal import DequeModule
     internal import Darwin
 #endif
 
-/// Looks up names, each on a thread of its own: a name that is not answered holds up no other.
+/// Looks up names, each on its own thread. A name that is not answered delays no other name.
 ///
-/// Not by `uv_getaddrinfo`: of libuv's threads only two look up names at a time, and one that has
-/// begun keeps its loop. Here a lookup that nobody waits for any more is left to itself.
+/// It does not use `uv_getaddrinfo`. Only two of libuv's threads look up names at a time, and a
+/// lookup that has begun keeps its loop. Here a lookup is abandoned when nobody waits for it any
+/// more.
 ///
-/// There are at most ``threadLimit`` threads, those that are left to themselves included. Names
-/// beyond wait until one is free. Several that ask for the same name at the same time share a lookup.
+/// There are at most ``threadLimit`` threads, including those of abandoned lookups. More names wait
+/// until a thread is free. Requests for the same name at the same time share one lookup.
 final class Resolver: Sendable {
     /// What is looked up.
     struct Question: Hashable {
         let host: String
-        /// Whether addresses to listen on are asked for, rather than addresses to connect to.
+        /// Whether the addresses are to listen on. If false, they are to connect to.
         let isPassive: Bool
     }
 
@@ -27,10 +28,10 @@ final class Resolver: Sendable {
 
     /// How many names can be looked up at a time.
     static let threadLimit = 256
-    /// What the system's own resolver needs, and as much again.
+    /// Twice what the system's own resolver needs, in bytes.
     private static let stackSize = 512 * 1024
 
-    /// The process's.
+    /// The resolver of this process.
     static let shared = Resolver()
 
     private struct Lookup {
@@ -41,7 +42,7 @@ final class Resolver: Sendable {
     private struct State {
         /// The lookups that somebody waits for, by their numbers.
         var lookups: [Int: Lookup] = [:]
-        /// Those of them that wait for a thread.
+        /// The numbers of the lookups that wait for a thread.
         var waiting: Deque<Int> = []
         var threads = 0
         var nextNumber = 0
@@ -59,8 +60,8 @@ final class Resolver: Sendable {
     /// - Parameters:
     ///   - question: The name.
     ///   - reply: Called once with the answer, on another thread, unless it is cancelled before.
-    /// - Returns: What ``cancel(_:)`` takes.
-    /// - Throws: ``UVError`` where the system has no memory or threads left.
+    /// - Returns: The ticket for ``cancel(_:)``.
+    /// - Throws: ``UVError`` if the system has no memory or threads left.
     func look(
         up question: Question, reply: @escaping Reply
     ) throws(UVError) -> (lookup: Int, reply: Int) {
@@ -87,7 +88,7 @@ final class Resolver: Sendable {
         return ticket
     }
 
-    /// The answer is not wanted any more.
+    /// Cancels a request. The answer is not wanted any more.
     func cancel(_ ticket: (lookup: Int, reply: Int)) {
         state.withLock { state in
             state.lookups[ticket.lookup]?.replies[ticket.reply] = nil
@@ -97,7 +98,7 @@ final class Resolver: Sendable {
         }
     }
 
-    /// What a thread does: it looks up names until none waits.
+    /// The work of a thread: it looks up names until none waits.
     private func work() {
         while let (number, question) = next() {
             let answer = Self.ask(question)
@@ -143,7 +144,7 @@ final class Resolver: Sendable {
 }
 
 extension UVError.Code {
-    /// An error of `getaddrinfo`, whose numbers differ from system to system.
+    /// Translates an error of `getaddrinfo`. Its numbers differ between systems.
     fileprivate init(lookup status: Int32) {
         switch status {
         case EAI_AGAIN: self.init(UV_EAI_AGAIN)

@@ -1,14 +1,15 @@
 /// Bytes that wait to be sent, in one allocation that never moves.
 ///
-/// Bytes are only ever added behind those that are there, so the kernel may read the front while
-/// the back still fills. A buffer that several connections share is not added to any more.
+/// Bytes are only added at the end, so the kernel may read the front while the back still fills. No
+/// more bytes are added to a buffer that several connections share.
 @safe final class SendBuffer {
     let capacity: Int
-    /// What the bytes are the latest of; only a whole message has one.
+    /// The topic of the message. A later message with the same key may replace this one. Only a
+    /// whole message has a key.
     let key: String?
     private(set) var count = 0
     private let storage: UnsafeMutableRawPointer
-    /// Whose the storage is, where it is another's.
+    /// The buffer that owns the storage; nil if this buffer does.
     private let owner: SendBuffer?
 
     /// Makes an empty buffer.
@@ -19,9 +20,11 @@
         unsafe storage = .allocate(byteCount: capacity, alignment: 16)
     }
 
-    /// Makes a full buffer of the bytes of another, to which none are added any more, without copying
-    /// them: a loop that counts its references to this one leaves the other's count alone, which
-    /// other loops would have to wait for.
+    /// Makes a full buffer that shares the bytes of another buffer. No more bytes may be added to
+    /// that.
+    ///
+    /// Nothing is copied. A loop counts the references to its own buffer only. So the reference
+    /// count of the other stays unchanged, and other loops need not wait for it.
     init(sharing other: SendBuffer) {
         capacity = other.count
         count = other.count
@@ -36,7 +39,7 @@
         append(bytes)
     }
 
-    /// Makes a full buffer of a copy of a payload between its ends.
+    /// Makes a full buffer of a copy of a payload between its prefix and suffix.
     convenience init(
         copying payload: Span<UInt8>, between ends: FrameWrapper, key: String? = nil
     ) {
@@ -54,7 +57,7 @@
 
     /// Adds as many of the bytes as fit.
     ///
-    /// - Returns: How many did.
+    /// - Returns: How many were added.
     @discardableResult
     func append(_ bytes: Span<UInt8>) -> Int {
         let taken = min(bytes.count, free)
@@ -66,7 +69,7 @@
         return taken
     }
 
-    /// Where the bytes are; valid while the buffer is referenced.
+    /// The address of the bytes. It is valid while the buffer is referenced.
     var base: UnsafeRawPointer { unsafe UnsafeRawPointer(storage) }
 
     /// Reads a range of the bytes.

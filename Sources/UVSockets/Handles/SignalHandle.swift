@@ -6,12 +6,12 @@ internal import CLibuv
     internal import Darwin
 #endif
 
-/// Calls on the loop when the process gets a signal. Several loops may watch the same signal.
+/// Calls a closure on the loop when the process gets a signal. Several loops may watch one signal.
 final class SignalHandle: Handle {
     /// Nil once the handle closes: the closure may refer to the handle's owner.
     private var onSignal: (() -> Void)?
 
-    /// Starts watching; does not keep the loop running.
+    /// Starts to watch. The watch does not keep the loop running.
     init(on loop: UVLoop, _ signal: UVSignal, onSignal: @escaping () -> Void) throws(UVError) {
         self.onSignal = onSignal
         try unsafe super.init(UV_SIGNAL, on: loop, call: "watch signal") { memory in

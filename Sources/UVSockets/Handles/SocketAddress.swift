@@ -6,13 +6,14 @@ internal import CLibuv
     internal import Darwin
 #endif
 
-/// A numeric address and a port, in 24 bytes: what a `sockaddr` says without its padding. The peer of a
-/// Unix-domain socket has no address, and is known by its credentials.
+/// A numeric address and a port in 24 bytes: the content of a `sockaddr` without its padding.
 ///
-/// IPv4 addresses that a dual-stack socket reports as `::ffff:a.b.c.d` are kept and printed as
-/// the IPv4 addresses they are.
+/// The peer of a Unix-domain socket has no address. Its credentials are stored instead.
+///
+/// A dual-stack socket reports IPv4 addresses as `::ffff:a.b.c.d`. They are stored and printed as
+/// the IPv4 addresses that they are.
 struct SocketAddress: Hashable, Sendable {
-    /// The sixteen bytes of the address in network order, an IPv4 address in the last four.
+    /// The 16 bytes of the address in network order. An IPv4 address is in the last four.
     private let high: UInt64
     private let low: UInt64
     private let scope: UInt32
@@ -35,7 +36,7 @@ struct SocketAddress: Hashable, Sendable {
         family = .unix
     }
 
-    /// Who the peer of a Unix-domain socket is; nil for an IP address.
+    /// The credentials of the peer of a Unix-domain socket; nil for an IP address.
     var credentials: UVPeerCredentials? {
         guard isUnix else { return nil }
         return UVPeerCredentials(
@@ -43,10 +44,10 @@ struct SocketAddress: Hashable, Sendable {
             gid: UInt32(truncatingIfNeeded: low))
     }
 
-    /// Reads a numeric address; nil when the host is a name.
+    /// Reads a numeric address; nil if the host is a name.
     ///
-    /// The zone of an IPv6 address is an interface's name or number (RFC 4007 §11.2); with one that
-    /// is neither, it is no address.
+    /// The zone of an IPv6 address is the name or number of an interface (RFC 4007 §11.2). If it is
+    /// neither, the result is nil.
     init?(_ endpoint: UVEndpoint) {
         var v4 = sockaddr_in()
         var v6 = sockaddr_in6()
@@ -56,7 +57,7 @@ struct SocketAddress: Hashable, Sendable {
             self.init(v4)
             return
         }
-        // Not left to libuv, which takes an unknown zone for none.
+        // libuv does not get the zone, because it treats an unknown zone as no zone.
         let parts = endpoint.host.split(
             separator: "%", maxSplits: 1, omittingEmptySubsequences: false)
         guard unsafe uv_ip6_addr(String(parts[0]), port, &v6) == 0 else { return nil }
@@ -75,7 +76,7 @@ struct SocketAddress: Hashable, Sendable {
         return number
     }
 
-    /// Takes over what a system call wrote; nil when it is of neither family.
+    /// Reads an address that a system call wrote; nil if it is neither IPv4 nor IPv6.
     init?(_ address: UnsafePointer<sockaddr>) {
         switch Int32(unsafe address.pointee.sa_family) {
         case AF_INET:
@@ -134,7 +135,8 @@ struct SocketAddress: Hashable, Sendable {
     /// Whether it is an IPv6 address that is valid on one link only (RFC 4291 §2.5.6).
     var isLinkLocal: Bool { isIPv6 && high >> 54 == 0xfe80 >> 6 }
 
-    /// What the clients of one user, or of one address, have in common.
+    /// What clients of one origin share: the user ID of a Unix-domain socket, or the network of an
+    /// address.
     func network(ipv4 short: Int, ipv6 long: Int) -> SocketAddress {
         if let credentials {
             return SocketAddress(UVPeerCredentials(pid: 0, uid: credentials.uid, gid: 0))
@@ -143,7 +145,7 @@ struct SocketAddress: Hashable, Sendable {
         return prefix(bits: isIPv6 ? long : short)
     }
 
-    /// The network that the first bits of the address name: the other bits, the zone and the port
+    /// The network of the first `bits` bits of the address. The other bits, the zone and the port
     /// are zero.
     func prefix(bits: Int) -> SocketAddress {
         precondition(0...width ~= bits, "a prefix has at most as many bits as its address")
@@ -155,7 +157,7 @@ struct SocketAddress: Hashable, Sendable {
             network: high & all << (64 - min(bits, 64)), low & all << (128 - bits), isIPv6: true)
     }
 
-    /// Hands the address to a system call.
+    /// Passes the address to a system call.
     func withSockaddr<Result>(
         _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
     ) -> Result {
@@ -192,7 +194,7 @@ struct SocketAddress: Hashable, Sendable {
     }
 
     private var host: String {
-        // INET6_ADDRSTRLEN and an interface's name of IF_NAMESIZE behind a `%`.
+        // INET6_ADDRSTRLEN, a `%`, and an interface name of IF_NAMESIZE.
         let longest = 46 + 1 + 16
         return unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: longest) { text in
             guard let base = text.baseAddress else { return "" }
@@ -211,7 +213,7 @@ struct SocketAddress: Hashable, Sendable {
             guard status == 0 else { return "unknown" }
             let address = unsafe String(cString: base)
             guard scope != 0 else { return address }
-            // An interface that is gone has only its number left.
+            // An interface that is gone has only its number, no name.
             let isNamed = unsafe if_indextoname(scope, base) != nil
             return unsafe "\(address)%\(isNamed ? String(cString: base) : "\(scope)")"
         }

@@ -6,14 +6,15 @@ internal import CLibuv
     internal import Darwin
 #endif
 
-/// The number of a socket, with what is asked of it by system calls of our own. It owns nothing:
-/// whoever has opened the socket closes it.
+/// The number of a socket, with system calls of our own on it. It owns nothing: the code that
+/// opened the socket must close it.
 struct SocketDescriptor: Sendable {
     let number: Int32
 
-    /// Makes a stream socket that does not block, and that no child inherits.
+    /// Makes a stream socket that does not block. Child processes do not inherit it.
     ///
-    /// - Returns: The socket; its number is negative where the system has none, and `errno` says why.
+    /// - Returns: The socket. If the system has none left, its number is negative, and `errno`
+    ///   says why.
     static func make(_ family: Int32) -> SocketDescriptor {
         #if canImport(Glibc)
             let flags = Int32(
@@ -29,9 +30,9 @@ struct SocketDescriptor: Sendable {
         #endif
     }
 
-    /// Makes a socket to connect from an address of this machine.
+    /// Makes a socket that connects from a given address of this machine.
     ///
-    /// - Parameter address: The address; port 0 lets the system choose the port.
+    /// - Parameter address: The address. With port 0 the system chooses the port.
     /// - Returns: The socket.
     /// - Throws: ``UVError`` that names the call and the address.
     static func make(boundTo address: SocketAddress) throws(UVError) -> SocketDescriptor {
@@ -50,8 +51,8 @@ struct SocketDescriptor: Sendable {
             made.set(SOL_SOCKET, SO_REUSEADDR, &yes)
         } else {
             #if canImport(Glibc)
-                // IP_BIND_ADDRESS_NO_PORT, ip(7): the port is chosen when it connects, so that
-                // connections to different servers may have the same.
+                // IP_BIND_ADDRESS_NO_PORT, ip(7): the system chooses the port when the socket
+                // connects. So connections to different servers may have the same port.
                 made.set(Int32(IPPROTO_IP), 24, &yes)
             #endif
         }
@@ -63,9 +64,9 @@ struct SocketDescriptor: Sendable {
         return made
     }
 
-    /// Connects to a Unix-domain socket, at once.
+    /// Connects to a Unix-domain socket without waiting.
     ///
-    /// - Returns: The socket; nil where as many wait as the server lets wait.
+    /// - Returns: The socket; nil if the server's backlog is full.
     static func connect(to address: UnixAddress) -> Result<SocketDescriptor?, UVError.Code> {
         let made = make(AF_UNIX)
         func failure() -> UVError.Code { .init(rawValue: uv_translate_sys_error(errno)) }
@@ -79,10 +80,11 @@ struct SocketDescriptor: Sendable {
         return .success(made)
     }
 
-    /// Who is at the other end of a Unix-domain socket; nil where the system does not tell.
+    /// The process at the other end of a Unix-domain socket; nil if the system does not tell.
     var peerCredentials: UVPeerCredentials? {
         #if canImport(Glibc)
-            // A `ucred`, which Glibc has for GNU programs only: the process, its user and its group.
+            // A `ucred`: the process, its user and its group. Glibc declares it for GNU programs
+            // only.
             var credentials: (pid: Int32, uid: UInt32, gid: UInt32) = (0, 0, 0)
             var length = socklen_t(MemoryLayout.size(ofValue: credentials))
             guard
@@ -97,8 +99,8 @@ struct SocketDescriptor: Sendable {
         #endif
     }
 
-    /// The address that a Unix-domain socket is bound to, as the system writes it: a path, or an abstract
-    /// name behind a NUL. Empty where it has none.
+    /// The address that a Unix-domain socket is bound to, in the form of the system: a path, or an
+    /// abstract name after a NUL. It is empty if there is none.
     var unixName: [UInt8] {
         var address = sockaddr_un()
         var length = socklen_t(MemoryLayout<sockaddr_un>.size)
@@ -112,7 +114,7 @@ struct SocketDescriptor: Sendable {
         let name = unsafe withUnsafeBytes(of: address.sun_path) { path in
             unsafe Array(path.prefix(Int(length) - offset))
         }
-        // Of an abstract name each byte counts.
+        // In an abstract name every byte counts.
         return name.first == 0 ? name : Array(name.prefix { $0 != 0 })
     }
 
@@ -126,13 +128,13 @@ struct SocketDescriptor: Sendable {
     }
 
     /// Closes a listening socket. It stops listening at once, even if a child process still has the
-    /// descriptor: a child has every descriptor from its fork to its `exec`.
+    /// descriptor. A child has every descriptor from its fork to its `exec`.
     func closeListening() {
         _ = shutdown(number, Int32(SHUT_RD))
         close()
     }
 
-    /// Sees to it that closing the socket resets its connection, and drops what is unsent.
+    /// Prepares the socket so that closing it resets its connection and drops unsent bytes.
     func resetWhenClosed() {
         var linger = linger(l_onoff: 1, l_linger: 0)
         set(SOL_SOCKET, SO_LINGER, &linger)
@@ -140,18 +142,22 @@ struct SocketDescriptor: Sendable {
 
     // MARK: - Options
 
-    /// Whether small writes leave at once rather than wait for an acknowledgement (TCP_NODELAY).
+    /// Sets whether small writes leave at once and do not wait for an acknowledgement
+    /// (TCP_NODELAY).
     func setNoDelay(_ enabled: Bool) {
         var value: Int32 = enabled ? 1 : 0
         set(Int32(IPPROTO_TCP), TCP_NODELAY, &value)
     }
 
-    /// Probes a peer to which nothing is underway; nil does not. A peer that leaves sent bytes
-    /// unacknowledged is found by ``UVConnection/checkPeer(_:)``: TCP_USER_TIMEOUT would also end a
-    /// peer that is there and does not read, because the kernel counts its acknowledged window
-    /// probes as failures (Linux `tcp_probe_timer`).
+    /// Makes the kernel probe a peer while no sent bytes are in transit to it; nil switches that
+    /// off.
     ///
-    /// Not by `uv_tcp_keepalive`, whose interval and count are fixed.
+    /// ``UVConnection/checkPeer(_:)`` finds a peer that leaves sent bytes unacknowledged.
+    /// TCP_USER_TIMEOUT is not used for that. It would also end a peer that is there but does not
+    /// read, because the kernel counts window probes as failures although they are acknowledged
+    /// (Linux `tcp_probe_timer`).
+    ///
+    /// `uv_tcp_keepalive` is not used, because its interval and count are fixed.
     func setKeepAlive(_ keepAlive: UVKeepAlive?) {
         var enabled: Int32 = keepAlive == nil ? 0 : 1
         set(SOL_SOCKET, SO_KEEPALIVE, &enabled)
@@ -165,31 +171,32 @@ struct SocketDescriptor: Sendable {
         set(Int32(IPPROTO_TCP), TCP_KEEPINTVL, &interval)
         set(Int32(IPPROTO_TCP), TCP_KEEPCNT, &count)
         #if canImport(Glibc)
-            // TCP_RTO_MAX_MS, since Linux 6.15: the kernel repeats what is not acknowledged, and asks
+            // TCP_RTO_MAX_MS, since Linux 6.15: the kernel repeats unacknowledged bytes, and probes
             // a closed window, often enough to tell within the time whether the peer is there.
             var longestRepeat = Int32(clamping: min(max(1000, keepAlive.patience / 4), 120_000))
             set(Int32(IPPROTO_TCP), 44, &longestRepeat)
         #endif
     }
 
-    /// Options are hints: a socket that refuses one, because its peer is gone, still reports that.
+    /// Sets an option. Errors are ignored: a socket may refuse an option because its peer is gone,
+    /// and it still reports that.
     func set<Value: BitwiseCopyable>(_ level: Int32, _ option: Int32, _ value: inout Value) {
         _ = unsafe setsockopt(number, level, option, &value, socklen_t(MemoryLayout<Value>.size))
     }
 
-    // MARK: - How it stands
+    // MARK: - State
 
     /// The address that the socket is bound to.
     var localAddress: SocketAddress? {
         unsafe Self.address { unsafe getsockname(number, $0, $1) }
     }
 
-    /// The other end's address; nil when the socket is not connected.
+    /// The other end's address; nil if the socket is not connected.
     var peerAddress: SocketAddress? {
         unsafe Self.address { unsafe getpeername(number, $0, $1) }
     }
 
-    /// An address that a call writes; nil where it fails, with a number below 0.
+    /// An address that a system call writes; nil if the call fails with a number below 0.
     static func address(
         _ ask: (UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
     ) -> SocketAddress? {
@@ -205,8 +212,8 @@ struct SocketDescriptor: Sendable {
         }
     }
 
-    /// How many bytes the kernel has taken to send that the peer has not acknowledged, its FIN
-    /// included; 0 where the system does not tell.
+    /// How many bytes the kernel has taken to send but the peer has not acknowledged, including its
+    /// FIN; 0 if the system does not tell.
     var bytesUnacknowledged: Int {
         #if canImport(Glibc)
             // For a TCP socket TIOCOUTQ is SIOCOUTQ, tcp(7).
@@ -216,7 +223,7 @@ struct SocketDescriptor: Sendable {
         #endif
     }
 
-    /// How many bytes the kernel has received that nobody has read.
+    /// How many bytes the kernel has received but nobody has read.
     var bytesUnread: Int { ask(UInt(FIONREAD)) }
 
     private func ask(_ request: UInt) -> Int {
@@ -224,8 +231,8 @@ struct SocketDescriptor: Sendable {
         return unsafe ioctl(number, request, &count) == 0 ? Int(count) : 0
     }
 
-    /// How long the peer has not answered what the kernel has repeated; nil where it has, or the
-    /// system does not tell.
+    /// How long the peer has not answered what the kernel has sent again; nil if it has answered,
+    /// or the system does not tell.
     var unanswered: Unanswered? {
         #if canImport(Glibc)
             var info = tcp_info()
@@ -240,12 +247,13 @@ struct SocketDescriptor: Sendable {
         #endif
     }
 
-    /// Why the connection is gone, although nothing is read from it: libuv does not notice a reset
-    /// while reading is stopped. Nil where it is not gone. Asked once, the kernel forgets the reason;
-    /// a reset is told from then on.
+    /// The error by which the connection is gone; nil if it is not gone.
     ///
-    /// Told by the socket's error. A hang-up proves nothing: both sides may have finished while bytes
-    /// still wait to be read.
+    /// It works although nothing is read: libuv does not notice a reset while reading is stopped.
+    /// The kernel forgets the error after the first call. Later calls return a reset.
+    ///
+    /// The answer comes from the socket's error. A hang-up proves nothing: both sides may have
+    /// finished while bytes still wait to be read.
     func takeError() -> UVError.Code? {
         var request = pollfd(fd: number, events: 0, revents: 0)
         guard unsafe poll(&request, 1, 0) == 1, Int32(request.revents) & POLLERR != 0 else {
@@ -258,17 +266,18 @@ struct SocketDescriptor: Sendable {
     }
 }
 
-/// What a peer has not answered.
+/// The state of a peer that does not answer.
 struct Unanswered: Equatable {
-    /// How long ago it has acknowledged something last, in milliseconds.
+    /// How many milliseconds ago it last acknowledged something.
     var quiet: UInt64
-    /// Whether its window is closed, so that the kernel has asked all the time whether it is there.
+    /// Whether its window is closed. Then the kernel has probed it all the time.
     var isProbing: Bool
 }
 
 extension UVKeepAlive {
-    /// What the kernel is told, in seconds: at least 1, and at most what it takes (Linux
-    /// `MAX_TCP_KEEPIDLE`, `MAX_TCP_KEEPINTVL`, `MAX_TCP_KEEPCNT`), because it ignores more.
+    /// The values for the kernel, with times in seconds. Each is at least 1, and at most what the
+    /// kernel accepts (Linux `MAX_TCP_KEEPIDLE`, `MAX_TCP_KEEPINTVL`, `MAX_TCP_KEEPCNT`), because
+    /// it ignores larger values.
     fileprivate var kernelValues: (idle: Int32, interval: Int32, count: Int32) {
         func seconds(_ duration: Duration) -> Int32 {
             Int32(min(max(.seconds(1), duration), .seconds(32_767)).components.seconds)
@@ -276,14 +285,14 @@ extension UVKeepAlive {
         return (seconds(idle), seconds(interval), Int32(clamping: min(max(1, count), 127)))
     }
 
-    /// After how many milliseconds without a sign of it a peer counts as gone.
+    /// After how many milliseconds without any sign from it a peer counts as gone.
     var patience: UInt64 {
         let (idle, interval, count) = kernelValues
         return (UInt64(idle) + UInt64(interval) * UInt64(count)) * 1000
     }
 }
 
-/// The system's `connect`, by another name than the method's.
+/// The system's `connect`, under another name than the method's.
 private func systemConnect(
     _ socket: Int32, _ address: UnsafePointer<sockaddr>, _ length: socklen_t
 ) -> Int32 {

@@ -1,32 +1,34 @@
-/// The reusable shuttle of an asynchronous cycle: it carries the request's parameters there and its
-/// result back. Made once when a cycle starts, reused for every turn of it.
+/// Carries the parameters of an asynchronous request there, and its result back.
+///
+/// A cycle of requests makes it once, and reuses it for each of them.
 ///
 /// The receive cycles of a loop share one, as they share its buffer, because only one of them is
-/// answered at a time: a connection that waits owns neither. Whose answer it is, the handle knows.
+/// answered at a time. So a connection that waits owns neither. The handle knows which connection
+/// an answer belongs to.
 @safe final class SocketEventArgs {
-    /// What ``completed`` needs to find its way: the object whose cycle this is.
+    /// The object whose cycle this is. ``completed`` finds it here.
     var userToken: AnyObject?
-    /// The client that an `accept` brought.
+    /// The client that an `accept` has brought.
     var accepted: ConnectedStream?
-    /// Where a `receive` puts its bytes; the loop's.
+    /// Where a `receive` puts its bytes. It is the loop's buffer.
     let buffer: ReceiveBuffer
-    /// How many bytes a `receive` brought.
+    /// How many bytes a `receive` has brought.
     var bytesTransferred = 0
-    /// Whose task may take messages, nobody's where it is the buffer's; and of which bytes of the
-    /// buffer, which are what it has not taken yet.
+    /// The connection whose task may take messages now (the buffer itself means none), and the
+    /// bytes of the buffer that it has not taken yet.
     private var taker: ObjectIdentifier
     private var start: UnsafeRawPointer
     private(set) var untaken = 0
-    /// Why the operation failed; nil when it did not.
+    /// Why the operation failed; nil if it did not.
     var error: UVError.Code?
     /// Called when a pending operation is complete.
     let completed: (SocketEventArgs) -> Void
-    /// The socket that a `connect` is for, and whom to.
+    /// The socket of a `connect`, and the address that it connects to.
     var connectSocket: TCPHandle?
     var remoteAddress: SocketAddress?
 
-    /// Makes a cycle's shuttle. Where `completed` captures nothing and asks `userToken` instead,
-    /// it costs no allocation.
+    /// Makes the args of a cycle. They cost no allocation for `completed`, if it captures nothing
+    /// and uses `userToken` instead.
     init(
         userToken: AnyObject?, buffer: ReceiveBuffer, completed: @escaping (SocketEventArgs) -> Void
     ) {
@@ -37,8 +39,8 @@
         self.completed = completed
     }
 
-    /// The connection's task may take what a `receive` brought, or none of it where what it had to
-    /// leave before is delivered; until ``endTaking()``.
+    /// Lets the connection's task take what a `receive` has brought, until ``endTaking()``. The
+    /// count is 0 if only messages are delivered that had to wait before.
     func beginTaking(for connection: UVConnection, _ count: Int) {
         taker = ObjectIdentifier(connection)
         unsafe start = UnsafeRawPointer(buffer.base)

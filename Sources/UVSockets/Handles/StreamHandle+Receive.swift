@@ -1,12 +1,13 @@
 extension StreamHandle {
-    /// Asks for the next bytes, which come in the buffer of the loop's shuttle for receiving: the
-    /// connection's `onReceiveCompleted` gets it.
+    /// Asks for the next bytes.
     ///
-    /// Asked again from there, nothing is done: the socket is left being read. Only where the demand
-    /// was not renewed is reading stopped, because to stop and start it costs two system calls.
+    /// They come in the buffer of the loop's `receiveArgs`, and the connection's
+    /// `onReceiveCompleted` gets these args. If that asks again, nothing is done: the socket stays
+    /// in reading mode. Reading stops only if the demand was not renewed, because to stop and start
+    /// it costs two system calls.
     ///
-    /// - Returns: Whether the answer is pending; it is, always, unless reading cannot start, and
-    ///   then `args.error` says why.
+    /// - Returns: Whether the answer is pending. It always is, unless reading cannot start. Then
+    ///   `args.error` says why.
     @inline(__always)
     final func receive(_ args: SocketEventArgs) -> Bool {
         isReceiveDemanded = true
@@ -27,7 +28,7 @@ extension StreamHandle {
         return true
     }
 
-    /// Takes the demand back.
+    /// Withdraws the demand.
     final func stopReceiving() {
         isReceiveDemanded = false
         guard isReading, !isDelivering, !isClosing else { return }
@@ -35,10 +36,10 @@ extension StreamHandle {
         stopReading()
     }
 
-    /// A read ended: a number of bytes, or a negative error.
+    /// Handles the end of a read. `count` is a number of bytes, or a negative error.
     @inline(__always)
     final func received(_ count: Int) {
-        // 0 is EAGAIN: the readiness was a false alarm.
+        // 0 is EAGAIN: the socket was reported as readable by mistake.
         guard count != 0 else { return }
         isReceiveDemanded = false
         isDelivering = true

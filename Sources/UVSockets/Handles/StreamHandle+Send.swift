@@ -1,16 +1,17 @@
 internal import CLibuv
 
 extension StreamHandle {
-    /// The most buffers libuv writes without allocating (`uv_write`), which must not fail there.
+    /// The most buffers that libuv writes without an allocation (`uv_write`). An allocation could
+    /// fail, which must not happen there.
     fileprivate static let buffersInFlight = 4
     /// The most buffers in one attempt to write.
     private static let buffersAtOnce = 64
-    /// The most bytes in one write, so that its end is news of progress.
+    /// The most bytes in one write. With this limit the end of a write shows progress.
     private static let bytesInFlight = 1 << 20
 
-    /// Writes what the kernel takes now.
+    /// Writes as many of the bytes as the kernel takes now.
     ///
-    /// - Returns: How many bytes that was, from 0.
+    /// - Returns: How many bytes the kernel took, from 0.
     func tryWrite(_ bytes: Span<UInt8>) throws(UVError.Code) -> Int {
         let status = unsafe bytes.withUnsafeBytes { source in
             var buffer = unsafe uv_buf_t(source)
@@ -19,9 +20,9 @@ extension StreamHandle {
         return try Self.written(status)
     }
 
-    /// Writes what the kernel takes now of the queue's front. Nothing may be in flight.
+    /// Writes as much of the queue's front as the kernel takes now. No write may be in flight.
     ///
-    /// - Returns: How many bytes that was, from 0.
+    /// - Returns: How many bytes the kernel took, from 0.
     func tryWrite(_ queue: SendQueue) throws(UVError.Code) -> Int {
         let status = unsafe withUnsafeTemporaryAllocation(
             of: uv_buf_t.self, capacity: Self.buffersAtOnce
@@ -32,7 +33,7 @@ extension StreamHandle {
         return try Self.written(status)
     }
 
-    /// Writes what the kernel takes now of the buffers, at least one.
+    /// Writes as much of the buffers as the kernel takes now. There is at least one buffer.
     func tryWrite(
         _ buffers: UnsafeMutableBufferPointer<uv_buf_t>, _ count: Int
     ) throws(UVError.Code) -> Int {
@@ -46,11 +47,11 @@ extension StreamHandle {
         return 0
     }
 
-    /// Starts to write the queue's front; the owner hears when all of that has left.
+    /// Starts to write the front of the queue. The owner is told when all of that has left.
     ///
-    /// One write at a time: libuv would finish only one of several in each turn.
+    /// There is one write at a time: of several, libuv would finish only one in each turn.
     ///
-    /// - Returns: How many bytes that is.
+    /// - Returns: How many bytes are in this write.
     func write(_ queue: SendQueue) throws(UVError.Code) -> Int {
         let request = WriteRequest(of: self)
         let status = unsafe withUnsafeTemporaryAllocation(
@@ -68,15 +69,16 @@ extension StreamHandle {
 }
 
 extension SendQueue {
-    /// How many segments may be in flight: those before a message that a later one may replace, unless
-    /// it is the first. What is in flight cannot be replaced, although the kernel has none of it.
+    /// How many segments may be in flight. They end before the first message that a later one may
+    /// replace, unless that is the first segment. A segment in flight cannot be replaced, even if
+    /// the kernel has none of it.
     fileprivate var segmentsBeforeKey: Int {
         guard segments > 1 else { return segments }
         let limit = min(segments, StreamHandle.buffersInFlight)
         return (1..<limit).first { self[$0].buffer.key != nil } ?? limit
     }
 
-    /// Points the buffers at the queue's front.
+    /// Points the buffers at the front of the queue.
     ///
     /// - Returns: How many buffers were filled: as many as fit, and no more than `limit` bytes.
     fileprivate func fill(_ buffers: UnsafeMutableBufferPointer<uv_buf_t>, limit: Int) -> Int {

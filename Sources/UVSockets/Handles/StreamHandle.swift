@@ -6,25 +6,27 @@ internal import CLibuv
     internal import Darwin
 #endif
 
-/// One end of a connection: a stream of whatever sort. This is all that a connection knows of its transport.
+/// One end of a connection: a stream of any kind. A connection knows only this of its transport.
 ///
-/// What libuv does alike for every sort of socket stands here. A transport overrides what is different.
+/// This class holds what libuv does in the same way for every kind of socket. A transport overrides
+/// what is different.
 ///
-/// The operations with a ``SocketEventArgs``, `receive` and `connect`, answer whether they are
-/// *pending*. Pending ones call back later; one that is not pending is complete already, does not
-/// call, and leaves that to its caller.
+/// The operations with ``SocketEventArgs``, `receive` and `connect`, return whether they are
+/// *pending*. A pending operation calls back later. An operation that is not pending is complete
+/// already. It makes no call, and its caller handles the result.
 @safe class StreamHandle: Handle {
-    // Receiving: demand is renewed, or not, in each callback. What each message touches stands
-    // together, in a cache line.
+    // Receiving. Each callback renews the demand, or does not. The fields that each message uses
+    // are together, in one cache line.
     final var isReading = false
     final var isDelivering = false
     final var isReceiveDemanded = false
 
-    /// The connection whose socket this is, retained until the handle is closed: one that nobody
-    /// holds lives on. Unmanaged, so that a call for each message need not retain it again.
+    /// The connection that has this stream. It is retained until the handle is closed, so a
+    /// connection lives on even if nobody holds it. It is unmanaged, so that the calls for each
+    /// message need not retain it again.
     private final var connection: Unmanaged<UVConnection>?
 
-    /// Makes a handle of a connected stream, which it owns from then on; not where this throws.
+    /// Makes a handle of a connected stream and takes ownership of the stream, unless this throws.
     static func make(on loop: UVLoop, owning stream: ConnectedStream) throws(UVError)
         -> StreamHandle
     {
@@ -45,7 +47,7 @@ internal import CLibuv
         return unsafe uv_fileno(base, &number) == 0 ? SocketDescriptor(number: number) : nil
     }
 
-    /// Gives the socket to a connection, once.
+    /// Gives the stream to a connection. Called once.
     final func attach(to connection: UVConnection) {
         unsafe self.connection = .passRetained(connection)
     }
@@ -66,18 +68,19 @@ internal import CLibuv
         close()
     }
 
-    /// Closes the stream so that the peer gets a reset, and what is unsent is dropped.
+    /// Closes the stream. The peer gets a reset, and unsent bytes are dropped.
     ///
-    /// Not by `uv_tcp_close_reset`, which refuses after a shutdown and then does not close.
+    /// It does not use `uv_tcp_close_reset`, which refuses after a shutdown and then does not
+    /// close.
     func reset() {
         socket?.resetWhenClosed()
         close()
     }
 
-    /// Tells the peer that no more bytes follow. The caller has seen to it that none is queued.
+    /// Tells the peer that no more bytes follow. The caller makes sure that none is queued.
     func finishSending() {
         guard let socket else { return }
-        // Fails only where the peer has gone, which reading reports.
+        // This fails only if the peer has gone. Reading reports that.
         _ = shutdown(socket.number, Int32(SHUT_WR))
     }
 
@@ -99,12 +102,12 @@ internal import CLibuv
         _ = unsafe uv_read_stop(stream)
     }
 
-    /// Offers buffers to the kernel. Nothing may be in flight.
+    /// Offers buffers to the kernel. No write may be in flight.
     ///
-    /// One goes by `send`: the `write` of `uv_try_write` comes to the socket by way of what is for files,
-    /// which took 90 ns more (Linux 6.18).
+    /// A single buffer goes through `send`. The `write` of `uv_try_write` reaches the socket
+    /// through the kernel's code for files, which took 90 ns more (Linux 6.18).
     ///
-    /// - Returns: How many bytes it took, or an error, as `uv_try_write` does.
+    /// - Returns: How many bytes the kernel took, or an error, as `uv_try_write` does.
     func offer(_ buffers: UnsafeMutablePointer<uv_buf_t>?, _ count: Int) -> Int32 {
         #if canImport(Glibc)
             guard count == 1, let buffer = unsafe buffers?.pointee, let socket else {
@@ -125,9 +128,9 @@ internal import CLibuv
         #endif
     }
 
-    /// Starts to write buffers, and calls the request when that has ended.
+    /// Starts to write buffers. When the write has ended, it calls the request.
     ///
-    /// - Returns: 0, or an error of libuv: then it does not call.
+    /// - Returns: 0, or an error of libuv. After an error it does not call the request.
     func startWriting(
         _ request: WriteRequest, _ buffers: UnsafeMutablePointer<uv_buf_t>?, _ count: Int
     ) -> Int32 {
@@ -138,22 +141,22 @@ internal import CLibuv
         return status
     }
 
-    // MARK: - How a transport stands
+    // MARK: - The state of a transport
 
     /// How many bytes of the write in flight the kernel has not taken yet.
     var bytesUnwritten: Int { unsafe stream.pointee.write_queue_size }
-    /// How many bytes the kernel has taken to send that the peer has not acknowledged, its FIN
-    /// included; 0 where the system does not tell.
+    /// How many bytes the kernel has taken to send but the peer has not acknowledged, including its
+    /// FIN; 0 if the system does not tell.
     var bytesUnacknowledged: Int { socket?.bytesUnacknowledged ?? 0 }
-    /// How many bytes the kernel has received that nobody has read.
+    /// How many bytes the kernel has received but nobody has read.
     var bytesUnread: Int { socket?.bytesUnread ?? 0 }
-    /// How long the peer has not answered what the kernel has repeated; nil where it has.
+    /// How long the peer has not answered what the kernel has sent again; nil if it has answered.
     var unanswered: Unanswered? { socket?.unanswered }
-    /// The address this end is bound to; nil when the stream is closed, or has no IP address.
+    /// The address of this end; nil if the stream is closed or has no IP address.
     var localAddress: SocketAddress? { socket?.localAddress }
-    /// Why the connection is gone, although nothing is read from it; nil where it is not gone. It is told
-    /// once.
+    /// The error by which the connection is gone, although nothing is read from it; nil if it is
+    /// not gone. It is reported once.
     func takeError() -> UVError.Code? { socket?.takeError() }
-    /// Sets what the options ask of a connection that was made from this side.
+    /// Sets the options of a connection that was opened from this side.
     func setOptions(noDelay: Bool, keepAlive: UVKeepAlive?) {}
 }

@@ -1,9 +1,9 @@
 internal import CLibuv
 
 extension TCPHandle {
-    /// Asks for a connection to an address; `args.error` says why there is none.
+    /// Asks for a connection to an address. If there is none, `args.error` says why.
     ///
-    /// - Returns: Whether the answer is pending; it is not when the system refuses at once.
+    /// - Returns: Whether the answer is pending. It is not if the system refuses at once.
     func connect(to address: SocketAddress, _ args: SocketEventArgs) -> Bool {
         args.error = nil
         let request = UnsafeMutablePointer<uv_connect_t>.allocate(capacity: 1)

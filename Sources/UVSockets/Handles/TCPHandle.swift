@@ -9,7 +9,7 @@ internal import CLibuv
         }
     }
 
-    /// Makes a handle of a connected socket, which it owns from then on; not where this throws.
+    /// Makes a handle of a connected socket and takes ownership of the socket, unless this throws.
     convenience init(on loop: UVLoop, owning socket: SocketDescriptor) throws(UVError) {
         try self.init(on: loop)
         let status = unsafe uv_tcp_open(tcp, socket.number)
@@ -27,7 +27,7 @@ internal import CLibuv
 
     var tcp: UnsafeMutablePointer<uv_tcp_t> { unsafe raw() }
 
-    /// The other end's address; nil when the socket is not connected.
+    /// The other end's address; nil if the socket is not connected.
     var peerAddress: SocketAddress? { socket?.peerAddress }
 
     override func setOptions(noDelay: Bool, keepAlive: UVKeepAlive?) {

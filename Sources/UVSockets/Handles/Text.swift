@@ -1,5 +1,5 @@
 extension String {
-    /// Makes a string of bytes that are meant as UTF-8; what is not is replaced by U+FFFD.
+    /// Makes a string from UTF-8 bytes. Bytes that are not valid UTF-8 become U+FFFD.
     ///
     /// - Parameter bytes: The message, as a handler gets it.
     public init(message bytes: Span<UInt8>) {
@@ -8,7 +8,7 @@ extension String {
 }
 
 extension Array<UInt8> {
-    /// Copies the bytes, to keep them beyond the handler that got them.
+    /// Copies the bytes of a message, to keep them after the handler has returned.
     ///
     /// - Parameter bytes: The message, as a handler gets it.
     public init(message bytes: Span<UInt8>) {

@@ -18,9 +18,10 @@ final class TimerHandle: Handle {
 
     override var name: String { "timer" }
 
-    /// Starts the timer, or starts it anew.
+    /// Starts or restarts the timer.
     ///
-    /// Never sooner than 1 ms: a timer set to 0 in its own callback would keep the turn from ending.
+    /// It never fires sooner than after 1 ms: a timer set to 0 in its own callback would keep the
+    /// turn from ending.
     func start(after delay: Duration, repeating interval: Duration? = nil) {
         guard !isClosing else { return }
         let interval = interval.map(\.wholeMilliseconds) ?? 0
@@ -49,11 +50,11 @@ final class TimerHandle: Handle {
 }
 
 extension Duration {
-    /// At least 1, rounded up. The loop's clock counts whole milliseconds, so that a timer may still
-    /// fire up to one early.
+    /// The duration in whole milliseconds, rounded up, at least 1. The loop's clock counts whole
+    /// milliseconds, so a timer may still fire up to one millisecond early.
     var wholeMilliseconds: UInt64 {
         guard self > .zero else { return 1 }
-        // A duration can be longer than its components can tell.
+        // A duration can be longer than its components can express.
         guard self < .seconds(Int64.max / 2000) else { return .max / 2 }
         let (seconds, attoseconds) = components
         let part = (UInt64(attoseconds) + 999_999_999_999_999) / 1_000_000_000_000_000

@@ -22,8 +22,8 @@ struct UnixAddress: Hashable, Sendable {
         self.mode = mode
     }
 
-    /// Reads `unix:PATH`, where the path begins with `/` or `.`, or `unix:@NAME`; nil where the text is
-    /// neither. `unix:8081` is a port of a host named so.
+    /// Reads `unix:PATH` or `unix:@NAME`; nil if the text is neither. The path must begin with `/`
+    /// or `.`: `unix:8081` is a port of a host named `unix`.
     init?(_ text: String) {
         let name = text.dropFirst("unix:".count)
         guard text.hasPrefix("unix:"), let first = name.first, "/.@".contains(first) else {
@@ -33,7 +33,7 @@ struct UnixAddress: Hashable, Sendable {
         self.init(name: String(isAbstract ? name.dropFirst() : name), isAbstract: isAbstract)
     }
 
-    /// Throws where the name cannot be one.
+    /// Throws if the name is not valid.
     func check(_ call: String) throws(UVError) {
         let count = name.utf8.count
         let reason: String? =
@@ -53,10 +53,10 @@ struct UnixAddress: Hashable, Sendable {
     /// The address as text.
     var text: String { isAbstract ? "unix:@\(name)" : "unix:\(name)" }
 
-    /// The address as the system writes it, see ``SocketDescriptor/unixName``.
+    /// The address in the form of the system, see ``SocketDescriptor/unixName``.
     var systemName: [UInt8] { (isAbstract ? [0] : []) + Array(name.utf8) }
 
-    /// Hands the address to a system call. It has been checked.
+    /// Passes the address to a system call. It must have been checked before.
     func withSockaddr<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
@@ -65,7 +65,7 @@ struct UnixAddress: Hashable, Sendable {
         unsafe withUnsafeMutableBytes(of: &address.sun_path) { path in
             unsafe path.copyBytes(from: bytes.prefix(path.count))
         }
-        // Of an abstract name each byte counts, a NUL behind it, too. A path ends with one.
+        // In an abstract name every byte counts, also a NUL after it. A path ends with a NUL.
         let length = offset + bytes.count + (isAbstract ? 0 : 1)
         return unsafe withUnsafePointer(to: &address) { pointer in
             unsafe UnsafeRawPointer(pointer).withMemoryRebound(to: sockaddr.self, capacity: 1) {
@@ -75,15 +75,17 @@ struct UnixAddress: Hashable, Sendable {
     }
 }
 
-/// Who is at the other end of a Unix-domain socket, as the kernel says: who connected, or who listened.
+/// The process at the other end of a Unix-domain socket, as the kernel reports it.
+///
+/// It is the process that connected, or the one that listened.
 public struct UVPeerCredentials: Hashable, Sendable, CustomStringConvertible {
-    /// The process; 0 where the system does not tell, or it is in another namespace.
+    /// The process ID; 0 if the system does not tell, or the process is in another namespace.
     public let pid: Int32
-    /// Its user.
+    /// The user ID of the process.
     public let uid: UInt32
-    /// Its group.
+    /// The group ID of the process.
     public let gid: UInt32
 
-    /// `pid 812, uid 1000`
+    /// A text such as `pid 812, uid 1000`.
     public var description: String { "pid \(pid), uid \(uid)" }
 }

@@ -6,28 +6,29 @@ internal import CLibuv
     internal import Darwin
 #endif
 
-/// The path that a Unix-domain socket listens at, from the bind to the end. A lock beside it,
-/// `PATH.lock`, says that its server lives. So two starters cannot both win. The kernel releases the lock
-/// of a server that is killed.
+/// The file of a listening Unix-domain socket, from the bind to the end.
+///
+/// A lock file beside it, `PATH.lock`, shows that its server lives. So two servers that start at
+/// the same time cannot both win. The kernel releases the lock of a server that is killed.
 struct UnixSocketFile: Sendable {
     private let address: UnixAddress
     private let lock: Int32
-    /// Which file it is: by the end another may have taken its place.
+    /// Identifies the file. By the end another file may have taken its place.
     private let device: UInt64
     private let inode: UInt64
 
-    /// Binds a socket to its path. The file of a server that is dead is replaced.
+    /// Binds a socket to its path. It replaces the file of a dead server.
     ///
-    /// - Throws: ``UVError``: the code is ``UVError/Code/addressInUse`` where a server lives there, or
-    ///   the file is no socket.
+    /// - Throws: ``UVError``. The code is ``UVError/Code/addressInUse`` if a server lives there,
+    ///   or if the file is not a socket.
     static func bind(
         _ socket: SocketDescriptor, to address: UnixAddress
     ) throws(UVError) -> UnixSocketFile {
         let lock = try takeLock(of: address)
         do throws(UVError) {
             try removeStale(address)
-            // Linux gives the file the mode of the socket, less the umask. So the file never allows more
-            // than its mode says, not even before the `chmod`.
+            // Linux gives the file the mode of the socket minus the umask. So the file never allows
+            // more than its mode says, not even before the `chmod`.
             _ = fchmod(socket.number, mode_t(address.mode))
             guard unsafe address.withSockaddr({ unsafe systemBind(socket.number, $0, $1) }) == 0
             else { throw failure("bind", address) }
@@ -43,7 +44,7 @@ struct UnixSocketFile: Sendable {
         }
     }
 
-    /// Removes the file, if it is still this socket's, and lets go of the lock.
+    /// Removes the file, if it still belongs to this socket, and releases the lock.
     func remove() {
         if let file = Self.status(of: address.name), UInt64(file.st_dev) == device,
             UInt64(file.st_ino) == inode
@@ -67,7 +68,7 @@ struct UnixSocketFile: Sendable {
                     ? UVError(call: "bind", subject: address.text, code: .addressInUse)
                     : failure("lock", address)
             }
-            // One that has ended meanwhile has taken the file away that was opened here.
+            // A server that has ended meanwhile may have removed the file that was opened here.
             var opened = stat()
             if unsafe fstat(lock, &opened) == 0, let named = status(of: name),
                 named.st_ino == opened.st_ino, named.st_dev == opened.st_dev
@@ -78,14 +79,15 @@ struct UnixSocketFile: Sendable {
         }
     }
 
-    /// The file goes first: who waits for the lock must not get that of a file without a name.
+    /// Removes the lock file before it releases the lock. Otherwise a server that waits for the
+    /// lock could get the lock of a file that has no name any more.
     private static func releaseLock(_ lock: Int32, of address: UnixAddress) {
         _ = unsafe unlink(lockName(of: address))
         close(lock)
     }
 
-    /// Removes the file of a server that is dead. One that is no server of this library has no lock, and
-    /// is asked.
+    /// Removes the file of a dead server. A server that does not use this library has no lock. To
+    /// find it, this connects to it.
     private static func removeStale(_ address: UnixAddress) throws(UVError) {
         guard let file = status(of: address.name) else { return }
         func refuse(_ reason: String? = nil) -> UVError {
@@ -114,7 +116,7 @@ struct UnixSocketFile: Sendable {
 }
 
 extension ListeningSocket {
-    /// Makes a Unix-domain socket that listens, and its file, where it has one.
+    /// Makes a listening Unix-domain socket, and its file if it has a path.
     static func open(
         _ address: UnixAddress, backlog: Int32
     ) throws(UVError) -> (SocketDescriptor, UnixSocketFile?) {
@@ -144,7 +146,7 @@ extension ListeningSocket {
     }
 }
 
-/// The system's `bind`, by another name than the method's.
+/// The system's `bind`, under another name than the method's.
 private func systemBind(
     _ socket: Int32, _ address: UnsafePointer<sockaddr>, _ length: socklen_t
 ) -> Int32 {

@@ -1,6 +1,6 @@
 internal import CLibuv
 
-/// One write in flight: it keeps the bytes alive until libuv is done with them.
+/// One write in flight. It keeps the bytes alive until libuv is done with them.
 @safe final class WriteRequest {
     private let memory = UnsafeMutablePointer<uv_write_t>.allocate(capacity: 1)
     private let handle: StreamHandle
@@ -26,7 +26,7 @@ internal import CLibuv
         return unsafe memory
     }
 
-    /// libuv did not take the request.
+    /// Releases the request, because libuv did not take it.
     func abandon() {
         unsafe Unmanaged.passUnretained(self).release()
     }
@@ -38,17 +38,17 @@ internal import CLibuv
             taken: request.taken, error: status < 0 ? UVError.Code(rawValue: status) : nil)
     }
 
-    /// The write has ended: so many bytes were taken.
+    /// Handles the end of the write. The kernel has taken `taken` bytes.
     func ended(taken: Int, error: UVError.Code?) {
         handle.loop.callback {
             handle.withConnection { $0.writeCompleted(bytes: taken, error: error) }
         }
     }
 
-    /// How many bytes the kernel has taken, also of a write that failed or was cancelled half-way.
+    /// How many bytes the kernel has taken, also if the write failed or was cancelled half-way.
     ///
-    /// libuv moves its own copy of the buffers on as they are taken. It stands within the request,
-    /// because there are never more of them than fit there.
+    /// libuv advances its own copy of the buffers as the kernel takes them. This copy is inside the
+    /// request, because there are never more buffers than fit there.
     private var taken: Int {
         let (next, end) = unsafe (Int(memory.pointee.write_index), Int(memory.pointee.nbufs))
         let left = unsafe withUnsafeBytes(of: memory.pointee.bufsml) { buffers in

@@ -1,19 +1,20 @@
-/// Decides whether the next client may come in. It is told what happened and answers with what to
-/// do.
+/// Decides whether the listener may accept the next client. It is told what happened and answers
+/// with an action.
 final class AcceptGate {
     enum Action: Equatable {
         /// Accept the next client.
         case accept
-        /// Accept no more in this turn, and ask again in the next.
+        /// Accept no more clients in this turn of the loop. Ask again in the next turn.
         case yield
-        /// Accept nobody until a client leaves, the pause ends, or ever again.
+        /// Accept nobody until a client leaves or the pause ends. After ``close()`` this is final.
         case hold
     }
 
-    /// How many clients are accepted in one turn of the loop, so that a crowd at the door does not
-    /// keep those inside waiting.
+    /// How many clients are accepted in one turn of the loop. The bound keeps a rush of new clients
+    /// from delaying those already connected.
     static let budget = 16
-    /// The first pause after an error, and the longest; each error in a row doubles it.
+    /// The first pause after an error, and the longest. Each further error in a row doubles the
+    /// pause.
     static let firstPause = Duration.milliseconds(50)
     static let longestPause = Duration.seconds(1)
 
@@ -23,14 +24,14 @@ final class AcceptGate {
     private var turn: UInt64?
     private var acceptedInTurn = 0
 
-    /// Whether nobody is accepted, however much room there is.
+    /// Whether nobody is accepted, even if there is room.
     var isShut: Bool { !isOpen || isPaused }
 
-    /// What to do about the next client, in this turn of the loop.
+    /// Decides about the next client in this turn of the loop.
     ///
     /// - Parameters:
-    ///   - turn: The turn.
-    ///   - isFull: Whether clients have to wait until one leaves.
+    ///   - turn: The number of the turn.
+    ///   - isFull: Whether new clients have to wait until one leaves.
     /// - Returns: What to do.
     func next(turn: UInt64, isFull: Bool = false) -> Action {
         guard !isShut, !isFull else { return .hold }
@@ -43,14 +44,14 @@ final class AcceptGate {
 
     /// A connection was accepted.
     ///
-    /// - Returns: How many failures in a row this ends.
+    /// - Returns: How many failures in a row this success ends.
     func accepted() -> Int {
         defer { failuresInARow = 0 }
         acceptedInTurn += 1
         return failuresInARow
     }
 
-    /// Accepting, or listening again, failed.
+    /// Accepting failed, or listening again after that.
     ///
     /// - Returns: How long to pause, and whether this is the first failure in a row.
     func failed() -> (pause: Duration, isFirst: Bool) {
@@ -65,7 +66,7 @@ final class AcceptGate {
         isPaused = false
     }
 
-    /// Nobody comes in any more.
+    /// Nobody is accepted any more.
     func close() {
         isOpen = false
     }

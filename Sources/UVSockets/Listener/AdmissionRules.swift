@@ -1,27 +1,27 @@
-/// What is done about a client.
+/// What happens to a client that asks to come in.
 enum AdmissionDecision: Equatable {
     enum Reason {
-        /// The policy's lists keep the address out.
+        /// The policy's `allow` and `deny` lists exclude the address.
         case denied
-        /// There are as many clients as there may be.
+        /// The limit of clients is reached.
         case full
-        /// As many clients as may be are there from the address.
+        /// The limit of clients from this address is reached.
         case perAddress
-        /// As many clients as may be came in within the last second.
+        /// The limit of clients within the last second is reached.
         case rate
     }
 
     case admit
-    /// It becomes a client on another loop.
+    /// The client is handed over to another loop.
     case pass(toPart: Int)
-    /// It has to wait, accepted as it is: another loop's listener took the place that it was to have.
+    /// The client is accepted but has to wait, because another loop's listener took its place.
     case hold
     case refuse(Reason)
 }
 
-/// Applies the admission policy of a server. A pure value: it is told who comes and who has left.
+/// Applies the admission policy of a server. A pure value: it is told which clients come and leave.
 ///
-/// It remembers the addresses of present clients only, and those only where the policy counts them.
+/// It remembers only the addresses of present clients, and only if the policy counts them.
 struct AdmissionRules {
     let policy: UVAdmission
     let limit: Int
@@ -52,14 +52,14 @@ struct AdmissionRules {
     /// How many more clients there may be.
     var free: Int { limit - clients }
 
-    /// In how many milliseconds the next client may be accepted; nil where it may now, or would be
-    /// refused rather than held.
+    /// The milliseconds until the next client may be accepted. Nil if it may come now, or if it
+    /// would be refused instead of held.
     func wait(now: UInt64) -> UInt64? {
         holdsForRate ? rate.wait(toTake: 1, now: now) : nil
     }
 
-    /// Whether a client from this address may come in now. One that may is present until it has
-    /// ``left(_:)``. One that may not takes no part of the rate.
+    /// Decides whether a client from this address may come in now. An admitted client counts as
+    /// present until ``left(_:)``. A client that is not admitted does not use up the rate.
     mutating func decide(_ address: SocketAddress, now: UInt64) -> AdmissionDecision {
         if !admitsEverybody, isDenied(address) { return .refuse(.denied) }
         if isFull { return .refuse(.full) }
@@ -69,7 +69,7 @@ struct AdmissionRules {
         return .admit
     }
 
-    /// Why the client may not come in; nil where it may, and then it is counted.
+    /// Why the client may not come in. Nil means that it may, and counts it.
     private mutating func refusal(of address: SocketAddress, now: UInt64) -> AdmissionDecision
         .Reason?
     {
@@ -83,7 +83,7 @@ struct AdmissionRules {
         return nil
     }
 
-    /// A client that was admitted is gone.
+    /// An admitted client is gone.
     mutating func left(_ address: SocketAddress) {
         clients -= 1
         guard policy.perAddress != nil else { return }
@@ -92,7 +92,7 @@ struct AdmissionRules {
             preconditionFailure("a client left that was not admitted")
         }
         present[network] = count > 1 ? count - 1 : nil
-        // A dictionary keeps its memory when it shrinks.
+        // A dictionary does not give memory back when it shrinks.
         if present.isEmpty { present = [:] }
     }
 

@@ -1,12 +1,13 @@
-/// The clients that a server admits, on one loop or on many. What its policy allows holds for all loops
-/// together, under a lock that is taken when a client comes and when it goes, and never for a message.
+/// The clients that a server admits, on one loop or on many. The policy's limits hold for all loops
+/// together, so a lock guards them. The lock is taken when a client comes and when it leaves, never
+/// for a message.
 final class Admissions: Sendable {
     /// When a listener may accept its next client.
     enum Entry: Equatable {
         case now
-        /// In so many milliseconds.
+        /// After this many milliseconds.
         case after(UInt64)
-        /// When it is told, because a client has left.
+        /// When the listener is told that a client has left.
         case whenTold
     }
 
@@ -14,13 +15,13 @@ final class Admissions: Sendable {
         var rules: AdmissionRules
         /// How many clients each loop has.
         var clients: [Int]
-        /// The loop that got a client last.
+        /// The loop that got the latest client.
         var latest: Int
-        /// The loops whose listeners hold clients. For each of the first of them, as many as there are
-        /// places, one place is kept; it lets in one client, and then stands behind the others. So a
-        /// loop that is busy keeps one place, and no more, from the rest.
+        /// The loops whose listeners hold clients. With N free places, the first N waiting loops
+        /// have one place reserved each. A loop that has used its place goes to the end. So a busy
+        /// loop keeps at most one place from the others.
         var waiting: [Int] = []
-        /// Whether nobody comes in any more, because the server stops.
+        /// Whether nobody is admitted any more, because the server stops.
         var isClosed = false
 
         func isTurn(of part: Int) -> Bool {
@@ -28,7 +29,8 @@ final class Admissions: Sendable {
             return !isClosed && (waiting.firstIndex(of: part) ?? waiting.count) < rules.free
         }
 
-        /// For whom a place is kept since the last change; to be told so more than once does no harm.
+        /// The loop for which the last change has reserved a place. It does no harm to tell the
+        /// loop twice.
         var next: Int? {
             guard !waiting.isEmpty, !isClosed, waiting.indices.contains(rules.free - 1) else {
                 return nil
@@ -49,7 +51,7 @@ final class Admissions: Sendable {
     let limit: Int
     let parts: Int
     let balance: UVBalance
-    /// Whether clients for whom there is no room wait, rather than being refused.
+    /// Whether clients wait when there is no room. Otherwise they are refused.
     private let isPatient: Bool
     private let state: Locked<State>
 
@@ -71,10 +73,11 @@ final class Admissions: Sendable {
 
     var peak: Int { state.withLock { $0.rules.peak } }
 
-    /// When the part may accept its next client.
+    /// Tells when the part may accept its next client.
     ///
-    /// One of several that accept waits when it has accepted one client more, whom it holds: nobody
-    /// else has a turn for which there may be no client.
+    /// Where several parts accept, a part joins the waiting loops only after it has accepted a
+    /// client, which it then holds. Otherwise a place could be reserved for a part that has no
+    /// client for it.
     func entry(to part: Int, now: UInt64) -> Entry {
         let acceptsAlone = parts == 1 || balance == .fewestClients
         return state.withLock { state in
@@ -91,9 +94,9 @@ final class Admissions: Sendable {
         }
     }
 
-    /// Decides about a client that the part has accepted, or held until now.
+    /// Decides about a client that the part has just accepted, or has held until now.
     ///
-    /// - Returns: What is done about it, and which part is to go on then, if any.
+    /// - Returns: The decision, and the part that may accept next, if any.
     func decide(
         _ address: SocketAddress, now: UInt64, part: Int
     ) -> (decision: AdmissionDecision, next: Int?) {
@@ -118,15 +121,15 @@ final class Admissions: Sendable {
             state.clients[chosen] += 1
             state.latest = chosen
             return chosen == part ? .admit : .pass(toPart: chosen)
-        // Two were asked in when the rate let in one.
+        // Two parts may have started to accept when the rate allowed one client.
         case .refuse(.rate) where isPatient: return .hold
         case let decision: return decision
         }
     }
 
-    /// A client is gone.
+    /// A client has left.
     ///
-    /// - Returns: Which part is to go on, if any.
+    /// - Returns: The part that may accept next, if any.
     func left(_ address: SocketAddress, part: Int) -> Int? {
         state.withLock { state in
             state.rules.left(address)
@@ -135,14 +138,15 @@ final class Admissions: Sendable {
         }
     }
 
-    /// The server stops: from now on nobody comes in on any loop, whenever each hears of it.
+    /// The server stops. From now on nobody is admitted on any loop, even before each loop hears of
+    /// the stop.
     func close() {
         state.withLock { $0.isClosed = true }
     }
 
     /// A part takes no more clients.
     ///
-    /// - Returns: Which part is to go on, if any.
+    /// - Returns: The part that may accept next, if any.
     @discardableResult
     func close(_ part: Int) -> Int? {
         state.withLock { state in
@@ -152,8 +156,8 @@ final class Admissions: Sendable {
         }
     }
 
-    /// The part with the fewest clients; of several the first behind the one given, so that they take
-    /// turns with clients that leave at once.
+    /// The part with the fewest clients. If several have the fewest, it is the first one after the
+    /// given part. So the parts take turns even if clients leave at once.
     private static func fewest(_ clients: [Int], behind part: Int) -> Int {
         var fewest = (part + 1) % clients.count
         for offset in 2..<clients.count + 1 {
@@ -164,9 +168,9 @@ final class Admissions: Sendable {
     }
 }
 
-/// A listener's part of its server.
+/// One listener's share of its server.
 struct ServerPart: Sendable {
     let admissions: Admissions
-    /// Its number among the listeners of the server.
+    /// The listener's number among the listeners of the server.
     let index: Int
 }

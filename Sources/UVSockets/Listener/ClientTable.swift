@@ -1,11 +1,11 @@
 /// The listener's clients.
 ///
 /// It needs no lock: it belongs to a listener, which is not `Sendable` and stays on its loop's
-/// thread. To join, leave and find a client is O(1). Only who looks for a client by its id needs an index of
-/// the ids. The first to do so has it made, which takes a visit to each client.
+/// thread. To join, to leave and to find a client is O(1). Only a lookup by id needs an index of
+/// the ids. The first lookup builds the index, which visits each client.
 final class ClientTable {
     private var members = Members()
-    /// The rooms of those clients that are in any.
+    /// The rooms of each client that is in at least one room.
     var rooms: [UVConnection.ID: [UVRoom]] = [:]
 
     /// The clients, in no order.
@@ -22,7 +22,8 @@ final class ClientTable {
     }
 }
 
-/// A value, so that a change of it is one access to the table, however many parts it touches.
+/// A struct, so that one change is one exclusive access to the table, however many fields it
+/// touches.
 private struct Members {
     private(set) var all: [UVConnection] = []
     private var byID: [UVConnection.ID: UVConnection]?

@@ -1,28 +1,28 @@
-/// The way to a listener from other threads.
+/// A reference to a listener that other threads may use.
 struct ListenerReference: Sendable {
     let loop: UVLoop
     private let key: Int
 
-    /// From here on the listener is kept until it is released, or its loop closed.
+    /// The listener is retained from now on, until `release()` or until its loop is closed.
     init(_ listener: UVListener) {
         loop = listener.loop
         key = loop.register(listener)
     }
 
-    /// Nobody asks any more.
+    /// Gives the listener up: the reference is not used any more.
     func release() {
         guard !loop.isOnLoop else { return loop.unregister(key) }
         loop.submitAlways { [unowned loop, key] in loop.unregister(key) }
     }
 
-    /// Has something done with the listener, on its loop: now where the caller is on it, and
-    /// otherwise in one of its next turns. What one thread, or one task, posts is done in that
-    /// order: whoever comes to the loop comes by way of the same inbox.
+    /// Runs a closure with the listener, on its loop. On the loop's thread it runs now, otherwise
+    /// in one of the loop's next turns. Closures that one thread or one task posts run in that
+    /// order, because all of them pass through the same inbox.
     ///
     /// - Parameters:
-    ///   - isLimited: Whether it is refused where the loop's `submissionLimit` is reached.
-    ///   - body: What to do.
-    /// - Returns: False, and it will not be done, where it is refused, or the loop is closed.
+    ///   - isLimited: Whether the closure is refused when the loop's `submissionLimit` is reached.
+    ///   - body: The closure to run.
+    /// - Returns: False if the closure is refused or the loop is closed. Then it does not run.
     @discardableResult
     func post(isLimited: Bool = false, _ body: @escaping @Sendable (UVListener) -> Void) -> Bool {
         if loop.isOnLoop {

@@ -1,16 +1,17 @@
-/// A range of addresses, as text `10.0.0.0/8`, `2001:db8::/32`, or one address alone (CIDR,
-/// RFC 4632 §3.1 and RFC 4291 §2.3); or a user whose processes connect to a Unix-domain socket, as text
-/// `uid:1000`.
+/// A range of IP addresses, or a user whose processes connect to a Unix-domain socket.
 ///
-/// An IPv4 address that a dual-stack socket reports as `::ffff:a.b.c.d` is an IPv4 address: IPv4
-/// ranges contain it, and IPv6 ranges, `::/0` too, do not.
+/// As text, a range is `10.0.0.0/8` or `2001:db8::/32`, or one address alone (CIDR, RFC 4632 §3.1
+/// and RFC 4291 §2.3). A user is `uid:1000`.
+///
+/// A dual-stack socket reports an IPv4 address as `::ffff:a.b.c.d`. It counts as an IPv4 address:
+/// IPv4 ranges contain it, and IPv6 ranges do not, not even `::/0`.
 public struct UVAddressRange: Hashable, Sendable {
     private let network: SocketAddress
     private let bits: Int
 
-    /// The processes of a user, as clients of a Unix-domain socket.
+    /// Makes a range of all processes of one user, as clients of a Unix-domain socket.
     ///
-    /// - Parameter uid: The user's number.
+    /// - Parameter uid: The user's number (uid).
     /// - Returns: The range.
     public static func user(_ uid: UInt32) -> UVAddressRange {
         UVAddressRange(user: uid)
@@ -27,11 +28,12 @@ public struct UVAddressRange: Hashable, Sendable {
 
     /// Reads a range from text.
     ///
-    /// - Parameter text: An IPv4 or IPv6 address, and behind a `/` how many of its first bits count.
-    ///   Without these all do. `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
+    /// - Parameter text: An IPv4 or IPv6 address, then optionally `/` and the number of leading
+    ///   bits that count. Without that number all bits count. `::ffff:10.0.0.0/104` is
+    ///   `10.0.0.0/8`. A user is `uid:` and a number.
     /// - Throws: ``UVError`` with the code ``UVError/Code/invalidArgument`` and a reason that says
-    ///   which part is wrong. An address with bits set behind those that count is refused, because
-    ///   one of the two is a mistake.
+    ///   which part is wrong. An address with bits set after the ones that count is refused,
+    ///   because either the address or the number is a mistake.
     public init(_ text: String) throws(UVError) {
         func refuse(_ reason: String) -> UVError {
             UVError(
@@ -69,7 +71,7 @@ public struct UVAddressRange: Hashable, Sendable {
         }
     }
 
-    /// Reads `/` and a number; the greatest one allowed where there is neither.
+    /// Reads `/` and a number. Without them, it is the greatest number allowed.
     private static func number(_ text: Substring, among allowed: ClosedRange<Int>) -> Int? {
         guard !text.isEmpty else { return allowed.upperBound }
         let digits = text.dropFirst()
@@ -95,10 +97,11 @@ extension UVAddressRange: CustomStringConvertible {
 }
 
 extension UVAddressRange: ExpressibleByStringLiteral {
-    /// Reads a range from a literal; one that is not a range is a programmer's error and traps with
-    /// the reason.
+    /// Reads a range from a literal.
     ///
-    /// - Parameter value: The literal, as ``init(_:)`` takes it.
+    /// An invalid literal is a programmer error: it traps with the reason.
+    ///
+    /// - Parameter value: The literal, in the format of ``init(_:)``.
     public init(stringLiteral value: String) {
         do {
             try self.init(value)

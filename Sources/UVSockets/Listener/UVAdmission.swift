@@ -1,55 +1,62 @@
-/// Who may become a listener's client. By default everybody.
+/// The rules for who may become a listener's client. By default everybody may.
 ///
 ///     var admission = UVAdmission()
 ///     admission.perAddress = 20
 ///     admission.deny = ["192.0.2.0/24", "2001:db8::/32"]
 ///
-/// A client that is refused is never heard, is none of the clients, and is counted with the reason.
+/// A refused client never becomes one of the listener's clients, and its data is never read. It is
+/// counted under the reason of the refusal.
 public struct UVAdmission: Sendable {
-    /// What becomes of clients while there are as many as there may be, or more come in a second than
-    /// may.
+    /// What happens to clients that are over the limit of clients or of clients a second.
     ///
     /// More cases may come: a `switch` over them needs an `@unknown default`.
     #if hasAttribute(nonexhaustive)
         @nonexhaustive
     #endif
     public enum WhenFull: Sendable, Hashable {
-        /// They wait in the kernel's backlog, connected from their point of view, until one leaves.
+        /// They wait in the kernel's backlog until a client leaves. For them the connection looks
+        /// open.
         case hold
-        /// They are accepted, sent the bytes, and closed. An empty goodbye says nothing. Clients that
-        /// are refused for another reason are sent the bytes, too.
+        /// They are accepted, sent these bytes, and closed.
+        ///
+        /// With empty bytes nothing is sent. Clients that are refused for another reason are sent
+        /// the bytes, too.
         case refuse(goodbye: [UInt8])
     }
 
-    /// How many clients there may be at a time from one address, at least 1; nil for any number.
+    /// How many clients one address may have at a time, at least 1. Nil means any number.
     ///
-    /// The clients of one network are counted together: see ``ipv4PrefixLength`` and
+    /// All clients of one network count together: see ``ipv4PrefixLength`` and
     /// ``ipv6PrefixLength``.
     public var perAddress: Int?
 
-    /// How many bits of an IPv4 address make it one of its own for ``perAddress``, 0 to 32. By
-    /// default all.
+    /// How many leading bits of an IPv4 address count for ``perAddress``, 0 to 32. By default 32.
+    ///
+    /// Clients whose addresses have the same leading bits count as one address.
     public var ipv4PrefixLength = 32
 
-    /// How many bits of an IPv6 address make it one of its own for ``perAddress``, 0 to 128. By
-    /// default 64, because whoever has one address of such a network usually has all of them
-    /// (RFC 6177 §2). Of link-local addresses, where strangers share a network, all bits count.
+    /// How many leading bits of an IPv6 address count for ``perAddress``, 0 to 128. By default 64.
+    ///
+    /// The default is 64 because the owner of one address usually has its whole /64 network (RFC
+    /// 6177 §2). For link-local addresses all bits count, because strangers share that network.
     public var ipv6PrefixLength = 64
 
-    /// How many clients may come in within a second, at least 1; nil for any number.
+    /// How many clients may come in per second, at least 1. Nil means any number.
     ///
-    /// So many may come at once after a quiet second; over a longer time never more than this
-    /// number for each second, and so many more. ``whenFull`` says what becomes of the others.
+    /// After a quiet second this many clients may come in at once. Over a longer time, the bound is
+    /// this number for each second, plus this number once. ``whenFull`` says what happens to the
+    /// others.
     public var acceptsPerSecond: Int?
 
-    /// Who may come in; nobody else may, unless this is empty.
+    /// The addresses that may come in. If this is not empty, all others are refused.
     public var allow: [UVAddressRange] = []
 
-    /// Who may not come in, even if ``allow`` names them.
+    /// The addresses that may not come in, even if ``allow`` contains them.
     public var deny: [UVAddressRange] = []
 
-    /// What becomes of clients while there are as many as there may be, or more come in a second than
-    /// ``acceptsPerSecond``. By default they wait.
+    /// What happens to clients that are over the limit of clients or over ``acceptsPerSecond``.
+    ///
+    /// By default they wait.
     public var whenFull = WhenFull.hold
 
     /// Admits everybody.

@@ -5,17 +5,20 @@
     @nonexhaustive
 #endif
 public enum UVBalance: Sendable, CaseIterable {
-    /// The first loop accepts all clients, and hands each over to the loop that has the fewest. So no
-    /// loop has more than one more than another when they come. The default, and best where clients
-    /// stay: with ``kernel`` a loop that got more by chance would stay the busiest.
+    /// The first loop accepts all clients and hands each to the loop with the fewest clients.
     ///
-    /// A handler that blocks the first loop holds up all new clients of the server, those of the other
-    /// loops as well.
+    /// So when a client comes, no loop has more than one client more than another. This is the
+    /// default. It is best where clients stay: with ``kernel`` a loop that got more clients by
+    /// chance would stay the busiest.
+    ///
+    /// A handler that blocks the first loop delays all new clients of the server, also those of the
+    /// other loops.
     case fewestClients
-    /// Each loop listens on the same port, and the kernel spreads clients at random (SO_REUSEPORT). Best
-    /// where clients come and go thousands of times a second: no client changes the loop. Only for
-    /// Linux: on another system one of the loops gets all clients.
+    /// All loops listen on the same port, and the kernel spreads clients at random (SO_REUSEPORT).
     ///
-    /// A loop that is blocked holds up its own new clients alone.
+    /// This is best where thousands of clients come and go each second, because no client moves to
+    /// another loop. It works only on Linux: on other systems one of the loops gets all clients.
+    ///
+    /// A blocked loop delays only its own new clients.
     case kernel
 }

@@ -1,13 +1,13 @@
 internal import Logging
 
 extension UVListener {
-    /// Whom it has refused.
+    /// How many clients it has refused, by reason.
     public var refusals: UVRefusals {
         loop.confine("UVListener.refusals")
         return refused
     }
 
-    /// Makes an accepted connection a client, or sends it away.
+    /// Makes an accepted connection a client, holds it, hands it over, or refuses it.
     func admit(_ accepted: ConnectedStream) {
         let (decision, next) = part.admissions.decide(
             accepted.peer, now: loop.now, part: part.index)
@@ -27,7 +27,7 @@ extension UVListener {
         }
     }
 
-    /// Says goodbye, as far as the kernel takes it at once, and closes.
+    /// Sends the goodbye, as far as the kernel takes it at once, and closes the connection.
     private func refuse(_ accepted: ConnectedStream, _ reason: AdmissionDecision.Reason) {
         loop.logger.debug(
             "refused", metadata: ["peer": "\(accepted.peer.endpoint)", "reason": "\(reason)"])
@@ -38,27 +38,28 @@ extension UVListener {
         }
     }
 
-    /// A client that was admitted is gone. Another may have its place.
+    /// An admitted client is gone. Another client may take its place.
     func clientLeft(_ address: SocketAddress) {
         letNextIn(part.admissions.left(address, part: part.index))
     }
 
-    /// Tells the listener that is to accept next. This one goes on by itself.
+    /// Tells the listener with this number that it may accept next. This listener needs no such
+    /// message for itself.
     func letNextIn(_ index: Int?) {
         guard let index, index != part.index, let server else { return }
-        // A loop that has ended by itself would keep its place for ever.
+        // The loop has ended by itself. Without this, its place would stay reserved for ever.
         if !server.parts[index].post({ $0.acceptNext() }) {
             letNextIn(part.admissions.close(index))
         }
     }
 
-    /// A pause, after a failure or for the rate, is over.
+    /// A pause after a failure, or for the rate, is over.
     func pauseEnded() {
         gate.resumed()
         accept()
     }
 
-    /// How many clients the descriptors allow, at most as many as were asked for.
+    /// How many clients the descriptor limit allows, at most the number that was asked for.
     static func connectionLimit(_ wanted: Int?, loops: Int, _ logger: Logger) -> Int {
         let reserved = reservedDescriptors + (loops - 1) * descriptorsPerLoop
         let possible = max(1, DescriptorLimit.current - reserved)
@@ -73,8 +74,8 @@ extension UVListener {
         return max(1, min(wanted, possible))
     }
 
-    /// Descriptors that are left for everything but clients.
+    /// Descriptors reserved for everything except clients.
     private static var reservedDescriptors: Int { 64 }
-    /// What each further loop and its listener take.
+    /// Descriptors that each further loop and its listener need.
     private static var descriptorsPerLoop: Int { 16 }
 }

@@ -1,12 +1,15 @@
 extension UVListener {
-    /// Sends one message to many clients. It is framed and copied once, whatever the number of
-    /// clients, except for those that have a framing of their own.
+    /// Sends one message to many clients.
+    ///
+    /// It is framed and copied once, whatever the number of clients. Clients with a framing of
+    /// their own each need a copy.
     ///
     /// - Parameters:
-    ///   - message: The message; it is not needed after the call.
-    ///   - audience: Who gets it.
-    ///   - slow: What is done about those among them who are slow.
-    /// - Returns: What became of it. Nobody gets what the framing refuses, or what has no bytes.
+    ///   - message: The message. It is not needed after the call.
+    ///   - audience: The clients that get it.
+    ///   - slow: What to do with slow clients among them.
+    /// - Returns: What became of the message. If the framing refuses it, or if it has no bytes,
+    ///   nobody gets it.
     @discardableResult
     public func broadcast(
         _ message: Span<UInt8>, to audience: UVAudience = .all,
@@ -27,13 +30,14 @@ extension UVListener {
         return send(frame, message, to: audience, slow)
     }
 
-    /// How many are slow.
+    /// How many clients of the audience are slow.
     func slowClients(of audience: UVAudience) -> Int {
         let clients = audience.room?.all ?? clientTable.all
         return clients.count { $0 !== audience.exception && $0.isSlow }
     }
 
-    /// Sends a message that is framed already; to clients with a framing of their own in that.
+    /// Sends a message that is framed already. Clients with a framing of their own get it in that
+    /// framing.
     func send(
         _ frame: SendBuffer, _ message: Span<UInt8>, to audience: UVAudience,
         _ slow: UVSlowReceiver
@@ -55,9 +59,9 @@ extension UVListener {
     ///
     /// - Parameters:
     ///   - message: The message.
-    ///   - audience: Who gets it.
-    ///   - slow: What is done about those among them who are slow.
-    /// - Returns: What became of it.
+    ///   - audience: The clients that get it.
+    ///   - slow: What to do with slow clients among them.
+    /// - Returns: What became of the message.
     @discardableResult
     public func broadcast(
         _ message: [UInt8], to audience: UVAudience = .all,
@@ -69,11 +73,10 @@ extension UVListener {
     /// Sends one text to many clients, as ``broadcast(_:to:whenSlow:)-(Span<UInt8>,_,_)`` does.
     ///
     /// - Parameters:
-    ///   - text: The text, or a part of one, sent as UTF-8. Nothing is added to it but what the
-    ///     framing adds.
-    ///   - audience: Who gets it.
-    ///   - slow: What is done about those among them who are slow.
-    /// - Returns: What became of it.
+    ///   - text: The text, or a part of one, sent as UTF-8. Only the framing adds bytes to it.
+    ///   - audience: The clients that get it.
+    ///   - slow: What to do with slow clients among them.
+    /// - Returns: What became of the message.
     @inlinable
     @discardableResult
     public func broadcast(
@@ -83,14 +86,15 @@ extension UVListener {
         text.utf8.withSpan { broadcast($0, to: audience, whenSlow: slow) }
     }
 
-    /// Sends bytes, such as a part of an array, a `Data` or an unsafe buffer, to many clients, as
-    /// ``broadcast(_:to:whenSlow:)-(Span<UInt8>,_,_)`` does.
+    /// Sends bytes to many clients, such as a part of an array, a `Data` or an unsafe buffer.
+    ///
+    /// It works as ``broadcast(_:to:whenSlow:)-(Span<UInt8>,_,_)`` does.
     ///
     /// - Parameters:
-    ///   - message: The message; it is not needed after the call.
-    ///   - audience: Who gets it.
-    ///   - slow: What is done about those among them who are slow.
-    /// - Returns: What became of it.
+    ///   - message: The message. It is not needed after the call.
+    ///   - audience: The clients that get it.
+    ///   - slow: What to do with slow clients among them.
+    /// - Returns: What became of the message.
     @inlinable
     @discardableResult
     public func broadcast(

@@ -1,15 +1,18 @@
 internal import Logging
 
 extension UVListener {
-    /// How many bytes wait in the queues of all clients. A broadcast counts in each queue it waits in.
+    /// How many bytes wait in the queues of all clients.
+    ///
+    /// A broadcast counts once in each queue it waits in.
     public var bytesQueued: Int {
         loop.confine("UVListener.bytesQueued")
         return events.queuedBytes
     }
 
-    /// The queues hold more than the options' `outboundBudget`. What the kernel takes leaves; then
-    /// the clients with the most queued bytes go, until an eighth of the budget is free again, so that
-    /// this is not done for each message of a storm.
+    /// The queues together hold more than the options' `outboundBudget`. First they are written, as
+    /// far as the kernel takes the bytes. Then the clients with the most queued bytes are reset,
+    /// until an eighth of the budget is free. The free eighth keeps this from running again for
+    /// each message of a flood.
     func outboundBudgetPassed() {
         loop.flushGathered()
         guard events.queuedBytes > events.outboundBudget else { return }

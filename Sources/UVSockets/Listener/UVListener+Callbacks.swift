@@ -1,6 +1,8 @@
-/// What a listener tells, and how it stands. All of it is the loop's thread's, as the listener is.
+/// The callbacks of a listener, and its state. Like the listener, all of it belongs to the loop's
+/// thread.
 extension UVListener {
-    /// It listens now. Called later than ``startAccept()``, never within it.
+    /// Called when the listener listens. It is called after ``startAccept()`` has returned, never
+    /// within it.
     public var onListening: ((UVListener) -> Void)? {
         get {
             loop.confine("UVListener.onListening")
@@ -12,8 +14,9 @@ extension UVListener {
         }
     }
 
-    /// It could not listen, although ``startAccept()`` did not throw: the host was not found, or
-    /// is not of this machine, or the port is taken.
+    /// Called when the listener could not listen, although ``startAccept()`` did not throw.
+    ///
+    /// The host was not found, the address is not one of this machine, or the port is taken.
     public var onFailed: ((UVListener, UVError) -> Void)? {
         get {
             loop.confine("UVListener.onFailed")
@@ -25,7 +28,7 @@ extension UVListener {
         }
     }
 
-    /// A client has connected; before its first message.
+    /// Called when a client has connected, before its first message.
     public var onConnected: ((UVConnection) -> Void)? {
         get {
             loop.confine("UVListener.onConnected")
@@ -37,8 +40,10 @@ extension UVListener {
         }
     }
 
-    /// A client's connection has ended, and why; exactly once for each that connected. Then it is
-    /// not one of the ``clients`` any more.
+    /// Called when a client's connection has ended, with the reason.
+    ///
+    /// It is called exactly once for each client that connected. The client is not one of the
+    /// ``clients`` any more.
     public var onDisconnected: ((UVConnection, UVEndReason) -> Void)? {
         get {
             loop.confine("UVListener.onDisconnected")
@@ -50,9 +55,12 @@ extension UVListener {
         }
     }
 
-    /// A client's queue has fallen to the low watermark after it was above the high one; or the
-    /// client is closed, or ends, or leaves a group meanwhile, so that nobody need wait for it. Called
-    /// when the call that has brought it about is over, before ``onDisconnected``.
+    /// Called when a slow client can be sent more, or when nobody needs to wait for it any more.
+    ///
+    /// A client is slow when its queue has been above the high watermark. It can be sent more when
+    /// the queue has fallen to the low watermark. Nobody needs to wait for it when it is closed,
+    /// ends, or leaves a group. The call comes after the call that caused it has returned, and
+    /// before ``onDisconnected``.
     public var onDrained: ((UVConnection) -> Void)? {
         get {
             loop.confine("UVListener.onDrained")
@@ -64,7 +72,9 @@ extension UVListener {
         }
     }
 
-    /// A client has finished sending; called only where the options allow half-open connections.
+    /// Called when a client has finished sending.
+    ///
+    /// It is called only if the options allow half-open connections.
     public var onPeerFinished: ((UVConnection) -> Void)? {
         get {
             loop.confine("UVListener.onPeerFinished")
@@ -76,7 +86,7 @@ extension UVListener {
         }
     }
 
-    /// Anything you want to find again at this listener. The listener retains it.
+    /// An object of your choice that you want to find at this listener. The listener retains it.
     public var userToken: AnyObject? {
         get {
             loop.confine("UVListener.userToken")
@@ -88,21 +98,24 @@ extension UVListener {
         }
     }
 
-    /// Where it listens, with the port the system gave for port 0; nil while it does not. The first of
-    /// ``localEndpoints``.
+    /// The endpoint it listens on, with the real port where port 0 was asked for.
+    ///
+    /// It is the first of ``localEndpoints``. Nil while it does not listen.
     public var localEndpoint: UVEndpoint? {
         loop.confine("UVListener.localEndpoint")
         return boundEndpoints.first
     }
 
-    /// Everywhere it listens: at each address of a name, and at the `additionalEndpoints` of its options.
-    /// Empty while it does not.
+    /// All endpoints it listens on. Empty while it does not listen.
+    ///
+    /// There is one for each address of a name, and those for the `additionalEndpoints` of its
+    /// options.
     public var localEndpoints: [UVEndpoint] {
         loop.confine("UVListener.localEndpoints")
         return boundEndpoints
     }
 
-    /// How many times accepting, or listening again after that, has failed.
+    /// How many times accepting has failed, or listening again after that.
     public var acceptFailures: Int {
         loop.confine("UVListener.acceptFailures")
         return failures

@@ -1,6 +1,7 @@
 extension UVListener {
-    /// The clients whose sockets are open, in no particular order. A copy: clients may come and go
-    /// while you go through it.
+    /// The clients whose sockets are open, in no particular order.
+    ///
+    /// This is a copy: clients may come and go while you iterate over it.
     public var clients: [UVConnection] {
         loop.confine("UVListener.clients")
         return clientTable.all
@@ -12,13 +13,15 @@ extension UVListener {
     /// Finds a client.
     ///
     /// - Parameter id: Its id.
-    /// - Returns: The client; nil where there is none of that id any more.
+    /// - Returns: The client. Nil if no present client has that id.
     public func client(_ id: UVConnection.ID) -> UVConnection? {
         loop.confine("UVListener.client")
         return clientTable[id]
     }
 
-    /// Sends a client away: what was sent to it before still reaches it, then it is closed.
+    /// Sends a client away.
+    ///
+    /// Everything that was sent to it before still reaches it. Then it is closed.
     ///
     /// - Parameter client: One of this listener's clients.
     public func kick(_ client: UVConnection) {
@@ -29,7 +32,7 @@ extension UVListener {
     /// Sends a client away, as ``kick(_:)-(UVConnection)`` does.
     ///
     /// - Parameter id: The client's id.
-    /// - Returns: Whether there was one.
+    /// - Returns: Whether there was a client with that id.
     @discardableResult
     public func kick(_ id: UVConnection.ID) -> Bool {
         guard let client = client(id) else { return false }

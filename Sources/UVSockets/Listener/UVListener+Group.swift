@@ -1,7 +1,7 @@
 internal import Logging
 
 extension UVListener {
-    /// Is a part of the server from now on, all of whose parts have been made.
+    /// Joins a server whose parts have all been made.
     func join(
         _ server: UVServerHandle, _ makeHandler: (UVListener) -> UVLoopGroup.MessageHandler
     ) {
@@ -11,11 +11,12 @@ extension UVListener {
         events = ConnectionEvents(events, onMessageReceived: handler)
     }
 
-    /// Listens, and tells once whether that went well.
+    /// Starts to listen, and reports once whether that worked.
     ///
     /// - Parameters:
-    ///   - addresses: The numeric addresses that another part listens on; nil for the endpoints'.
-    ///   - reply: Told where it listens.
+    ///   - addresses: The numeric addresses that another part listens on. Nil means to use the
+    ///     listener's own endpoints.
+    ///   - reply: Called with the addresses it listens on.
     func open(
         at addresses: [UVEndpoint]?, reply: @escaping (Result<[UVEndpoint], UVError>) -> Void
     ) {
@@ -23,9 +24,9 @@ extension UVListener {
         do throws(UVError) {
             switch state {
             case .joining: state = .idle
-            // It was stopped before it began.
+            // It was stopped before it started.
             case .stopped: return stopListening()
-            // Its own set-up has started it.
+            // The user's `setUp` has started it.
             case .listening: return opened()
             case .fed, .idle, .lookingUp: break
             }
@@ -46,26 +47,26 @@ extension UVListener {
         }
     }
 
-    /// Tells that it listens.
+    /// Reports that it listens.
     func opened() {
         opening.take()?(.success(localEndpoints))
     }
 
-    /// Takes the clients that another listener hands over to it.
+    /// Takes the clients that another listener hands over.
     func awaitHandOvers() {
         if case .joining = state { state = .fed }
     }
 
-    /// Goes on accepting: there may be room again.
+    /// Accepts again: there may be room.
     func acceptNext() {
         accept()
     }
 
-    /// Gives a client to another loop.
+    /// Hands a client over to another loop.
     func handOver(_ accepted: ConnectedStream, toPart index: Int) {
         let transit = SocketInTransit(accepted, to: index, by: part.admissions)
         let isPosted = server?.parts[index].post { $0.takeOver(transit) } ?? false
-        // The loop has ended by itself: nobody is to be passed there again.
+        // The loop has ended by itself. No more clients may be passed to it.
         if !isPosted { part.admissions.close(index) }
     }
 
@@ -76,8 +77,8 @@ extension UVListener {
     }
 }
 
-/// A client on its way to another loop. Where it does not get there, because that loop has ended or its
-/// listener has stopped, it is reset, and its place is free again.
+/// A client on its way to another loop. If that loop has ended or its listener has stopped, the
+/// client is reset, and its place is free again.
 private final class SocketInTransit: Sendable {
     private let accepted: Locked<ConnectedStream?>
     private let part: Int
@@ -95,7 +96,7 @@ private final class SocketInTransit: Sendable {
         _ = admissions.left(accepted.peer, part: part)
     }
 
-    /// Whoever gets the socket owns it.
+    /// Takes the socket out. The caller then owns it.
     func take() -> ConnectedStream? {
         accepted.withLock { $0.take() }
     }

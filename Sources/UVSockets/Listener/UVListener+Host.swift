@@ -10,12 +10,13 @@ extension UVListener: ConnectionAgent {
         clientTable.leave(connection)
         if !clientTable.rooms.isEmpty { leaveRooms(connection) }
         past.add(connection, reason)
-        // Not of a stop that its own callback begins: by then it is none of the clients.
+        // A stop that starts in this client's own `onDisconnected` does not count it: by then it is
+        // not one of the clients.
         if drain != nil { drain?.ended(connection) }
         loop.logger.trace(
             "disconnected", metadata: ["client": "\(connection.id)", "reason": "\(reason)"])
         if !connection.state.isOpening { events.onDisconnected?(connection, reason) }
-        // Another loop may have a client in its place from here on.
+        // From here on, another loop may have a client in its place.
         clientLeft(connection.peerAddress)
         finishDrain()
         accept()
@@ -23,18 +24,19 @@ extension UVListener: ConnectionAgent {
 
     func watchPeers() {
         guard peerWatch == nil, let keepAlive = events.options.keepAlive else { return }
-        // Where there is no memory for a timer, the next client tries again.
+        // If there is no memory for a timer, the next client tries again.
         peerWatch = try? PeerWatch(keepAlive, on: loop) { [clientTable] in clientTable.all }
     }
 
-    /// Makes what stands between the wire and the framing of each client from here on; nil for nothing.
+    /// Makes the layer between the wire and the framing of each client from now on. Nil means no
+    /// layer.
     package var makeLayer: (() -> any WireLayer)? {
         get { events.makeLayer }
         set { events.makeLayer = newValue }
     }
 
     var countsLosses: Bool { drain != nil }
-    /// Others may wait for a slow client.
+    /// Senders may be waiting for a slow client.
     var isToldOfSlowEnds: Bool { true }
 
     private func leaveRooms(_ client: UVConnection) {

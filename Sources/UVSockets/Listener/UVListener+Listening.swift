@@ -6,7 +6,7 @@ extension UVListener {
         failureCallback?(self, error)
     }
 
-    /// Accepts nobody for a while. The clients stay in the backlog.
+    /// Accepts nobody for a while. New clients stay in the backlog.
     func acceptFailed(_ code: UVError.Code) {
         failures += 1
         let (pause, isFirst) = gate.failed()
@@ -19,7 +19,7 @@ extension UVListener {
         if case .listening(let listening) = state { listening.pause.start(after: pause) }
     }
 
-    /// A connection was accepted; says so in the log where that had failed before.
+    /// A connection was accepted. Logs this if accepting had failed before.
     func noteAccepted() {
         let failures = gate.accepted()
         guard failures > 0, loop.throttles.acceptRecoveries.times() != nil else { return }

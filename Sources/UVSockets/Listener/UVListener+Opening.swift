@@ -1,17 +1,18 @@
 internal import Logging
 
-// From the endpoints of a listener to its sockets: names are looked up, and then all are opened, or none.
+// From a listener's endpoints to its sockets: first the names are looked up, then either all
+// sockets open or none.
 extension UVListener {
-    /// An endpoint, and the addresses that it stands for; none where it is no IP endpoint.
+    /// An endpoint and its addresses. The list is empty if it is not an IP endpoint.
     typealias Place = (endpoint: UVEndpoint, addresses: [SocketAddress])
-    /// A socket, and what it tells its users of where it is.
+    /// A socket, and the local endpoint that its users see.
     private typealias Opened = (socket: ListeningHandle, local: UVEndpoint)
 
     private static var lookupTime: Duration { .seconds(10) }
-    /// How many ports are tried until one is free at every address of a name.
+    /// How many ports are tried to find one that is free at every address of a name.
     private static var portAttempts: Int { 16 }
 
-    /// Looks up the names among the rest of the endpoints, and then listens at all of them.
+    /// Looks up the names among the remaining endpoints, then listens on all of them.
     func open(_ rest: ArraySlice<UVEndpoint>, _ found: [Place]) throws(UVError) {
         var (rest, found) = (rest, found)
         while let endpoint = rest.popFirst() {
@@ -44,7 +45,7 @@ extension UVListener {
         state = .lookingUp
     }
 
-    /// Listens, and takes the accept cycle's first turn.
+    /// Starts to listen and to accept.
     func listen(at places: [Place]) throws(UVError) {
         var opened: [Opened] = []
         do throws(UVError) {
@@ -106,8 +107,8 @@ extension UVListener {
         }
     }
 
-    /// Opens a socket at each address, with one port. One that the system has chosen may be taken at
-    /// another of the addresses: then it chooses again.
+    /// Opens a socket at each address, all with one port. If the system chose the port, it may be
+    /// taken at another of the addresses. Then the system chooses again.
     private func open(_ addresses: [SocketAddress], attempts: Int) throws(UVError) -> [Opened] {
         do throws(UVError) {
             return try openAll(addresses)
@@ -139,7 +140,7 @@ extension UVListener {
 
     private func open(_ address: SocketAddress) throws(UVError) -> ListeningSocket {
         let sharesPort = part.admissions.balance == .kernel
-        // The first of several that share a port finds out whether it is somebody else's.
+        // If several listeners share a port, the first one checks that no other program has it.
         if sharesPort, part.index == 0, address.port != 0 {
             try ListeningSocket.checkIsFree(address, isIPv6Only: isIPv6Only)
         }
@@ -150,19 +151,19 @@ extension UVListener {
         return socket
     }
 
-    /// Makes a socket's shuttle, which is given to it with each request.
+    /// Makes the `SocketEventArgs` of a socket, which is passed with each request.
     private func makeArgs() -> SocketEventArgs {
         SocketEventArgs(userToken: self, buffer: loop.receiveBuffer) { args in
             (args.userToken as? UVListener)?.onAcceptCompleted(args)
         }
     }
 
-    /// Whether this machine does not have the address, or its family.
+    /// Whether this machine does not have the address or its address family.
     private static func isOfOtherMachine(_ error: UVError) -> Bool {
         error.code == .addressFamilyNotSupported || error.code == .addressNotAvailable
     }
 
-    /// Which of its Unix-domain sockets a client has come to.
+    /// The Unix-domain socket, of several, that a client has connected to.
     func unixEndpoint(of client: StreamHandle) -> UVEndpoint? {
         let all = endpoints.filter { $0.unixAddress != nil }
         guard all.count > 1, let name = client.socket?.unixName else { return all.first }

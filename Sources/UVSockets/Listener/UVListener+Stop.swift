@@ -1,17 +1,23 @@
 internal import Logging
 
-/// How the clients of a stopped listener ended. Both counts together are the clients there were
-/// when it was stopped, those included whose connections were ending already.
+/// How the clients of a stopped listener ended.
 ///
-/// What the client's kernel has acknowledged counts as sent. Only the client could tell whether it has
-/// read it. On another system than Linux, what this kernel has taken counts.
+/// ``drained`` and ``cutOff`` together are all clients at the time of the stop. This includes
+/// clients whose connections were already ending.
+///
+/// Bytes count as sent when the client's kernel has acknowledged them. Only the client itself could
+/// tell whether it has read them. On systems other than Linux, bytes count as sent when this
+/// machine's kernel has taken them.
 public struct UVDrainReport: Sendable, Hashable {
-    /// How many clients have got all that had been given to `send` for them.
+    /// How many clients got everything that was given to `send` for them.
     public internal(set) var drained = 0
-    /// How many have not: reset when the time was over, or gone by themselves before.
+    /// How many clients did not get everything.
+    ///
+    /// They were reset when the time was over, or had gone by themselves before.
     public internal(set) var cutOff = 0
-    /// How many bytes `send` had taken for the latter that were not acknowledged, with what frames
-    /// them.
+    /// How many bytes of the cut-off clients were not acknowledged, framing included.
+    ///
+    /// Only bytes that `send` had taken count.
     public internal(set) var bytesLost = 0
 
     /// Adds how the clients of another listener ended.
@@ -22,11 +28,11 @@ public struct UVDrainReport: Sendable, Hashable {
     }
 }
 
-/// A stop under way.
+/// A stop in progress.
 struct DrainProgress {
     private(set) var report = UVDrainReport()
     let deadline: TimerHandle?
-    /// What tasks have sent to their clients last, when they return.
+    /// The last message that tasks send to their clients when their handlers return.
     let goodbye: [UInt8]
     let completions: [(UVDrainReport) -> Void]
 
@@ -41,26 +47,29 @@ struct DrainProgress {
 }
 
 extension UVListener {
-    /// Stops: accepts nobody any more, sends every client what is queued for it and a last message,
-    /// closes it, and when the time is over resets the rest.
+    /// Stops the listener and drains its clients.
     ///
-    /// Clients that have connected but were not accepted yet are reset by the kernel. A listener
-    /// that has stopped cannot be started again. When the last client is gone and the completion
-    /// was called, it lets go of all its callbacks.
+    /// It accepts nobody any more. It sends each client what is queued for it and a last message,
+    /// then closes it. When the time is over, it resets the remaining clients.
     ///
-    /// The goodbye is sent to each client as `send` would: behind all that was sent before, and
-    /// framed as that client's framing says. Clients that are being closed already, or that have
-    /// more queued than their `sendLimit`, do not get it. Neither do those whose framing refuses it;
-    /// a warning in the log counts them, and they are drained like the others.
+    /// The kernel resets clients that have connected but were not accepted yet. A stopped listener
+    /// cannot be started again. After the last client is gone and the completion was called, the
+    /// listener releases all its callbacks.
     ///
-    /// Stopping again while it drains replaces the time, so that `stop(drainFor: .zero)` ends at
-    /// once; a goodbye comes too late then.
+    /// The goodbye is sent to each client as `send` would send it: after everything sent before,
+    /// and in that client's framing. Clients that are already closing do not get it, nor do those
+    /// with more queued bytes than their `sendLimit`. Clients whose framing refuses it do not get
+    /// it either. The log has a warning with their number, and they are drained like the others.
+    ///
+    /// A second stop during the drain replaces the time. So `stop(drainFor: .zero)` ends the drain
+    /// at once. The goodbye of a second stop comes too late and is not sent.
     ///
     /// - Parameters:
-    ///   - time: How long clients may take to get what is queued for them, and to close in turn;
-    ///     where it is longer than their options' `flushTimeout` or `lingerTimeout`, those hold.
-    ///   - goodbye: The last message to every client. An empty one, the default, is not sent.
-    ///   - completion: Called once all are gone, with what became of them; never within this call.
+    ///   - time: How long clients may take to get what is queued for them and to close. Their
+    ///     options' `flushTimeout` and `lingerTimeout` still hold if they are shorter.
+    ///   - goodbye: The last message to every client. By default it is empty, and nothing is sent.
+    ///   - completion: Called once when all clients are gone, with the report. It is never called
+    ///     within this call.
     public func stop(
         drainFor time: Duration = .seconds(5), goodbye: [UInt8] = [],
         completion: ((UVDrainReport) -> Void)? = nil
@@ -83,7 +92,7 @@ extension UVListener {
                 client.close(.listenerStopped)
             }
         }
-        // Also where there is no memory for a timer.
+        // This also runs if there is no memory for a timer.
         if deadline == nil { cutOff() }
         guard clientTable.all.isEmpty, let drain else { return }
         if drain.completions.isEmpty, onStopped == nil {
@@ -102,7 +111,7 @@ extension UVListener {
                 refusals += 1
                 reason = error
             }
-            // One at a time, so that not every client needs a buffer at once.
+            // Flush one client at a time, so that not every client needs a buffer at once.
             client.flushCork()
             client.flush()
         }
@@ -123,7 +132,7 @@ extension UVListener {
         }
     }
 
-    /// Reports once nobody is left.
+    /// Reports when no client is left.
     func finishDrain() {
         guard let drain, clientTable.all.isEmpty else { return }
         self.drain = nil
@@ -135,14 +144,14 @@ extension UVListener {
         releaseCallbacks()
     }
 
-    /// Callbacks often refer to their listener; the two would keep each other for ever.
+    /// Breaks reference cycles: callbacks often refer to their listener.
     private func releaseCallbacks() {
         (listeningCallback, failureCallback) = (nil, nil)
         onStopped = nil
-        // Its face is its users' alone now, who may still ask how it has been.
+        // From now on only users keep the server handle. They may still ask it for the statistics.
         server = nil
         events.releaseCallbacks()
-        // Connections that somebody keeps still have the old ones.
+        // Connections that a user keeps still have the old events object.
         events = ConnectionEvents(events) { _, _ in }
     }
 }

@@ -1,7 +1,8 @@
 internal import Logging
 
-/// The server's agent: it owns the listening socket and the clients' sockets, and nobody else
-/// calls them.
+/// The server side: it owns the listening sockets and the sockets of its clients.
+///
+/// Nothing else calls these sockets.
 ///
 ///     let listener = UVListener(on: loop, at: "0.0.0.0:8081") { client, message in
 ///         client.send(message)
@@ -9,16 +10,16 @@ internal import Logging
 ///     try listener.startAccept()
 ///     loop.run()
 ///
-/// All of it belongs to the loop's thread, and so do the callbacks: they may use the listener, its
-/// clients and your own state without a lock. The listener lives until it has stopped, whether or
-/// not you keep it, and then lets go of its callbacks, so that they may refer to it.
+/// The listener and its callbacks belong to the loop's thread. So callbacks may use the listener,
+/// its clients and your own state without a lock. The listener lives until it has stopped, whether
+/// you keep it or not. Then it releases its callbacks, so they may refer to it.
 public final class UVListener {
     /// The loop it belongs to.
     public let loop: UVLoop
-    /// Where it was asked to listen.
+    /// The endpoint it was asked to listen on.
     public let endpoint: UVEndpoint
 
-    // What the callbacks' file shows to users.
+    // The state behind the public properties in `UVListener+Callbacks.swift`.
     var boundEndpoints: [UVEndpoint] = [] {
         didSet { serverHandle?.moved(from: oldValue, to: boundEndpoints) }
     }
@@ -35,33 +36,34 @@ public final class UVListener {
     var lookup: LookupRequest?
     let backlog: Int32
     var state = State.idle
-    /// What the clients have left behind that are gone.
+    /// The sums over the clients that are gone.
     let past = PastClients()
     private var nextID: UVConnection.ID = 1
-    /// How many clients it has had.
+    /// How many clients it has had so far.
     private(set) var joined: UInt64 = 0
-    /// Its face for other threads, which its users keep.
+    /// The handle for other threads. Its users retain it.
     weak var serverHandle: UVServerHandle?
-    /// Finds clients that are gone; from the first client to the end.
+    /// Finds clients that have vanished. It runs from the first client to the end of the listener.
     var peerWatch: PeerWatch?
     private var isAccepting = false
     private var isAcceptWanted = false
 
     let part: ServerPart
     let isIPv6Only: Bool
-    /// All that it was asked to listen at.
+    /// All endpoints it was asked to listen on.
     let endpoints: [UVEndpoint]
-    /// The server on many loops, from when it is complete until this has stopped.
+    /// The server that this listener is part of. Set when the server is complete, nil again when
+    /// this listener has stopped.
     var server: UVServerHandle?
-    /// Who waits to hear whether it listens.
+    /// Called once with the result of starting to listen.
     var opening: ((Result<[UVEndpoint], UVError>) -> Void)?
-    /// It has stopped, and the last client is gone.
+    /// Called when the listener has stopped and the last client is gone.
     var onStopped: (() -> Void)?
 
     enum State {
-        /// It is one of several, and not told yet to listen.
+        /// It is one of several listeners and was not told to listen yet.
         case joining
-        /// Another listener hands its clients over to it.
+        /// It does not listen: another listener hands clients over to it.
         case fed
         case idle
         case lookingUp
@@ -69,14 +71,14 @@ public final class UVListener {
         case stopped
     }
 
-    /// What a listening listener holds.
+    /// What a listener holds while it listens.
     final class Listening {
         private let sockets: [ListeningHandle]
-        /// The one that is asked first.
+        /// The index of the socket that is asked first.
         private var first = 0
         let nextTurn: IdleHandle
         let pause: TimerHandle
-        /// A client that was accepted, and has to wait for a place.
+        /// An accepted client that waits for a place.
         var held: ConnectedStream?
 
         init(_ sockets: [ListeningHandle], nextTurn: IdleHandle, pause: TimerHandle) {
@@ -85,10 +87,11 @@ public final class UVListener {
             self.pause = pause
         }
 
-        /// Asks all sockets for the next client, each in its turn first, so that a crowd at one of them
-        /// does not keep out those at another.
+        /// Asks all sockets for the next client. Each socket in turn is asked first, so that many
+        /// clients at one socket do not keep out those at another.
         ///
-        /// - Returns: The answer of one that had it at once; nil where it is pending.
+        /// - Returns: The answer of a socket that had a client at once. Nil if all requests are
+        ///   pending.
         func accept() -> SocketEventArgs? {
             for offset in sockets.indices {
                 let index = (first + offset) % sockets.count
@@ -100,7 +103,7 @@ public final class UVListener {
             return nil
         }
 
-        /// Asks no socket any more: one has answered.
+        /// Cancels the requests to all sockets, because one has answered.
         func withdraw() {
             for socket in sockets { socket.withdraw() }
         }
@@ -114,19 +117,20 @@ public final class UVListener {
         }
     }
 
-    /// Makes a listener, which does nothing until ``startAccept()``.
+    /// Makes a listener. It does nothing until ``startAccept()``.
     ///
     /// - Parameters:
-    ///   - loop: The loop it is to belong to.
-    ///   - endpoint: Where to listen: an address, a name, or a Unix-domain socket. `[::]:8081` listens
-    ///     on every address, IPv4 and IPv6; where the machine has no IPv6, on every IPv4 address. A name
-    ///     stands for all of its addresses. Port 0 takes a free port.
-    ///   - backlog: How many clients the kernel accepts ahead of the listener. The kernel lowers
+    ///   - loop: The loop that the listener belongs to.
+    ///   - endpoint: Where to listen: an address, a name, or a Unix-domain socket. `[::]:8081`
+    ///     listens on every address, IPv4 and IPv6, or on every IPv4 address if the machine has no
+    ///     IPv6. A name stands for all of its addresses. Port 0 takes a free port.
+    ///   - backlog: How many clients the kernel accepts before the listener does. The kernel lowers
     ///     it to its own limit, `net.core.somaxconn`.
-    ///   - framing: How the bytes are divided into messages, such as `.lines`.
-    ///   - options: How it and its connections behave.
-    ///   - onMessageReceived: What to do with a message of a client: whole, and without what frames it;
-    ///     with `.raw`, the bytes that came. It is valid during the call; the compiler refuses to keep it.
+    ///   - framing: How the received bytes are divided into messages, such as `.lines`.
+    ///   - options: How the listener and its connections behave.
+    ///   - onMessageReceived: Called with each message of a client: whole, and without its framing.
+    ///     With `.raw` it gets the bytes as they came. The message is valid during the call; the
+    ///     compiler does not let you keep it.
     public convenience init(
         on loop: UVLoop, at endpoint: UVEndpoint, backlog: Int = 4096,
         framing: UVFraming = .raw, options: UVListenerOptions = UVListenerOptions(),
@@ -167,16 +171,16 @@ public final class UVListener {
 
     /// Starts to listen and to accept clients.
     ///
-    /// An address is listened on when this returns. A name is looked up first;
-    /// ``onListening`` or ``onFailed`` then says how that ended. A name that is not answered within 10
-    /// seconds has failed.
+    /// For an address, the listener listens when this call returns. A name is looked up first, and
+    /// then ``onListening`` or ``onFailed`` is called. The lookup fails if there is no answer
+    /// within 10 seconds.
     ///
-    /// It listens at every address of a name, with one port. Those that this machine does not have are
-    /// passed over, unless there is no other.
+    /// A name is listened on at each of its addresses, all with one port. Addresses that this
+    /// machine does not have are skipped, unless there is no other.
     ///
-    /// - Throws: ``UVError``, naming the call and the address, where the listener cannot listen.
-    ///   Then it has not started, and may be started again. One that was stopped cannot be: the code is
-    ///   ``UVError/Code/canceled``.
+    /// - Throws: ``UVError``, with the call and the address, if the listener cannot listen. Then it
+    ///   has not started, and you may start it again. A stopped listener cannot be started again:
+    ///   the code is ``UVError/Code/canceled``.
     public func startAccept() throws(UVError) {
         loop.confineOpen("UVListener.startAccept")
         if case .stopped = state {
@@ -188,10 +192,10 @@ public final class UVListener {
         try open(endpoints[...], [])
     }
 
-    /// Asks for the next client. Not to ask is what holds clients back, in the backlog.
+    /// Asks for the next client. Not asking leaves clients in the backlog.
     ///
-    /// When one has been waiting, the answer is there at once, and the next is asked for in this
-    /// loop: a crowd at the door does not grow the stack.
+    /// If a client is waiting, the answer comes at once, and the loop below asks for the next one.
+    /// So many waiting clients do not grow the stack.
     func accept() {
         isAcceptWanted = true
         guard !isAccepting else { return }
@@ -199,7 +203,8 @@ public final class UVListener {
         defer { isAccepting = false }
         while isAcceptWanted, case .listening(let listening) = state {
             isAcceptWanted = false
-            // To ask can put this listener among those that are told later. A shut one does not ask.
+            // `entry(to:now:)` may add this listener to the waiting loops. A shut gate must not
+            // cause that, so it does not ask.
             let entry: Admissions.Entry =
                 gate.isShut ? .whenTold : part.admissions.entry(to: part.index, now: loop.now)
             switch gate.next(turn: loop.turn, isFull: entry == .whenTold) {
@@ -233,7 +238,7 @@ public final class UVListener {
         accept()
     }
 
-    /// Makes a client of an accepted connection that was admitted.
+    /// Makes a client of an accepted and admitted connection.
     func join(_ accepted: ConnectedStream) {
         let socket: StreamHandle
         do throws(UVError) {

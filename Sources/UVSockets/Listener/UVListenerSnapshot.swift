@@ -1,23 +1,23 @@
-/// A listener and its clients at a moment; from ``UVServerHandle/snapshot()``.
+/// A listener and its clients at one moment, from ``UVServerHandle/snapshot()``.
 public struct UVListenerSnapshot: Sendable {
-    /// How the listener stood.
+    /// The listener's statistics.
     public internal(set) var stats = UVListenerStats()
-    /// The clients there were, in no particular order.
+    /// The clients at that moment, in no particular order.
     public internal(set) var clients: [UVClientSnapshot] = []
 }
 
-/// A client at a moment.
+/// A client at one moment.
 public struct UVClientSnapshot: Sendable, Identifiable {
-    /// Which of the server's clients it is.
+    /// The client's id within the server.
     public let id: UVConnection.ID
     /// The client's address.
     public let peer: UVEndpoint
-    /// What has passed over its connection.
+    /// The connection's statistics.
     public let stats: UVConnectionStats
 }
 
 extension UVListener {
-    /// How it and its clients stand.
+    /// The statistics of the listener and of each client, now.
     var snapshot: UVListenerSnapshot {
         UVListenerSnapshot(
             stats: stats,

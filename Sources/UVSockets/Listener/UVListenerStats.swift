@@ -1,22 +1,24 @@
-/// What has happened at a listener since it was made, and how it stands; from ``UVListener/stats``.
+/// The statistics of a listener: its present state and its counts since it was made.
+///
+/// They come from ``UVListener/stats``.
 public struct UVListenerStats: Sendable, Hashable {
     /// How many clients there are.
     public internal(set) var clients = 0
-    /// How many there may be at a time.
+    /// How many clients there may be at a time.
     public internal(set) var maxConnections = 0
-    /// The most there have been at a time.
+    /// The greatest number of clients at a time so far.
     public internal(set) var peakClients = 0
-    /// How many there have been.
+    /// How many clients there have been so far.
     public internal(set) var accepted: UInt64 = 0
-    /// Whom it has refused, by reason.
+    /// How many clients it has refused, by reason.
     public internal(set) var refusals = UVRefusals()
-    /// How many times accepting, or listening again after that, has failed.
+    /// How many times accepting has failed, or listening again after that.
     public internal(set) var acceptFailures = 0
     /// How connections have ended, by ``UVEndReason/kind``.
     public internal(set) var ends: [UVEndReason.Kind: UInt64] = [:]
-    /// How many bytes came in from all clients there have been.
+    /// How many bytes were received from all clients so far.
     public internal(set) var bytesReceived: UInt64 = 0
-    /// How many messages came in; without a framing, how many times bytes did.
+    /// How many messages were received. Without a framing, the number of reads.
     public internal(set) var messagesReceived: UInt64 = 0
     /// How many bytes the kernel has taken to send.
     public internal(set) var bytesSent: UInt64 = 0
@@ -26,19 +28,19 @@ public struct UVListenerStats: Sendable, Hashable {
     public internal(set) var evictions: UInt64 = 0
     /// How often a client was held back because of its `bytesPerSecond` or `messagesPerSecond`.
     public internal(set) var rateHolds: UInt64 = 0
-    /// How often a client had received its `receiveBudget`, and the others came first.
+    /// How often a client had used up its `receiveBudget`, so that other clients came first.
     public internal(set) var turnsUsedUp: UInt64 = 0
     /// How often a handler took longer than the `handlerTimeWarning`.
     public internal(set) var slowHandlers: UInt64 = 0
     /// How often a broadcast was not sent to a client because it was slow.
     public internal(set) var skips: UInt64 = 0
-    /// How often a broadcast took the place of an older one that waited in a client's queue.
+    /// How often a broadcast replaced an older one that waited in a client's queue.
     public internal(set) var replacements: UInt64 = 0
 
     /// Adds the counts of another listener of the same server.
     mutating func add(_ other: UVListenerStats) {
         clients += other.clients
-        // They count these together.
+        // All listeners of a server share these two values.
         maxConnections = max(maxConnections, other.maxConnections)
         peakClients = max(peakClients, other.peakClients)
         accepted += other.accepted
@@ -58,22 +60,22 @@ public struct UVListenerStats: Sendable, Hashable {
     }
 }
 
-/// What has passed over a connection; from ``UVConnection/stats``.
+/// The statistics of a connection, from ``UVConnection/stats``.
 public struct UVConnectionStats: Sendable, Hashable {
-    /// How long ago it began.
+    /// How long ago the connection began.
     public let age: Duration
-    /// How many bytes came in.
+    /// How many bytes were received.
     public let bytesReceived: UInt64
-    /// How many messages came in whole; without a framing, how many times bytes did.
+    /// How many whole messages were received. Without a framing, the number of reads.
     public let messagesReceived: UInt64
     /// How many bytes the kernel has taken to send.
     public let bytesSent: UInt64
-    /// How many bytes were sent that the kernel has not taken yet.
+    /// How many sent bytes the kernel has not taken yet.
     public let bytesQueued: Int
 }
 
 extension UVListener {
-    /// How it stands. To read it costs a visit to each client.
+    /// The listener's statistics. Reading them visits each client.
     public var stats: UVListenerStats {
         loop.confine("UVListener.stats")
         var stats = past.stats
@@ -131,7 +133,7 @@ final class PastClients {
 }
 
 extension UVConnection {
-    /// What has passed over it, also after it has ended.
+    /// The connection's statistics, also after it has ended.
     public var stats: UVConnectionStats {
         UVConnectionStats(
             age: age, bytesReceived: bytesReceived, messagesReceived: messagesReceived,

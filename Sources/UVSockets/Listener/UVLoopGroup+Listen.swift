@@ -1,8 +1,8 @@
 extension UVLoopGroup {
-    /// What to do with a client's message.
+    /// Called with each message of a client.
     public typealias MessageHandler = (UVConnection, Span<UInt8>) -> Void
 
-    /// Serves an address on all loops of the group.
+    /// Serves an endpoint on all loops of the group.
     ///
     ///     let server = try await group.listen(at: "[::]:8081") { listener in
     ///         var messages = 0
@@ -13,23 +13,23 @@ extension UVLoopGroup {
     ///         }
     ///     }
     ///
-    /// The closure is called once on each loop, with the loop's own listener, and gives what is called
-    /// there with each message. What it declares belongs to that loop alone, and needs no lock; what
-    /// all loops are to share must be `Sendable`.
+    /// The closure is called once on each loop, with the loop's own listener. It returns the
+    /// handler for the messages on that loop. What the closure declares belongs to that loop alone
+    /// and needs no lock. What all loops share must be `Sendable`.
     ///
-    /// `maxConnections` and `admission` hold for all loops together. Of the `outboundBudget` each loop
-    /// has an equal share. The ids of clients are unique among all loops.
+    /// `maxConnections` and `admission` hold for all loops together. Each loop has an equal share
+    /// of the `outboundBudget`. Client ids are unique across all loops.
     ///
     /// - Parameters:
     ///   - endpoint: Where to listen, as for a ``UVListener``.
-    ///   - backlog: How many clients the kernel accepts ahead of each listener.
-    ///   - framing: How the bytes are divided into messages, such as `.lines`.
+    ///   - backlog: How many clients the kernel accepts before each listener does.
+    ///   - framing: How the received bytes are divided into messages, such as `.lines`.
     ///   - options: How the server and its connections behave.
     ///   - balance: How clients are spread over the loops.
-    ///   - makeHandler: Called on each loop; sets its listener's callbacks, which must not be started,
-    ///     and returns what to do with messages.
-    /// - Returns: The server, which listens.
-    /// - Throws: ``UVError``, naming the call and the address, where it cannot listen.
+    ///   - makeHandler: Called on each loop. It sets the listener's callbacks and returns the
+    ///     message handler. It must not start the listener.
+    /// - Returns: The server, which listens already.
+    /// - Throws: ``UVError``, with the call and the address, if the server cannot listen.
     @discardableResult
     public func listen(
         at endpoint: UVEndpoint, backlog: Int = 4096, framing: UVFraming = .raw,
@@ -63,19 +63,19 @@ extension UVLoopGroup {
     }
 }
 
-/// Where to listen, and how.
+/// Where and how to listen.
 struct ListenSettings: Sendable {
     let endpoint: UVEndpoint
     let backlog: Int
     let framing: UVFraming
     var options: UVListenerOptions
 
-    /// Nobody listens there, because the server was stopped before.
+    /// The error for a server that was stopped before it could listen.
     var isCanceled: UVError {
         UVError(call: "listen", subject: "\(endpoint)", code: .canceled)
     }
 
-    /// Whom a server on these loops admits.
+    /// The admissions of a server on these loops.
     func admissions(loops: [UVLoop], _ balance: UVBalance) -> Admissions {
         let limit = UVListener.connectionLimit(
             options.maxConnections, loops: loops.count, loops[0].logger)
@@ -84,7 +84,7 @@ struct ListenSettings: Sendable {
 }
 
 extension UVListener {
-    /// Makes a part of a server, which has no handler before it joins that.
+    /// Makes one listener of a server. It has no handler before it joins the server.
     convenience init(_ loop: UVLoop, _ settings: ListenSettings, part: ServerPart?) {
         self.init(
             loop, settings.endpoint, settings.backlog, settings.framing, settings.options,
@@ -94,7 +94,8 @@ extension UVListener {
 }
 
 extension UVServerHandle {
-    /// Lets all parts begin: those that are handed clients before the one that hands them over.
+    /// Starts all parts. Those that receive handed-over clients start before the one that hands
+    /// clients over.
     nonisolated(nonsending) func open(_ balance: UVBalance, _ endpoint: UVEndpoint)
         async throws(UVError)
     {

@@ -1,13 +1,14 @@
-/// How many clients a listener has refused, by the reason. Those who wait in the backlog are not
-/// refused.
+/// How many clients a listener has refused, by reason.
+///
+/// Clients that wait in the backlog are not refused.
 public struct UVRefusals: Sendable, Hashable {
-    /// Those whom ``UVAdmission/deny`` or ``UVAdmission/allow`` keeps out.
+    /// Clients that ``UVAdmission/deny`` or ``UVAdmission/allow`` excludes.
     public internal(set) var denied = 0
-    /// Those beyond ``UVAdmission/perAddress``.
+    /// Clients over ``UVAdmission/perAddress``.
     public internal(set) var perAddress = 0
-    /// Those beyond ``UVAdmission/acceptsPerSecond``.
+    /// Clients over ``UVAdmission/acceptsPerSecond``.
     public internal(set) var rate = 0
-    /// Those beyond the listener's `maxConnections`.
+    /// Clients over the listener's `maxConnections`.
     public internal(set) var full = 0
 
     /// All of them.

@@ -1,11 +1,13 @@
-/// Some of a listener's clients, such as those who talk with each other. To join and to leave is O(1).
+/// A group of a listener's clients, such as the members of one chat.
+///
+/// To join and to leave is O(1).
 ///
 ///     let room = UVRoom(of: listener)
 ///     room.join(client)
 ///     listener.broadcast("hello", to: .room(room, except: client))
 ///
 /// A client whose connection ends has left all rooms before `onDisconnected` is called. Like its
-/// listener a room belongs to the loop's thread.
+/// listener, a room belongs to the loop's thread.
 public final class UVRoom {
     private let loop: UVLoop
     private let table: ClientTable
@@ -15,7 +17,7 @@ public final class UVRoom {
 
     /// Makes a room without members.
     ///
-    /// - Parameter listener: Whose clients may join it.
+    /// - Parameter listener: The listener whose clients may join the room.
     public init(of listener: UVListener) {
         loop = listener.loop
         table = listener.clientTable
@@ -27,7 +29,8 @@ public final class UVRoom {
         listener.clientTable === table
     }
 
-    /// Whether the client is the listener's. Asked by way of the table: the listener may be gone.
+    /// Whether the client belongs to the listener. The table is compared, because the listener may
+    /// be gone.
     private func isOfListener(_ client: UVConnection) -> Bool {
         client.listener.map(isOf) ?? false
     }
@@ -47,15 +50,18 @@ public final class UVRoom {
     /// Whether a client is a member.
     ///
     /// - Parameter client: The client.
-    /// - Returns: Whether it is.
+    /// - Returns: Whether the client is a member.
     public func contains(_ client: UVConnection) -> Bool {
         loop.confine("UVRoom.contains")
         return places[client.id] != nil && isOfListener(client)
     }
 
-    /// Makes a client a member; nothing where it is one, or where its connection has ended.
+    /// Adds a client to the room.
     ///
-    /// - Parameter client: One of the listener's clients. Another is a programmer's error.
+    /// Does nothing if it is a member already, or if its connection has ended.
+    ///
+    /// - Parameter client: One of the listener's clients. A client of another listener is a
+    ///   programmer error.
     public func join(_ client: UVConnection) {
         loop.confine("UVRoom.join")
         precondition(
@@ -66,19 +72,20 @@ public final class UVRoom {
         table.rooms[client.id, default: []].append(self)
     }
 
-    /// Makes a client a member no more; nothing where it is none.
+    /// Removes a client from the room. Does nothing if it is not a member.
     ///
     /// - Parameter client: The client.
     public func leave(_ client: UVConnection) {
         loop.confine("UVRoom.leave")
         guard contains(client) else { return }
-        // Who waits for the slow one in this room need not any more.
+        // Nobody in this room needs to wait for the slow client any more.
         if client.isSlow { client.callOnDrainedLater() }
         remove(client)
         table.rooms[client.id]?.removeAll { $0 === self }
     }
 
-    /// Forgets a client, which forgets the room itself.
+    /// Removes a client from the room's own lists. The caller removes the room from the client's
+    /// rooms.
     func remove(_ client: UVConnection) {
         guard let place = places.removeValue(forKey: client.id), let last = all.popLast(),
             last !== client
@@ -88,7 +95,7 @@ public final class UVRoom {
     }
 }
 
-/// Who gets a broadcast.
+/// The receivers of a broadcast.
 public struct UVAudience {
     let room: UVRoom?
     let exception: UVConnection?
@@ -96,9 +103,9 @@ public struct UVAudience {
     /// All of the listener's clients.
     public static var all: Self { Self(room: nil, exception: nil) }
 
-    /// All of the listener's clients but one.
+    /// All of the listener's clients except one.
     ///
-    /// - Parameter client: Who does not get it.
+    /// - Parameter client: The client that does not get it.
     /// - Returns: The audience.
     public static func all(except client: UVConnection) -> Self {
         Self(room: nil, exception: client)
@@ -107,8 +114,8 @@ public struct UVAudience {
     /// The members of a room.
     ///
     /// - Parameters:
-    ///   - room: The room, of the listener's clients.
-    ///   - client: Who does not get it, if any.
+    ///   - room: A room of the listener's clients.
+    ///   - client: The client that does not get it, if any.
     /// - Returns: The audience.
     public static func room(_ room: UVRoom, except client: UVConnection? = nil) -> Self {
         Self(room: room, exception: client)

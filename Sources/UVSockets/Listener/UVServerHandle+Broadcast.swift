@@ -1,13 +1,15 @@
 extension UVServerHandle {
-    /// Sends one message to all clients, framed and copied once, and waits until each loop has given
-    /// it to its own.
+    /// Sends one message to all clients and waits until each loop has sent it to its own clients.
+    ///
+    /// The message is framed and copied once.
     ///
     /// - Parameters:
     ///   - message: The message.
-    ///   - exception: Who does not get it, if any.
-    ///   - slow: What is done about those who are slow. With ``UVSlowReceiver/wait`` all loops are
-    ///     asked first, and one that becomes slow meanwhile gets the message, too.
-    /// - Returns: What became of it. Nobody gets what the framing refuses, or what has no bytes.
+    ///   - exception: The client that does not get it, if any.
+    ///   - slow: What to do with slow clients. With ``UVSlowReceiver/wait`` all loops are asked
+    ///     first. A client that becomes slow after that still gets the message.
+    /// - Returns: What became of the message. If the framing refuses it, or if it has no bytes,
+    ///   nobody gets it.
     @discardableResult
     public func broadcast(
         _ message: [UInt8], except exception: UVConnection.ID? = nil,
@@ -27,9 +29,9 @@ extension UVServerHandle {
     ///
     /// - Parameters:
     ///   - text: The text, or a part of one, sent as UTF-8.
-    ///   - exception: Who does not get it, if any.
-    ///   - slow: What is done about those who are slow.
-    /// - Returns: What became of it.
+    ///   - exception: The client that does not get it, if any.
+    ///   - slow: What to do with slow clients.
+    /// - Returns: What became of the message.
     @discardableResult
     public func broadcast(
         _ text: some StringProtocol, except exception: UVConnection.ID? = nil,
@@ -38,14 +40,15 @@ extension UVServerHandle {
         await broadcast(Array(text.utf8), except: exception, whenSlow: slow)
     }
 
-    /// Sends bytes, such as a part of an array, to all clients, as
-    /// ``broadcast(_:except:whenSlow:)-([UInt8],_,_)`` does.
+    /// Sends bytes to all clients, such as a part of an array.
+    ///
+    /// It works as ``broadcast(_:except:whenSlow:)-([UInt8],_,_)`` does.
     ///
     /// - Parameters:
     ///   - message: The message.
-    ///   - exception: Who does not get it, if any.
-    ///   - slow: What is done about those who are slow.
-    /// - Returns: What became of it.
+    ///   - exception: The client that does not get it, if any.
+    ///   - slow: What to do with slow clients.
+    /// - Returns: What became of the message.
     @discardableResult
     public func broadcast(
         _ message: some Collection<UInt8>, except exception: UVConnection.ID? = nil,
@@ -54,16 +57,18 @@ extension UVServerHandle {
         await broadcast(Array(message), except: exception, whenSlow: slow)
     }
 
-    /// Sends one message to all clients, framed and copied once, without waiting to hear what became
-    /// of it: for callbacks, which cannot wait.
+    /// Sends one message to all clients without waiting for the result.
+    ///
+    /// It is for callbacks, which cannot wait. The message is framed and copied once.
     ///
     /// - Parameters:
-    ///   - message: The message; it is not needed after the call.
-    ///   - exception: Who does not get it, if any.
-    ///   - slow: What is done about those who are slow. ``UVSlowReceiver/wait`` is a programmer's
-    ///     error here, for nobody would hear that the message has to be sent again.
-    /// - Returns: False where it is not sent to the clients of every loop: because the framing
-    ///   refuses it, and then nobody gets it, or a loop is closed, or its `submissionLimit` reached.
+    ///   - message: The message. It is not needed after the call.
+    ///   - exception: The client that does not get it, if any.
+    ///   - slow: What to do with slow clients. ``UVSlowReceiver/wait`` is a programmer error here:
+    ///     nobody would learn that the message must be sent again.
+    /// - Returns: False if it is not sent to the clients of every loop. If the framing refuses it,
+    ///   nobody gets it. It also is not sent on a loop that is closed or whose `submissionLimit` is
+    ///   reached.
     @discardableResult
     public func post(
         _ message: Span<UInt8>, except exception: UVConnection.ID? = nil,
@@ -78,9 +83,9 @@ extension UVServerHandle {
     ///
     /// - Parameters:
     ///   - message: The message.
-    ///   - exception: Who does not get it, if any.
-    ///   - slow: What is done about those who are slow.
-    /// - Returns: False where it is not sent to the clients of every loop.
+    ///   - exception: The client that does not get it, if any.
+    ///   - slow: What to do with slow clients.
+    /// - Returns: False if it is not sent to the clients of every loop.
     @discardableResult
     public func post(
         _ message: [UInt8], except exception: UVConnection.ID? = nil,
@@ -93,9 +98,9 @@ extension UVServerHandle {
     ///
     /// - Parameters:
     ///   - text: The text, or a part of one, sent as UTF-8.
-    ///   - exception: Who does not get it, if any.
-    ///   - slow: What is done about those who are slow.
-    /// - Returns: False where it is not sent to the clients of every loop.
+    ///   - exception: The client that does not get it, if any.
+    ///   - slow: What to do with slow clients.
+    /// - Returns: False if it is not sent to the clients of every loop.
     @inlinable
     @discardableResult
     public func post(
@@ -105,14 +110,15 @@ extension UVServerHandle {
         text.utf8.withSpan { post($0, except: exception, whenSlow: slow) }
     }
 
-    /// Sends bytes, such as a part of an array, a `Data` or an unsafe buffer, to all clients, as
-    /// ``post(_:except:whenSlow:)-(Span<UInt8>,_,_)`` does.
+    /// Sends bytes to all clients, such as a part of an array, a `Data` or an unsafe buffer.
+    ///
+    /// It works as ``post(_:except:whenSlow:)-(Span<UInt8>,_,_)`` does.
     ///
     /// - Parameters:
-    ///   - message: The message; it is not needed after the call.
-    ///   - exception: Who does not get it, if any.
-    ///   - slow: What is done about those who are slow.
-    /// - Returns: False where it is not sent to the clients of every loop.
+    ///   - message: The message. It is not needed after the call.
+    ///   - exception: The client that does not get it, if any.
+    ///   - slow: What to do with slow clients.
+    /// - Returns: False if it is not sent to the clients of every loop.
     @inlinable
     @discardableResult
     public func post(
@@ -131,7 +137,7 @@ extension UVServerHandle {
 }
 
 extension UVListener {
-    /// All of its clients but one, which may be one of another loop.
+    /// All of this listener's clients except one. The exception may be a client of another loop.
     func audience(except exception: UVConnection.ID?) -> UVAudience {
         exception.flatMap { clientTable[$0] }.map { .all(except: $0) } ?? .all
     }

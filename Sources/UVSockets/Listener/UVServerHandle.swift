@@ -1,18 +1,19 @@
-/// A listener, or all listeners of a server on many loops, for other threads, tasks and actors; from
+/// A server's handle for other threads, tasks and actors.
+///
+/// It stands for one listener, or for all listeners of a server on many loops. It comes from
 /// ``UVListener/remote`` or ``UVLoopGroup``.
 ///
 ///     let server = listener.remote
 ///     Task.detached { print(await server.broadcast("tea is ready").receivers) }
 ///
-/// What one thread, or one task, asks for is done in that order on every loop, whether or not it
-/// waits for the answers. On a loop of the server it is done at once for the clients of that loop, but
-/// for the stop, which begins with the loop that accepts.
-/// Where a listener's loop does not run, the answer is waited for until it does; a loop that is
-/// closed has nobody.
+/// Requests of one thread or one task run in their order on every loop, whether the caller waits
+/// for answers or not. If the caller is on a loop of the server, a request runs at once for that
+/// loop's clients. A stop is the exception: it begins on the loop that accepts. If a listener's
+/// loop does not run, the answer comes when it does. A closed loop has no clients.
 public final class UVServerHandle: Sendable {
     let parts: [ListenerReference]
     let framing: UVFraming
-    /// Whom it admits, on several loops.
+    /// The admissions of a server on several loops. Nil for a single listener.
     private let admissions: Admissions?
     private let listening = Locked<(endpoints: [UVEndpoint], parts: Int)>(([], 0))
 
@@ -26,17 +27,21 @@ public final class UVServerHandle: Sendable {
         for part in parts { part.release() }
     }
 
-    /// Where it listens, with the port the system gave for port 0; nil while it does not on any loop.
-    /// The first of ``localEndpoints``.
+    /// The endpoint it listens on, with the real port where port 0 was asked for.
+    ///
+    /// It is the first of ``localEndpoints``. Nil while it listens on no loop.
     public var localEndpoint: UVEndpoint? { localEndpoints.first }
 
-    /// Everywhere it listens: at each address of a name, and at the `additionalEndpoints` of its options.
-    /// Empty while it does not on any loop.
+    /// All endpoints it listens on. Empty while it listens on no loop.
+    ///
+    /// There is one for each address of a name, and those for the `additionalEndpoints` of its
+    /// options.
     public var localEndpoints: [UVEndpoint] {
         listening.withLock { $0.parts > 0 ? $0.endpoints : [] }
     }
 
-    /// One of its listeners listens elsewhere than before; at no endpoint is nowhere.
+    /// The endpoints of one of its listeners have changed. An empty list means that it does not
+    /// listen.
     func moved(from old: [UVEndpoint], to new: [UVEndpoint]) {
         listening.withLock { listening in
             if !old.isEmpty { listening.parts -= 1 }
@@ -47,16 +52,16 @@ public final class UVServerHandle: Sendable {
 
     // MARK: - Asking
 
-    /// How the server stands: the sums over all loops.
+    /// The server's statistics: the sums over all loops.
     ///
     /// - Returns: The statistics.
     nonisolated(nonsending) public func stats() async -> UVListenerStats {
         await ask { $1($0.stats) }.reduce(into: UVListenerStats()) { $0.add($1) }
     }
 
-    /// How the server and each client stand. Costs a copy for each client.
+    /// The statistics of the server and of each client. It copies some data of each client.
     ///
-    /// - Returns: The snapshot, each loop's part of it of the moment at which that was asked.
+    /// - Returns: The snapshot. Each loop's part is from the moment at which that loop was asked.
     nonisolated(nonsending) public func snapshot() async -> UVListenerSnapshot {
         await ask { $1($0.snapshot) }.reduce(into: UVListenerSnapshot()) {
             $0.stats.add($1.stats)
@@ -64,26 +69,30 @@ public final class UVServerHandle: Sendable {
         }
     }
 
-    /// Sends a client away: what was sent to it before still reaches it, then it is closed.
+    /// Sends a client away.
+    ///
+    /// Everything that was sent to it before still reaches it. Then it is closed.
     ///
     /// - Parameter id: The client's id.
-    /// - Returns: Whether there was one.
+    /// - Returns: Whether there was a client with that id.
     @discardableResult
     nonisolated(nonsending) public func kick(_ id: UVConnection.ID) async -> Bool {
         guard let part = part(of: id) else { return false }
         return await ask([part]) { $1($0.kick(id)) }.contains(true)
     }
 
-    /// Stops the server, as ``UVListener/stop(drainFor:goodbye:completion:)`` does, and waits until
-    /// the last client is gone.
+    /// Stops the server and waits until the last client is gone.
     ///
-    /// Do not await this in a client's handler: it would wait for its own client, until the drain time
-    /// is over.
+    /// It works as ``UVListener/stop(drainFor:goodbye:completion:)`` does.
+    ///
+    /// Do not await this in a client's handler. It would wait for its own client, until the drain
+    /// time is over.
     ///
     /// - Parameters:
-    ///   - time: How long clients may take to get what is queued for them, and to close in turn.
-    ///   - goodbye: The last message to every client. An empty one, the default, is not sent.
-    /// - Returns: What became of the clients. Where it has been stopped already, none are left.
+    ///   - time: How long clients may take to get what is queued for them and to close.
+    ///   - goodbye: The last message to every client. By default it is empty, and nothing is sent.
+    /// - Returns: What became of the clients. If the server had already stopped, no clients are
+    ///   left and the counts are zero.
     @discardableResult
     nonisolated(nonsending) public func stop(
         drainFor time: Duration = .seconds(5), goodbye: [UInt8] = []
@@ -94,14 +103,14 @@ public final class UVServerHandle: Sendable {
         }.reduce(into: UVDrainReport()) { $0.add($1) }
     }
 
-    /// First closes admission on every loop, then stops the listeners. The one that hands clients over
-    /// stops first, so that no client is in transit.
+    /// First closes admission on every loop, then stops the listeners. The one that hands clients
+    /// over stops first, so that no client is in transit.
     ///
     /// - Parameters:
     ///   - time: How long clients may take.
     ///   - goodbye: The last message to every client.
-    ///   - completion: Called once for each loop, on whichever thread; with nil where there was
-    ///     nothing to stop.
+    ///   - completion: Called once for each loop, on any thread. It gets nil if there was nothing
+    ///     to stop.
     func beginStop(
         drainFor time: Duration, goodbye: [UInt8] = [],
         completion: @escaping @Sendable (UVDrainReport?) -> Void = { _ in }
@@ -124,10 +133,11 @@ public final class UVServerHandle: Sendable {
         if !isBegun { stopAll() }
     }
 
-    /// Runs a closure on each loop of the server, with its listener there.
+    /// Runs a closure on each loop of the server, with the loop's listener.
     ///
-    /// - Parameter body: What to do.
-    /// - Returns: False where a loop is closed, or its `submissionLimit` reached: there it is not run.
+    /// - Parameter body: The closure to run.
+    /// - Returns: False if a loop is closed or its `submissionLimit` is reached. On that loop the
+    ///   closure does not run.
     @discardableResult
     public func forEachListener(_ body: @escaping @Sendable (UVListener) -> Void) -> Bool {
         var isPosted = true
@@ -139,12 +149,12 @@ public final class UVServerHandle: Sendable {
 // MARK: - The parts
 
 extension UVServerHandle {
-    /// The loop whose client has the id: they take turns in giving them.
+    /// The listener whose client has the id. The listeners take turns in giving ids.
     private func part(of id: UVConnection.ID) -> ListenerReference? {
         id > 0 ? parts[Int((id - 1) % UInt64(parts.count))] : nil
     }
 
-    /// Asks every listener, and waits for all the answers.
+    /// Asks every listener and waits for all answers.
     nonisolated(nonsending) func ask<Answer: Sendable>(
         _ question:
             @escaping @Sendable (UVListener, @escaping @Sendable (Answer) -> Void) -> Void
@@ -166,7 +176,7 @@ extension UVServerHandle {
         }
     }
 
-    /// Gathers the answers of many loops.
+    /// Collects the answers of many loops.
     private final class Answers<Answer: Sendable>: Sendable {
         private let state: Locked<(missing: Int, answers: [Answer])>
         private let continuation: CheckedContinuation<[Answer], Never>
@@ -176,7 +186,7 @@ extension UVServerHandle {
             self.continuation = continuation
         }
 
-        /// A loop has answered; with nil where nobody is there.
+        /// A loop has answered. Nil means that its listener is gone.
         func add(_ answer: Answer?) {
             let all = state.withLock { state in
                 state.missing -= 1
@@ -189,11 +199,12 @@ extension UVServerHandle {
 }
 
 extension UVListener {
-    /// The listener for other threads, tasks and actors. Its loop keeps a listener for as long as
-    /// somebody has this, or until the loop is closed. Where another thread has it last, the loop hears
-    /// of that in its next turn.
+    /// The handle of this listener for other threads, tasks and actors.
     ///
-    /// For a listener of a ``UVLoopGroup`` it is the whole server.
+    /// The loop retains the listener while somebody has the handle, at most until the loop is
+    /// closed. If another thread releases the handle last, the loop learns of it in its next turn.
+    ///
+    /// For a listener of a ``UVLoopGroup`` it is the handle of the whole server.
     public var remote: UVServerHandle {
         loop.confine("UVListener.remote")
         if let serverHandle { return serverHandle }

@@ -1,48 +1,57 @@
-/// What a broadcast does about a receiver that is slow: whose queue has passed the high watermark and
-/// has not fallen to the low one since.
+/// What a broadcast does with a slow receiver.
+///
+/// A receiver is slow when its queue has passed the high watermark and has not fallen to the low
+/// watermark since.
 ///
 /// More cases may come: a `switch` over them needs an `@unknown default`.
 #if hasAttribute(nonexhaustive)
     @nonexhaustive
 #endif
 public enum UVSlowReceiver: Sendable, Hashable {
-    /// It gets the message, too, until its queue passes the `sendLimit`: then it is ended, as
-    /// ``UVEndReason/slowReceiver``. For what nobody may miss.
+    /// A slow receiver gets the message, unless its queue has passed the `sendLimit`.
+    ///
+    /// Then the connection is ended with ``UVEndReason/slowReceiver``. This is for messages that
+    /// nobody may miss.
     case disconnect
-    /// It does not get this message. For what is soon out of date.
+    /// A slow receiver does not get this message.
+    ///
+    /// This is for messages that are soon out of date.
     case skip
-    /// Each receiver's queue holds at most one message of a key: a message takes the place of an
-    /// older one with the same key of which no byte has been given to the kernel. Of what changes
-    /// often, a position or a price, a slow receiver gets the latest. Otherwise as ``disconnect``.
+    /// Each receiver's queue holds at most one message with this key.
+    ///
+    /// A new message replaces an older one with the same key, if the kernel has got no byte of that
+    /// one yet. So a slow receiver gets the latest of a value that changes often, such as a
+    /// position or a price. Otherwise it works as ``disconnect``.
     case keepLatest(key: String)
-    /// Nobody gets the message while one of the receivers is slow; send it again from `onDrained`. So
-    /// the slowest sets the pace. `onDrained` is also called for a slow client that is closed, ends or
-    /// leaves a room: nobody need wait for it any more.
+    /// Nobody gets the message while one receiver is slow. Send it again from `onDrained`.
+    ///
+    /// So the slowest receiver sets the pace. `onDrained` is also called for a slow client that is
+    /// closed, ends or leaves a room: nobody needs to wait for it any more.
     case wait
 }
 
 /// What became of a broadcast.
 public struct UVBroadcastReceipt: Sendable, Hashable {
-    /// To how many it went at once: the kernel takes, or took, all that was sent to them before.
+    /// How many receivers it was sent to at once. No earlier bytes waited for them.
     public internal(set) var sent = 0
-    /// For how many it waits behind other bytes.
+    /// How many receivers have it in their queue, behind other bytes.
     public internal(set) var queued = 0
-    /// For how many it took the place of an older message with the same key.
+    /// How many receivers have it in place of an older message with the same key.
     public internal(set) var replaced = 0
-    /// How many slow ones did not get it.
+    /// How many slow receivers did not get it.
     public internal(set) var skipped = 0
-    /// For how many slow ones all have to wait; then nobody got it.
+    /// How many slow receivers the broadcast waits for. If it is above 0, nobody got the message.
     public internal(set) var waitsFor = 0
-    /// Whom it ended, because their queues had passed the `sendLimit`.
+    /// The clients that it ended because their queues had passed the `sendLimit`.
     public internal(set) var disconnected: [UVConnection.ID] = []
 
-    /// How many get it, unless their connections end before.
+    /// How many clients get it, unless their connections end before.
     public var receivers: Int { sent + queued + replaced }
 
-    /// What became of the message for one of them.
+    /// What became of the message for one receiver.
     enum Outcome {
         case sent, queued, replaced, skipped, disconnected
-        /// It has ended already, or its own framing refuses the message.
+        /// The connection has ended already, or its own framing refuses the message.
         case none
     }
 

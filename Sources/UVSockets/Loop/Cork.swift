@@ -1,23 +1,24 @@
 internal import CLibuv
 
-/// Gathers what a connection sends within its own receive callback, to be written at its end.
+/// Gathers what a connection sends in its receive callback, and writes it when the callback ends.
 ///
-/// Bytes of the loop's receive buffer, which outlive the callback, are kept by reference: an echo
-/// copies nothing, and neighbouring ranges become one. Others are copied into a scratch buffer.
+/// Bytes in the loop's receive buffer stay valid until the callback ends, so the cork only refers
+/// to them. An echo therefore copies nothing. Neighbouring ranges become one range. All other bytes
+/// are copied into a scratch buffer.
 @safe final class Cork {
-    /// Where libuv is told what to write: the ranges that are gathered, but for the last.
+    /// The gathered ranges in the form that libuv writes, except the last range.
     private let buffers = UnsafeMutableBufferPointer<uv_buf_t>.allocate(capacity: 64)
     private var count = 0
     private var bytesInBuffers = 0
-    /// The last range, which is empty where nothing is gathered. What begins at its end extends it.
+    /// The last range; it is empty if nothing is gathered. Bytes that begin at its end extend it.
     private var lastStart: UnsafeRawPointer
     private var lastEnd: UnsafeRawPointer
 
     private let received: ReceiveBuffer
-    /// Whose it is; nobody's where it is the buffer's.
+    /// The connection that uses the cork now. The receive buffer itself means none.
     private var user: ObjectIdentifier
     private static let scratchSize = 16 * 1024
-    /// With room for an end that is written in whole words.
+    /// Larger than `scratchSize`, because a frame's prefix and suffix are written in whole words.
     private let scratch = UnsafeMutableRawPointer.allocate(
         byteCount: Cork.scratchSize + FrameWrapper.Bytes.sizeInWords, alignment: 64)
     private var scratchUsed = 0
@@ -53,7 +54,7 @@ internal import CLibuv
 
     /// Adds the bytes, all or none.
     ///
-    /// - Returns: Whether there was room; if not, what is gathered must be written first.
+    /// - Returns: Whether there was room. If not, the caller must first write what is gathered.
     func append(_ bytes: Span<UInt8>) -> Bool {
         unsafe withMemory(of: bytes) { first in
             if unsafe received.contains(first, bytes.count) {
@@ -63,10 +64,12 @@ internal import CLibuv
         }
     }
 
-    /// Adds a payload between its ends, all or none. One that stands between the same ends in the
-    /// receive buffer, as a frame does that is sent back, is kept by reference together with them.
+    /// Adds a payload with its prefix and suffix, all or none.
     ///
-    /// - Returns: Whether there was room; if not, what is gathered must be written first.
+    /// If the payload already stands between the same prefix and suffix in the receive buffer,
+    /// nothing is copied: the cork refers to all three. That is so for a frame that is sent back.
+    ///
+    /// - Returns: Whether there was room. If not, the caller must first write what is gathered.
     @inline(__always)
     func append(_ payload: Span<UInt8>, between ends: FrameWrapper) -> Bool {
         unsafe withMemory(of: payload) { first in
@@ -77,7 +80,7 @@ internal import CLibuv
         }
     }
 
-    /// Where the bytes are; somewhere, where there are none.
+    /// Calls a closure with the address of the bytes, or with any valid address if there are none.
     @inline(__always)
     private func withMemory(of bytes: Span<UInt8>, _ body: (UnsafeRawPointer) -> Bool) -> Bool {
         unsafe bytes.withUnsafeBytes { unsafe body($0.baseAddress ?? UnsafeRawPointer(scratch)) }
@@ -86,12 +89,13 @@ internal import CLibuv
     @inline(__always)
     private func copy(_ payload: UnsafeRawPointer, _ count: Int, between ends: FrameWrapper) -> Bool
     {
-        // The sizes are of what is in memory: their sums do not overflow.
+        // Both sizes are of bytes in memory, so their sums do not overflow.
         let size = ends.count &+ count
         guard size <= Self.scratchSize &- scratchUsed else { return false }
         let room = unsafe scratch + scratchUsed
         guard unsafe take(room, size) else { return false }
-        // In this order: what an end's words hold too much is overwritten, or not used yet.
+        // The order matters. Whole words hold more bytes than the prefix or suffix has. The next
+        // write replaces the excess, or the excess lies in room that is not used yet.
         unsafe ends.prefix.writeWords(to: room)
         let middle = unsafe room + ends.prefix.count
         unsafe middle.copyMemory(from: payload, byteCount: count)
@@ -100,7 +104,7 @@ internal import CLibuv
         return true
     }
 
-    /// Refers to bytes that stay where they are until the callback ends.
+    /// Refers to bytes that do not move until the callback ends.
     @inline(__always)
     private func take(_ bytes: UnsafeRawPointer, _ count: Int) -> Bool {
         if unsafe bytes != lastEnd, unsafe !beginRange(at: bytes) { return false }
@@ -117,7 +121,7 @@ internal import CLibuv
         return true
     }
 
-    /// Puts the last range to the others.
+    /// Adds the last range to the others.
     private func completeLast() {
         guard unsafe lastEnd > lastStart else { return }
         unsafe buffers[count] = uv_buf_t(
@@ -127,16 +131,16 @@ internal import CLibuv
         unsafe lastStart = lastEnd
     }
 
-    /// Writes what is gathered as far as the kernel takes it.
+    /// Writes as much of the gathered bytes as the kernel takes now.
     ///
-    /// - Returns: How many bytes that was, from 0.
+    /// - Returns: How many bytes the kernel took, from 0.
     @inline(__always)
     func write(to handle: StreamHandle) throws(UVError.Code) -> Int {
         completeLast()
         return try unsafe handle.tryWrite(buffers, count)
     }
 
-    /// Copies what is gathered behind the first bytes to a queue.
+    /// Skips the first gathered bytes, up to `start`, and copies the rest to a queue.
     func move(from start: Int, to queue: SendQueue) {
         completeLast()
         var skip = start

@@ -1,8 +1,8 @@
 /// Something with at most one deadline at a time.
 protocol DeadlineOwner: AnyObject {
-    /// Where the wheel keeps its entry; the wheel's to write.
+    /// The place of its entry in the wheel. Only the wheel writes it.
     var deadlineSlot: DeadlineSlot? { get set }
-    /// The deadline passed. It is not scheduled any more.
+    /// The deadline passed. It is no longer scheduled.
     func deadlinePassed()
 }
 
@@ -12,10 +12,11 @@ struct DeadlineSlot: Equatable {
     fileprivate var bucket: UInt8
 }
 
-/// Many deadlines on one timer: to schedule, replace and remove one is O(1), whatever the number.
+/// Many deadlines on one timer. To schedule, replace or remove one is O(1) for any number.
 ///
-/// A ring of buckets, one a tick. An entry lies in the bucket of the tick it is due in, modulo the
-/// ring, and is passed over in earlier rounds (hashed timing wheel, Varghese and Lauck 1987).
+/// The wheel is a ring of buckets, one for each tick. An entry lies in the bucket of the tick when
+/// it is due, modulo the size of the ring. In earlier rounds it is passed over (hashed timing
+/// wheel, Varghese and Lauck 1987).
 struct DeadlineWheel {
     private struct Entry {
         let owner: any DeadlineOwner
@@ -26,7 +27,8 @@ struct DeadlineWheel {
     private(set) var count = 0
     private(set) var tick: UInt64 = 0
 
-    /// Schedules the owner for `ticks` ticks from now, at least one; replaces its former deadline.
+    /// Schedules the owner for `ticks` ticks from now, at least one. It replaces an earlier
+    /// deadline.
     mutating func schedule(_ owner: any DeadlineOwner, ticks: UInt64) {
         remove(owner)
         let due = tick + max(1, ticks)
@@ -37,7 +39,7 @@ struct DeadlineWheel {
         count += 1
     }
 
-    /// Removes the owner's deadline; nothing where it has none.
+    /// Removes the owner's deadline. It does nothing if the owner has none.
     mutating func remove(_ owner: any DeadlineOwner) {
         guard let slot = owner.deadlineSlot else { return }
         owner.deadlineSlot = nil
@@ -48,9 +50,9 @@ struct DeadlineWheel {
         last.owner.deadlineSlot = slot
     }
 
-    /// Moves on by a tick.
+    /// Advances by one tick.
     ///
-    /// - Returns: Whose deadline has passed; they are not scheduled any more.
+    /// - Returns: The owners whose deadline has passed. They are no longer scheduled.
     mutating func advance() -> [any DeadlineOwner] {
         tick += 1
         let due = buckets[Int(tick % UInt64(buckets.count))].filter { $0.due == tick }.map(\.owner)
@@ -59,16 +61,16 @@ struct DeadlineWheel {
     }
 }
 
-/// Drives the loop's wheel with one timer, which runs only while something is scheduled.
+/// Drives the loop's wheel with one timer. The timer runs only while something is scheduled.
 final class DeadlineClock {
-    /// How exact deadlines are.
+    /// The precision of deadlines.
     static let tick = Duration.milliseconds(100)
     private static let tickMilliseconds: UInt64 = 100
 
     private(set) var timer: TimerHandle?
     private unowned let loop: UVLoop
     private var wheel = DeadlineWheel()
-    /// When the wheel's present tick began, in the loop's milliseconds.
+    /// When the current tick of the wheel began, in milliseconds of the loop's clock.
     private var tickBegan: UInt64 = 0
 
     init(on loop: UVLoop) throws(UVError) {
@@ -79,7 +81,7 @@ final class DeadlineClock {
     }
 
     func schedule(_ owner: any DeadlineOwner, after delay: Duration) {
-        // A handler that has run for long has left the loop's time behind.
+        // If a handler has run for a long time, the loop's time is behind.
         loop.updateTime()
         if wheel.count == 0 {
             tickBegan = loop.now
@@ -97,7 +99,7 @@ final class DeadlineClock {
         if wheel.count == 0 { timer?.stop() }
     }
 
-    /// A busy loop misses calls of the timer, but no tick of the wheel.
+    /// Catches up with the loop's time: a busy loop misses calls of the timer, but no tick.
     private func ticked() {
         while loop.now - tickBegan >= Self.tickMilliseconds, wheel.count > 0 {
             tickBegan += Self.tickMilliseconds

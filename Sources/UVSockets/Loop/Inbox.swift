@@ -1,4 +1,4 @@
-/// What other threads want done on the loop: the one place where they meet it.
+/// Work that other threads hand to the loop. It is the only place where they meet the loop.
 final class Inbox: Sendable {
     private struct State {
         var submissions: [@Sendable () -> Void] = []
@@ -33,7 +33,7 @@ final class Inbox: Sendable {
 
     var isEmpty: Bool { state.withLock { $0.isEmpty } }
 
-    /// Takes one more, and wakes the loop for the first of a batch.
+    /// Adds a submission. The first of a batch wakes the loop.
     @discardableResult
     func post(_ body: @escaping @Sendable () -> Void, isLimited: Bool = true) -> Bool {
         state.withLock { state in
@@ -46,9 +46,9 @@ final class Inbox: Sendable {
         }
     }
 
-    /// Takes a task's job, whatever else waits: a task cannot be refused to go on.
+    /// Adds a job of a task, without a limit: a suspended task must be able to continue.
     ///
-    /// - Returns: False where the inbox is closed.
+    /// - Returns: False if the inbox is closed.
     func post(_ job: LoopJob) -> Bool {
         state.withLock { state in
             guard state.phase != .closed else { return false }
@@ -58,8 +58,8 @@ final class Inbox: Sendable {
         }
     }
 
-    /// The loop is to stop, after what has been posted before, and whether or not there is room for
-    /// more of that.
+    /// Tells the loop to stop after everything that was posted before. This needs no room in the
+    /// inbox.
     func requestStop() {
         state.withLock { state in
             state.isStopRequested = true
@@ -67,15 +67,17 @@ final class Inbox: Sendable {
         }
     }
 
-    /// What other threads have left. Of one thread the submissions come before the jobs that it has
-    /// enqueued after them, because jobs run when all of a batch's submissions have.
+    /// What other threads have left here.
+    ///
+    /// All jobs of a batch run after all of its submissions. So for each thread, its submissions
+    /// come before the jobs that it enqueued after them.
     struct Batch {
         let submissions: [@Sendable () -> Void]
         let jobs: [LoopJob]
         let isStopRequested: Bool
     }
 
-    /// Takes what waits, but not what comes meanwhile: that is for the next turn.
+    /// Takes everything that waits. What arrives after that is for the next turn.
     func take() -> Batch {
         state.withLock { state in
             defer {
@@ -89,7 +91,8 @@ final class Inbox: Sendable {
         }
     }
 
-    /// Takes no more but jobs. Under the lock, so that no thread wakes a handle that is being closed.
+    /// From now on accepts only jobs. This happens under the lock, so that no thread wakes a handle
+    /// that is being closed.
     ///
     /// - Returns: What came at the last moment.
     func beginClosing() -> Batch {
@@ -100,9 +103,9 @@ final class Inbox: Sendable {
         return take()
     }
 
-    /// Takes no jobs, either.
+    /// From now on accepts no jobs either.
     ///
-    /// - Returns: Those that came at the last moment.
+    /// - Returns: The jobs that came at the last moment.
     func endClosing() -> [LoopJob] {
         state.withLock { state in
             state.phase = .closed

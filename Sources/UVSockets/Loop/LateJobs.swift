@@ -1,7 +1,8 @@
-/// Runs the jobs of tasks that come to a loop when that is closed, one at a time, on a thread of their
-/// own that ends when none is left.
+/// Runs the jobs of tasks that reach a loop after it is closed.
 ///
-/// A task cannot be refused to go on. What it finds is a loop on which every connection has ended.
+/// The jobs run one at a time on a thread of their own. The thread ends when no job is left. A
+/// suspended task must be able to continue. Here it finds a loop on which every connection has
+/// ended.
 final class LateJobs: Sendable {
     private struct State {
         var jobs: [LoopJob] = []
@@ -10,7 +11,7 @@ final class LateJobs: Sendable {
 
     private let state = Locked(State())
 
-    /// Has a job run.
+    /// Adds a job to run.
     func add(_ job: LoopJob, on loop: UVLoop) {
         let isFirst = state.withLock { state in
             state.jobs.append(job)
@@ -31,7 +32,7 @@ final class LateJobs: Sendable {
             let jobs = state.withLock { state in
                 defer { state.jobs = [] }
                 if state.jobs.isEmpty {
-                    // Under the lock: the next to come has a thread of its own.
+                    // This happens under the lock, so the next job starts a new thread.
                     loop.lend(toThisThread: false)
                     state.isRunning = false
                 }

@@ -1,13 +1,13 @@
 internal import CLibuv
 
-/// A value that threads share, under a lock.
+/// A value that threads share, protected by a lock.
 ///
-/// The lock is libuv's rather than `Synchronization.Mutex` because Thread Sanitizer does not
-/// understand the latter, and would find races wherever it is used.
+/// The lock is libuv's, not `Synchronization.Mutex`. Thread Sanitizer does not understand the
+/// latter and would report races wherever it is used.
 @safe package final class Locked<Value>: @unchecked Sendable {
-    // Unchecked because the value is used under the lock only.
+    // Unchecked because the value is used only under the lock.
     private let lock = UnsafeMutablePointer<uv_mutex_t>.allocate(capacity: 1)
-    // Its exclusivity is not checked: the lock sees to it.
+    // Exclusivity is not checked because the lock guarantees it.
     @exclusivity(unchecked) private var value: Value
     private let isShared: Bool
 
@@ -15,7 +15,7 @@ internal import CLibuv
     ///
     /// - Parameters:
     ///   - value: The value.
-    ///   - isShared: Whether several threads use it: where one does, no lock is taken.
+    ///   - isShared: Whether several threads use it. If only one does, no lock is taken.
     package init(_ value: Value, isShared: Bool = true) {
         unsafe self.value = value
         self.isShared = isShared
@@ -27,7 +27,7 @@ internal import CLibuv
         unsafe lock.deallocate()
     }
 
-    /// Uses the value, while no other thread does.
+    /// Passes the value to a closure while no other thread uses it.
     @inline(__always)
     package func withLock<Result>(_ body: (inout Value) -> Result) -> Result {
         guard isShared else { return unsafe body(&value) }

@@ -1,10 +1,11 @@
-/// Lets one line a second through of those that a stranger can cause.
+/// Limits a log line that a stranger can cause to one a second.
 final class LogThrottle: Sendable {
     private let state = Locked<(saidAt: UInt64?, unsaid: Int)>((nil, 0))
 
-    /// It happened once more.
+    /// Counts one more occurrence.
     ///
-    /// - Returns: How many times since it was last said; nil where it is not to be said now.
+    /// - Returns: How often it has happened since the last line; nil if no line is to be written
+    ///   now.
     func times() -> Int? {
         state.withLock { state in
             state.unsaid += 1
@@ -17,8 +18,10 @@ final class LogThrottle: Sendable {
     }
 }
 
-/// The throttles of a loop, or of all loops of a group: however many listeners, connectors and
-/// connections they have, a stranger causes one line of a kind a second.
+/// The throttles of one loop, or of all loops of a group.
+///
+/// A stranger causes at most one line of each kind a second, however many listeners, connectors and
+/// connections there are.
 struct LogThrottles: Sendable {
     let slowHandlers = LogThrottle()
     let handlerFailures = LogThrottle()

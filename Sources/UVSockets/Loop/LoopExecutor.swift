@@ -1,9 +1,9 @@
-/// A job of a task, and in which of the loop's roles it runs it.
+/// A job of a task, and the role in which the loop runs it.
 struct LoopJob {
     let job: UnownedJob
-    /// Whether it runs for an actor whose executor is the loop, rather than for a task that prefers
-    /// the loop. To run a job in the other role, or in both, costs its task another job at its next
-    /// `await`: the runtime takes it for one that is in the wrong place.
+    /// Whether it runs for an actor whose executor is the loop. If false, it runs for a task that
+    /// prefers the loop. A job that runs in the other role, or in both, costs its task another job
+    /// at the next `await`, because the runtime takes it to be in the wrong place.
     let isIsolated: Bool
 
     func run(on loop: UVLoop) {
@@ -17,7 +17,7 @@ struct LoopJob {
 
 /// The loop in its role as an actor's executor.
 final class LoopExecutor: SerialExecutor {
-    // Unchecked because it is set once, before anybody else has the loop.
+    // Unchecked because it is set once, before any other code has the loop.
     nonisolated(unsafe) unowned var loop: UVLoop?
 
     func enqueue(_ job: consuming ExecutorJob) {

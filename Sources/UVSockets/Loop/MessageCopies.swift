@@ -1,11 +1,13 @@
-/// Copies messages for tasks, into an array that is used again once nobody has it any more: a task
-/// that is done with a message before it asks for the next costs no allocation.
+/// Copies messages for tasks into an array that is used again once nobody holds it any more.
+///
+/// A task that is done with a message before it asks for the next one costs no allocation.
 @safe final class MessageCopies {
-    /// How many bytes an array may have room for beyond twice its message: tasks may keep messages.
+    /// How many bytes of room an array may have beyond twice its message. Tasks may keep messages,
+    /// so this is limited.
     private static let slack = 64
 
-    /// The last copy. Memory rather than a property: its changes need no check of exclusivity, and it is
-    /// not taken out for them.
+    /// The last copy. It is memory of its own, not a property. So a change needs no exclusivity
+    /// check, and the array is not moved out for it.
     private let last = UnsafeMutablePointer<[UInt8]>.allocate(capacity: 1)
 
     init() {
@@ -17,7 +19,7 @@
         unsafe last.deallocate()
     }
 
-    /// Copies a message. One of more than 64 KiB gets an array of its own.
+    /// Copies a message. A message of more than 64 KiB gets an array of its own.
     @inline(__always)
     func copy(_ message: Span<UInt8>) -> [UInt8] {
         let room = unsafe last.pointee.capacity

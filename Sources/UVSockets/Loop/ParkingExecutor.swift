@@ -1,13 +1,13 @@
 /// Keeps the jobs of a loop's suspended tasks until each is woken.
 ///
 /// A task waits by a hop to this actor. The actor is its own executor and runs nothing: it puts the
-/// task's job into the slot that the task has named. A task that is woken runs as if its job had been
-/// enqueued on the loop, so it goes on there without another hop. A continuation would be resumed by
-/// the global executor, on another thread. Where the task prefers the loop, a continuation would cost
+/// task's job into the slot that the task has named. A task that is woken runs as if its job had
+/// been enqueued on the loop, so it continues there without another hop. The global executor would
+/// resume a continuation on another thread. If the task prefers the loop, a continuation would cost
 /// several look-ups under a lock.
 ///
-/// The task that waits, and the code that wakes it, both run on an actor whose executor is the loop. No
-/// other thread touches this actor.
+/// The task that waits and the code that wakes it both run on an actor whose executor is the loop.
+/// No other thread touches this actor.
 actor ParkingExecutor: SerialExecutor {
     // Unchecked because only the loop's thread touches it.
     private nonisolated(unsafe) var slots: (next: (any ParkingSlot)?, latest: (any ParkingSlot)?)
@@ -24,7 +24,7 @@ actor ParkingExecutor: SerialExecutor {
         slot.keep(UnownedJob(job))
     }
 
-    /// The slot in which a task has begun to wait last.
+    /// The slot in which a task has most recently begun to wait.
     nonisolated var latest: (any ParkingSlot)? {
         get { unsafe slots.latest }
         set { unsafe slots.latest = newValue }
@@ -75,7 +75,7 @@ extension ParkingSlot {
         unsafe job.runSynchronously(on: loop.asUnownedSerialExecutor())
     }
 
-    /// Runs the task when the present callback ends. It does nothing where no task waits.
+    /// Runs the task when the current callback ends. It does nothing if no task waits.
     func wake(on loop: UVLoop) {
         guard let job else { return }
         self.job = nil
@@ -83,7 +83,7 @@ extension ParkingSlot {
     }
 }
 
-/// A slot that is nothing else.
+/// A slot with no other purpose.
 final class TaskSlot: ParkingSlot {
     var job: UnownedJob?
 }

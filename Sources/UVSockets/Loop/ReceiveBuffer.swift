@@ -1,10 +1,10 @@
 internal import CLibuv
 
-/// The loop's one receive buffer, lent to libuv for each read: an idle connection owns none.
+/// The loop's only receive buffer. It is lent to libuv for each read: an idle connection owns none.
 @safe final class ReceiveBuffer {
     static let capacity = 64 * 1024
 
-    /// With room behind it to read an end in whole words.
+    /// Larger than `capacity`, because a frame's prefix and suffix are read in whole words.
     private let storage = UnsafeMutableRawPointer.allocate(
         byteCount: ReceiveBuffer.capacity + FrameWrapper.Bytes.sizeInWords, alignment: 4096)
 
@@ -12,10 +12,10 @@ internal import CLibuv
         unsafe storage.deallocate()
     }
 
-    /// Where the buffer begins; every loop has its own in its `data`.
+    /// The start of the buffer. The `data` of each loop points to its own.
     var base: UnsafeMutableRawPointer { unsafe storage }
 
-    /// Tells libuv where to read to.
+    /// Tells libuv where to put the bytes of a read.
     static func lend(
         of handle: UnsafeMutablePointer<uv_handle_t>?, to buffer: UnsafeMutablePointer<uv_buf_t>?
     ) {
@@ -24,7 +24,7 @@ internal import CLibuv
             base: base?.assumingMemoryBound(to: CChar.self), len: capacity)
     }
 
-    /// Shows the first bytes, which are overwritten by the next read of any connection.
+    /// Shows the first bytes. The next read of any connection overwrites them.
     @inline(__always)
     func withBytes(_ count: Int, _ body: (Span<UInt8>) -> Void) {
         precondition(0...Self.capacity ~= count, "more was received than the buffer holds")
@@ -32,13 +32,13 @@ internal import CLibuv
         unsafe bytes.withMemoryRebound(to: UInt8.self) { unsafe body($0.span) }
     }
 
-    /// Whether the bytes lie in this buffer, and so stay where they are until the next read.
+    /// Whether the bytes lie in this buffer. Then they do not move until the next read.
     @inline(__always)
     func contains(_ bytes: UnsafeRawPointer, _ count: Int) -> Bool {
         unsafe isWithin(bytes - UnsafeRawPointer(storage), count)
     }
 
-    /// Whether a payload lies in this buffer with its ends around it.
+    /// Whether a payload lies in this buffer with this prefix and suffix around it.
     @inline(__always)
     func holdsFrame(
         of payload: UnsafeRawPointer, _ count: Int, between ends: FrameWrapper
@@ -50,7 +50,7 @@ internal import CLibuv
 
     @inline(__always)
     private func isWithin(_ start: Int, _ count: Int) -> Bool {
-        // A start before the buffer is, without its sign, far behind it.
+        // A start before the buffer is negative. As an unsigned number it is very large.
         count <= Self.capacity
             && UInt(bitPattern: start) <= UInt(bitPattern: Self.capacity &- count)
     }

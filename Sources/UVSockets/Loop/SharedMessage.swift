@@ -1,4 +1,4 @@
-/// A message to the clients of several loops: framed and copied once, and never changed after that.
+/// A message to the clients of several loops. It is framed and copied once, and then never changes.
 struct SharedMessage: @unchecked Sendable {
     // Unchecked because nobody adds to the buffer any more.
     private let frame: SendBuffer
@@ -14,7 +14,7 @@ struct SharedMessage: @unchecked Sendable {
     /// The framed message, for one loop.
     var buffer: SendBuffer { SendBuffer(sharing: frame) }
 
-    /// Shows the message without what frames it.
+    /// Shows the message without its framing.
     func withPayload<Result>(_ body: (Span<UInt8>) -> Result) -> Result {
         frame.withBytes(payload, body)
     }

@@ -1,6 +1,6 @@
 extension UVLoop {
-    /// Every call from libuv into Swift goes through here: what was sent within it is written at
-    /// its end, in one write a connection.
+    /// Wraps every call from libuv into Swift. What is sent during the call is written when the
+    /// call ends, in one write for each connection.
     @inline(__always)
     func callback(_ body: () -> Void) {
         callbackDepth += 1
@@ -9,8 +9,8 @@ extension UVLoop {
         callbackDepth -= 1
     }
 
-    /// Lets tasks go on, writes what they, and the callback before, have sent, and tells what the user
-    /// was not to hear within a call of his own.
+    /// Ends a callback. It runs the jobs of tasks and writes what they and the callback have sent.
+    /// Then it makes the callbacks that must not run within the user's own call.
     private func finishCallback() {
         hasWork = false
         if !jobs.isEmpty { runJobs() }
@@ -21,18 +21,19 @@ extension UVLoop {
         for connection in connections { connection.callOnDrained() }
         for body in bodies { body() }
         flushGathered()
-        // What these have brought about is told in the next turn, so that sockets are looked at, too.
+        // What these callbacks cause waits for the next turn, so that the loop also serves its
+        // sockets.
         if hasWork { nextTurn?.callInNextTurn() }
     }
 
-    /// Calls the connection's `onDrained` when the present callback has ended, or in the next turn.
+    /// Calls the connection's `onDrained` when the current callback ends, or else in the next turn.
     func callOnDrainedLater(of connection: UVConnection) {
         drained.append(connection)
         finishLater()
     }
 
-    /// Runs a closure when the present callback has ended, or in the next turn: now, where there is
-    /// none any more.
+    /// Runs a closure when the current callback ends. If none runs, it runs in the next turn. On a
+    /// closed loop it runs now.
     func runLater(_ body: @escaping () -> Void) {
         guard !isClosed else { return body() }
         later.append(body)
@@ -44,7 +45,7 @@ extension UVLoop {
         if callbackDepth == 0 { nextTurn?.callInNextTurn() }
     }
 
-    /// A read of the handle ended: a number of bytes, or a negative error.
+    /// Handles the end of a read. `count` is a number of bytes, or a negative error.
     @inline(__always)
     func received(_ count: Int, by handle: StreamHandle) {
         receiveArgs.bytesTransferred = max(0, count)
@@ -52,13 +53,13 @@ extension UVLoop {
         callback { handle.withConnection { $0.onReceiveCompleted(receiveArgs) } }
     }
 
-    /// Whether what is sent now can wait for the end of a callback.
+    /// Whether a callback is running, so that what is sent now can wait for its end.
     var isInCallback: Bool { callbackDepth > 0 }
 
-    // The shuttle and the cork are asked by way of the loop: what it holds itself it need not retain
-    // for the call.
+    // `receiveArgs` and the cork are used through the loop. The loop holds them, so it need not
+    // retain them for the call.
 
-    /// The next message of what was just received, where the connection's task may take it.
+    /// The next message of the bytes just received, if the connection's task may take it.
     @inline(__always)
     func takeReceived(for connection: UVConnection) throws(FramingError) -> [UInt8]? {
         try receiveArgs.take(for: connection)
@@ -82,7 +83,7 @@ extension UVLoop {
         cork.append(payload, between: ends)
     }
 
-    /// The connection has something to write at the end of this callback.
+    /// Notes that the connection has something to write at the end of this callback.
     func gather(_ connection: UVConnection) {
         gathered.append(connection)
         hasWork = true
@@ -90,19 +91,19 @@ extension UVLoop {
 
     /// Writes what connections have gathered in this callback.
     func flushGathered() {
-        // Flushing calls nobody, so the list does not grow meanwhile.
+        // A flush calls no user code, so the list does not grow meanwhile.
         for connection in gathered { connection.flush() }
         gathered.removeAll(keepingCapacity: true)
     }
 
-    /// Whether the connection, which has just filled the receive buffer, has received as much as it
-    /// may in this turn.
+    /// Whether the connection, which has just filled the receive buffer, has received as much as
+    /// its limit for one turn.
     func hasUsedTurn(_ connection: UVConnection, limit: Int) -> Bool {
         turnBudget.read(
             ReceiveBuffer.capacity, by: ObjectIdentifier(connection), turn: turn, limit: limit)
     }
 
-    /// The connection has more to receive, or messages that it may deliver again.
+    /// Continues the connection in the next turn: it has more to receive, or messages to deliver.
     func continueInNextTurn(_ connection: UVConnection) {
         waitingForTurn.append(connection)
         nextTurn?.callInNextTurn()
@@ -110,7 +111,7 @@ extension UVLoop {
 
     /// Counts what a task has sent.
     ///
-    /// - Returns: Whether it is to wait for the next turn.
+    /// - Returns: Whether the task must wait for the next turn.
     @inlinable
     @inline(__always)
     func endsTurn(_ bytes: Int) -> Bool {
@@ -126,7 +127,7 @@ extension UVLoop {
         nextTurn?.callInNextTurn()
     }
 
-    /// Lets those go on that have waited for this turn.
+    /// Continues the connections and tasks that have waited for this turn.
     func goOn() {
         let (connections, slots) = (waitingForTurn, tasksForTurn)
         (waitingForTurn, tasksForTurn) = ([], [])

@@ -1,49 +1,50 @@
 internal import Synchronization
 
-/// One thread: the loop's. Every public member of what is made on a loop asks first whether it runs there.
+/// Keeps a loop to one thread. Every public member of an object on a loop first checks the thread.
 extension UVLoop {
     /// Whether the caller runs on the loop's thread.
     public var isOnLoop: Bool {
         owner.load(ordering: .relaxed) == currentThread()
     }
 
-    /// Traps where the caller is on another thread than the loop's. The first caller's thread
-    /// becomes the loop's.
+    /// Traps if the caller is not on the loop's thread. The thread of the first caller becomes the
+    /// loop's.
     ///
-    /// When the loop is closed, what has ended on it may still be asked, on the same thread.
+    /// After the loop is closed, the same thread may still use the objects that have ended on it.
     @inline(__always)
     func confine(_ call: StaticString) {
         if !isOnLoop { claim(call) }
     }
 
-    /// Traps as ``confine(_:)`` does, and where the loop is closed: for what needs one that is not.
+    /// Traps as ``confine(_:)`` does, and also if the loop is closed. For calls that need an open
+    /// loop.
     func confineOpen(_ call: StaticString) {
         guard !isClosed else { fatalError("\(call) was called on a loop that is closed") }
         confine(call)
     }
 
-    /// Whether the loop is closed. From any thread.
+    /// Whether the loop is closed. Any thread may ask.
     var isClosed: Bool { hasClosed.load(ordering: .acquiring) }
 
-    /// The loop is closed: it is no thread's from here on.
+    /// Marks the loop as closed. From now on it belongs to no thread.
     func didClose() {
         formerOwner.store(currentThread(), ordering: .relaxed)
         owner.store(Self.nobody, ordering: .relaxed)
         hasClosed.store(true, ordering: .releasing)
     }
 
-    /// The loop is nobody's until it is used again.
+    /// Gives the loop up. The next thread that uses it owns it.
     func release() {
         owner.store(0, ordering: .releasing)
     }
 
-    /// The closed loop's thread ends.
+    /// Forgets the thread of the closed loop, because the thread ends.
     func leaveThread() {
         formerOwner.store(Self.nobody, ordering: .relaxed)
         owner.store(Self.nobody, ordering: .relaxed)
     }
 
-    /// The closed loop belongs to this thread for a while, or to none again.
+    /// Lends the closed loop to this thread for a while, or takes it back.
     func lend(toThisThread isLent: Bool) {
         owner.store(isLent ? currentThread() : Self.nobody, ordering: .relaxed)
     }
@@ -52,7 +53,8 @@ extension UVLoop {
         let thread = currentThread()
         let (isFirst, present) = owner.compareExchange(
             expected: 0, desired: thread, ordering: .relaxed)
-        // One in memory belongs to whoever uses it, which nobody does at the same time as another.
+        // A loop in memory belongs to the thread that uses it now. Two threads never use it at the
+        // same time.
         if network != nil, present != Self.nobody {
             return owner.store(thread, ordering: .relaxed)
         }

@@ -1,9 +1,12 @@
 extension UVLoop {
-    /// Raises the number of descriptors the process may open to the most the system allows it, as
-    /// servers of many clients do when they start, before they start threads. What a listener may hold
-    /// is counted from it. On Linux the process's table of descriptors is made at once for up to 65,536
-    /// of them, in half a mebibyte of the kernel's memory, because to grow it stops the process for
-    /// 10 to 20 ms each time.
+    /// Raises the number of descriptors this process may open to the most the system allows.
+    ///
+    /// A server of many clients calls it when it starts, before it starts threads. The number of
+    /// clients that a listener may hold is computed from this limit.
+    ///
+    /// On Linux it also makes the process's table of descriptors at once, for up to 65,536 of them.
+    /// This takes half a mebibyte of the kernel's memory. Otherwise the table grows later, and each
+    /// time the process stops for 10 to 20 ms.
     public static func raiseDescriptorLimit() {
         DescriptorLimit.raise()
     }

@@ -3,10 +3,10 @@ internal import Logging
 
 /// The end of a loop.
 extension UVLoop {
-    /// Closes the loop and frees what it holds. Calling it again does nothing.
+    /// Closes the loop and frees what it holds. A second call does nothing.
     ///
-    /// - Throws: ``UVError`` with the code ``UVError/Code/busy``, naming what is still open. The
-    ///   loop can be used on: close those, run the loop, and close it again.
+    /// - Throws: ``UVError`` with the code ``UVError/Code/busy``, which names what is still open.
+    ///   The loop stays usable: close those objects, run the loop, and close it again.
     public func close() throws(UVError) {
         confine("UVLoop.close")
         precondition(!isRunning, "UVLoop.close was called within one of the loop's own callbacks")
@@ -16,14 +16,14 @@ extension UVLoop {
         runLate()
     }
 
-    /// Does what is left to do on a loop that is to be closed.
+    /// Finishes the work that is left on a loop before it is closed.
     private func finishOpenWork() throws(UVError) {
         isRunning = true
         defer { isRunning = false }
         callback { drainInbox() }
         finishClosing()
         try checkNothingIsOpen()
-        // What was taken is done, also where it came just now.
+        // Accepted work is done, even if it came just now.
         let last = inbox.beginClosing()
         callback { handle(last) }
         finishJobs()
@@ -36,7 +36,8 @@ extension UVLoop {
         }
     }
 
-    /// Lets handles that are closing finish, and those that their callbacks close.
+    /// Runs until all closing handles are closed, also those that their callbacks close. 16 turns
+    /// at most.
     private func finishClosing() {
         var rounds = 0
         repeat {
@@ -45,15 +46,16 @@ extension UVLoop {
         } while closingHandles > 0 && rounds < 16
     }
 
-    /// Leaves the jobs of tasks that came meanwhile, and those that will, to a thread of their own. The
-    /// last thing that the loop's thread does: the other may begin at once.
+    /// Passes jobs of tasks that came meanwhile, and those that still come, to a thread of their
+    /// own. This is the last step of the loop's thread, because the other thread may begin at once.
     private func runLate() {
         let left = jobs[nextJob...]
         (jobs, nextJob) = ([], 0)
         for job in left + inbox.endClosing() { lateJobs.add(job, on: self) }
     }
 
-    /// Runs jobs of tasks until none waits. Those of a task that goes on for ever come later.
+    /// Runs jobs of tasks until none waits, in 16 rounds at most. A task that never ends continues
+    /// later.
     private func finishJobs() {
         var rounds = 0
         while nextJob < jobs.count, rounds < 16 {
@@ -62,7 +64,7 @@ extension UVLoop {
         }
     }
 
-    /// Closes the loop, on which nothing of others is open.
+    /// Closes the loop. Only the loop's own handles are open.
     func shutDown() {
         for key in addressees.keys { unregister(key) }
         let own = ownHandles
@@ -82,7 +84,7 @@ extension UVLoop {
         }
     }
 
-    /// What is open, for a person.
+    /// The names of what is open, for an error text.
     private var openNames: String {
         let lookups = openLookups > 0 ? ["\(openLookups) lookups"] : []
         return (openHandlesOfOthers().map(\.name) + lookups).joined(separator: ", ")
@@ -106,7 +108,8 @@ extension UVLoop {
 
     // MARK: - A loop with a thread of its own
 
-    /// Ends what is left on a loop that was stopped, and closes it, on its thread, which ends then.
+    /// Ends what is left on a loop that was stopped, and closes the loop. It runs on the loop's
+    /// thread, which then ends.
     func end() {
         endResidents()
         do {
@@ -119,7 +122,7 @@ extension UVLoop {
         leave()
     }
 
-    /// Ends whatever is open on a loop in memory, and closes it.
+    /// Ends everything that is open on a loop in memory, and closes the loop.
     package func endInMemory() {
         guard !isClosed else { return }
         confine("UVTestNetwork.deinit")
@@ -136,12 +139,13 @@ extension UVLoop {
     }
 
     private func leave() {
-        // The system may give this thread's number to another.
+        // The system may give this thread's number to another thread.
         leaveThread()
         runLate()
     }
 
-    /// Closes what nobody has closed. Callbacks hear of it, and may make more, but not for ever.
+    /// Closes what nobody has closed. The callbacks of that may open more, so it tries 16 times at
+    /// most.
     private func closeForcibly() {
         for _ in 0..<16 {
             callback { openHandlesOfOthers().forEach { $0.abort() } }
@@ -157,8 +161,8 @@ extension UVLoop {
     }
 }
 
-/// What other threads or tasks have on a loop, and what ends with it.
+/// An object on a loop that other threads or tasks use. It ends with the loop.
 protocol LoopResident: AnyObject {
-    /// The loop was stopped, and will be closed.
+    /// Called when the loop was stopped. The loop will be closed.
     func endWithLoop()
 }

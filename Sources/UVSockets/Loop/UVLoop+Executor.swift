@@ -2,22 +2,24 @@ extension UVLoop: TaskExecutor, SerialExecutor {
     /// How many jobs run in one callback before the loop looks at its sockets again.
     private static var jobsInCallback: Int { 1024 }
 
-    /// Runs a job of a task that prefers this loop. From any thread.
+    /// Runs a job of a task that prefers this loop. Any thread may call it.
     ///
-    /// On the loop it is run before the callback returns that runs now, unless there are very many;
-    /// from other threads it comes with the closures that were submitted. Jobs do not count for the
-    /// `submissionLimit`. When the loop is closed, jobs run one at a time on a thread that is started
-    /// for them. Every connection of the loop has ended by then.
+    /// On the loop's thread the job runs before the current callback returns, unless very many jobs
+    /// wait. From other threads it arrives together with the submitted closures. Jobs do not count
+    /// for the `submissionLimit`. After the loop is closed, jobs run one at a time on a thread that
+    /// is started for them. Every connection of the loop has ended by then.
     public func enqueue(_ job: consuming ExecutorJob) {
         take(LoopJob(job: UnownedJob(job), isIsolated: false))
     }
 
-    /// The loop as the executor of actors, for their `unownedExecutor`. The actor keeps the loop.
+    /// The loop as the executor of actors, for their `unownedExecutor`.
+    ///
+    /// The actor must retain the loop.
     @safe public func asUnownedSerialExecutor() -> UnownedSerialExecutor {
         unsafe UnownedSerialExecutor(ordinary: isolation)
     }
 
-    /// Traps where the caller is on another thread than the loop's.
+    /// Traps if the caller is not on the loop's thread.
     public func checkIsolated() {
         confine("UVLoop.checkIsolated")
     }
@@ -32,14 +34,15 @@ extension UVLoop: TaskExecutor, SerialExecutor {
         if callbackDepth == 0 { nextTurn?.callInNextTurn() }
     }
 
-    /// Runs jobs of tasks, and those that they add, although the loop is closed.
+    /// Runs jobs of tasks, and the jobs that they add, although the loop is closed.
     func runLate(_ late: [LoopJob]) {
         lend(toThisThread: true)
         jobs += late
         while nextJob < jobs.count { callback { hasWork = true } }
     }
 
-    /// Runs a job, and tells how long it took. Whose it is shows in whom it leaves its task to wait as.
+    /// Runs a job and reports how long it took. The slot in which its task then waits shows for
+    /// which connection it worked.
     private func time(_ job: LoopJob) {
         let began = coarseTime
         parking.latest = nil
@@ -52,7 +55,7 @@ extension UVLoop: TaskExecutor, SerialExecutor {
         }
     }
 
-    /// Times the jobs of tasks from now on, where the options of the agent's connections ask for it.
+    /// Times the jobs of tasks from now on, if the options of the agent's connections ask for it.
     func beginTiming(_ events: ConnectionEvents) {
         if events.handlerTimeLimit > 0 { timedEvents.append(events) }
     }
@@ -61,7 +64,7 @@ extension UVLoop: TaskExecutor, SerialExecutor {
         timedEvents.removeAll { $0 === events }
     }
 
-    /// Runs the jobs that wait, and those that they add.
+    /// Runs the waiting jobs and the jobs that they add.
     func runJobs() {
         var count = 0
         while nextJob < jobs.count, count < Self.jobsInCallback {

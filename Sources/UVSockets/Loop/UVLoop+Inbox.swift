@@ -1,32 +1,34 @@
 /// The ways into the loop from other threads.
 extension UVLoop {
-    /// Runs a closure on the loop's thread, in one of its next turns, in the order of submission.
-    /// From any thread.
+    /// Runs a closure on the loop's thread. Any thread may call it.
     ///
-    /// - Parameter body: What to run. It may make listeners and connectors on the loop, but cannot
-    ///   bring any along: to reach those, make a ``UVMailbox`` on the loop.
-    /// - Returns: False, and the closure will not run, when the loop is closed or its
-    ///   `submissionLimit` is reached.
+    /// The closure runs in one of the loop's next turns. Closures run in the order of submission.
+    ///
+    /// - Parameter body: The closure. It may make listeners and connectors on the loop, but it
+    ///   cannot bring any with it. To reach existing ones, make a ``UVMailbox`` on the loop.
+    /// - Returns: False if the loop is closed or its `submissionLimit` is reached. Then the
+    ///   closure will not run.
     @discardableResult
     public func submit(_ body: @escaping @Sendable () -> Void) -> Bool {
         inbox.post(body)
     }
 
-    /// Runs a closure as ``submit(_:)`` does, also beyond the `submissionLimit`. For what comes once.
+    /// Runs a closure as ``submit(_:)`` does, even beyond the `submissionLimit`. For work that
+    /// comes once.
     ///
-    /// - Returns: False where the loop is closed.
+    /// - Returns: False if the loop is closed.
     @discardableResult
     func submitAlways(_ body: @escaping @Sendable () -> Void) -> Bool {
         inbox.post(body, isLimited: false)
     }
 
-    /// Forgets an object that was registered.
+    /// Removes a registered object.
     func unregister(_ key: Int) {
-        // It is let go of when it has been removed: its end may make others be forgotten.
+        // The object is released after its removal, because its end may remove other objects.
         _ = addressees.removeValue(forKey: key)
     }
 
-    /// Keeps an object until the loop is closed, for submissions to find it.
+    /// Keeps an object until the loop is closed, so that submissions can find it.
     ///
     /// - Returns: Its key in ``addressees``.
     func register(_ addressee: AnyObject) -> Int {

@@ -1,26 +1,27 @@
 internal import CLibuv
 
-/// A loop without sockets, for tests: its streams are in memory, and its time moves only when nothing is
-/// left to do.
+/// A loop without sockets, for tests. Its streams are in memory.
 ///
-/// It belongs to the thread that uses it. Nobody else can: what is made on it is not `Sendable`.
+/// Its time moves only when nothing is left to do. It belongs to the thread that uses it. No other
+/// thread can use it, because what is made on it is not `Sendable`.
 extension UVLoop {
-    /// How many rounds may pass without an end before that is taken for a fault: two handlers that answer
-    /// each other without end, most often.
+    /// How many rounds a run may take before that counts as a fault. The most common fault is two
+    /// handlers that answer each other without end.
     private static var longestRun: Int { 1_000_000 }
 
-    /// Does all that can be done at the present time.
+    /// Does everything that can be done at the current time.
     package func settle() {
         confineOpen("UVTestNetwork.run")
         precondition(!isRunning, "the network was run within one of its own callbacks")
         isRunning = true
         finishRounds()
         isRunning = false
-        // Whoever comes next may be on another thread, and jobs of tasks come by the inbox meanwhile.
+        // The next caller may be on another thread. Until then, jobs of tasks come through the
+        // inbox.
         release()
     }
 
-    /// Does all that can be done until the time has passed.
+    /// Does everything that can be done until the time has passed.
     package func run(for time: Duration) {
         guard let clock = network?.clock else { return }
         let end = clock.now + (time > .zero ? time.wholeMilliseconds : 0)
@@ -33,9 +34,9 @@ extension UVLoop {
         settle()
     }
 
-    /// Does all that can be done until something holds, or the time has passed.
+    /// Does everything that can be done until a condition holds, or the time has passed.
     ///
-    /// - Returns: Whether it holds.
+    /// - Returns: Whether the condition holds.
     package func run(until condition: () -> Bool, within time: Duration) -> Bool {
         guard let clock = network?.clock else { return condition() }
         let end = clock.now + time.wholeMilliseconds
@@ -47,7 +48,7 @@ extension UVLoop {
                 guard next <= end else { return false }
                 clock.move(to: next)
             } else {
-                // What is awaited elsewhere takes real time.
+                // Work on other threads takes real time.
                 guard waited < Self.longestWait else { return false }
                 waited += 1
                 sleepForMillisecond()
@@ -58,8 +59,8 @@ extension UVLoop {
     /// How many milliseconds of real time other threads may take.
     private static var longestWait: Int { 10_000 }
 
-    /// Runs until nothing is left to do at any time, or the loop is stopped. The time moves when nothing is
-    /// left to do at the present one.
+    /// Runs until the loop is stopped. Without `untilStopped`, it also ends when nothing is left to
+    /// do at any time. When nothing is left to do now, the time moves.
     func runInMemory(_ network: MemoryNetwork, untilStopped: Bool) {
         while !isStopping {
             finishRounds()

@@ -8,11 +8,12 @@ extension UVLoop {
     ///         }
     ///     }
     ///
-    /// The task runs on this thread, as callbacks do, and comes back from what it awaits elsewhere. A
-    /// program that is no more than this has one thread, and the system calls of such a process cost
-    /// less: the kernel need not guard its descriptors against another.
+    /// The task runs on this thread, as callbacks do. After an `await` of work elsewhere it comes
+    /// back to this thread. A program that does nothing else has one thread. The system calls of
+    /// such a process cost less, because the kernel need not guard its descriptors against another
+    /// thread.
     ///
-    /// To ``stop()`` the loop cancels the task. This returns when that has ended, not before.
+    /// ``stop()`` cancels the task. This method returns when the task has ended, not before.
     ///
     /// - Parameter body: The task.
     /// - Returns: What the task returns.
@@ -30,8 +31,10 @@ extension UVLoop {
     }
 }
 
-/// A task that a loop runs for, and what it brings. It is isolated to an actor, and not one that
-/// prefers the loop: its tasks would ask for that preference whenever they wait.
+/// A task that a loop runs for, and its result.
+///
+/// The task is isolated to an actor. It does not prefer the loop: such a task would look the
+/// preference up whenever it waits.
 private actor LoopTask<Value: Sendable> {
     nonisolated let loop: UVLoop
     private(set) var result: Result<Value, any Error>?

@@ -9,11 +9,11 @@ extension UVLoop {
         if network == nil { unsafe uv_update_time(raw) }
     }
 
-    /// The time in milliseconds, also in the middle of a turn, exact to a few of them.
+    /// The time in milliseconds, also in the middle of a turn. It is exact to a few milliseconds.
     var coarseTime: UInt64 { network == nil ? coarseMilliseconds() : now }
 
-    /// Calls `owner.deadlinePassed()` once the time has passed, to within a tick; replaces what
-    /// was scheduled for it before.
+    /// Calls `owner.deadlinePassed()` after the delay, exact to one tick. It replaces an earlier
+    /// deadline of the owner.
     func schedule(_ owner: any DeadlineOwner, after delay: Duration) {
         clock?.schedule(owner, after: delay)
     }

@@ -4,24 +4,25 @@ internal import Synchronization
 
 /// An event loop: one `uv_loop_t`, run by one thread.
 ///
-/// Everything made on a loop, listeners, connectors, connections and timers, belongs to the loop's
-/// thread: the first thread that makes something on the loop or runs it. Used from another thread
-/// they trap with a sentence that says so, and the compiler refuses most attempts, for they are
-/// not `Sendable`. That is why the handlers you give them need no lock.
+/// Listeners, connectors, connections and timers that are made on a loop belong to the loop's
+/// thread. That is the first thread that makes something on the loop or runs it. On another thread
+/// they trap with a message that says so. The compiler refuses most such uses, because they are not
+/// `Sendable`. So your handlers need no lock.
 ///
-/// The loop itself is `Sendable`. From any thread, ``submit(_:)`` runs a closure on it, a
-/// ``UVMailbox`` brings it messages, and ``stop()`` ends its ``run(_:)``.
+/// The loop itself is `Sendable`. Any thread may run a closure on it with ``submit(_:)``, send it
+/// messages through a ``UVMailbox``, and end its ``run(_:)`` with ``stop()``.
 ///
 /// A process that has made a loop survives SIGPIPE: a write to a socket whose peer is gone fails
 /// instead of ending the process. A handler for SIGPIPE that the program has set stays. Standard
 /// descriptors that are closed are opened on `/dev/null`, so that no socket becomes one of them.
 ///
-/// A loop holds one receive buffer of 64 KiB for all of its connections. What is open on it keeps it:
-/// a listener, a connection, a timer, a signal watch. So does what it still has to do or to tell: a task
-/// that is to go on there, the end of a connection, a completion. Where nothing is, and nobody keeps it, it is closed.
+/// A loop has one receive buffer of 64 KiB for all of its connections. Everything that is open on
+/// the loop keeps the loop alive: a listener, a connection, a timer, a signal watch. So does its
+/// unfinished work: a task that will continue there, the end of a connection, a completion. If
+/// there is none of these, and nobody holds the loop, it is closed.
 @safe public final class UVLoop: @unchecked Sendable {
-    // Sendable is unchecked because all that follows, but for the inbox and the owner, is used on
-    // the loop's thread only, which `confine` checks.
+    // `Sendable` is unchecked because everything below, except the inbox and the owner, is used
+    // only on the loop's thread. `confine` checks that.
 
     /// When ``run(_:)`` returns by itself.
     ///
@@ -30,50 +31,53 @@ internal import Synchronization
         @nonexhaustive
     #endif
     public enum RunMode: Sendable {
-        /// When nothing is left that could call: no listener, no connection, no timer.
+        /// When nothing is left that could call back: no listener, no connection, no timer.
         case untilIdle
-        /// Only when ``UVLoop/stop()`` was called. For loops that other threads submit work to.
+        /// Only after a call of ``UVLoop/stop()``. For loops to which other threads submit work.
         case untilStopped
     }
 
-    /// Where the loop and what is made on it report trouble, and at `debug` what they do.
+    /// Where the loop and the objects on it report trouble.
+    ///
+    /// At level `debug` they also report what they do.
     public let logger: Logger
     let throttles: LogThrottles
 
     let raw: UnsafeMutablePointer<uv_loop_t>
-    /// Where the present time stands, in milliseconds: in libuv's loop, or in a virtual clock.
+    /// The address of the current time in milliseconds, in libuv's loop or in a virtual clock.
     let time: UnsafeMutablePointer<UInt64>
     /// The network of a loop without sockets; nil for others.
     package let network: MemoryNetwork?
     let receiveBuffer: ReceiveBuffer
-    /// What all receive cycles share: only one of them is answered at a time.
+    /// All receive cycles share it, because only one of them is answered at a time.
     let receiveArgs: SocketEventArgs
     let cork: Cork
-    /// The messages that tasks take.
+    /// Makes the copies of messages that tasks take.
     let messageCopies = MessageCopies()
-    /// What keeps ``close()`` from closing.
+    /// The number of open handles, without the loop's own. While there are any, ``close()`` throws.
     var openHandles = 0
-    /// How many names are being looked up, for which the loop goes on running.
+    /// How many names are being looked up. The loop keeps running for them.
     var openLookups = 0 {
         didSet { updateWakeUp() }
     }
-    /// The present turn's number.
+    /// The number of the current turn.
     var turn: UInt64 { turnCounter?.turn ?? 0 }
-    /// Whom other threads reach, by keys that they can carry.
+    /// The objects that other threads reach, by keys that those threads can carry.
     var addressees: [Int: AnyObject] = [:]
     var nextAddressee = 0
 
-    /// The thread that the loop belongs to: 0 before there is one, `nobody` when the loop is closed.
+    /// The thread that the loop belongs to: 0 if there is none yet, `nobody` when the loop is
+    /// closed.
     let owner = Atomic<UInt>(0)
     static let nobody = UInt.max
-    /// The thread that has closed the loop, where what has ended may still be asked.
+    /// The thread that has closed the loop. It may still use what has ended.
     let formerOwner = Atomic<UInt>(UInt.max)
     let hasClosed = Atomic<Bool>(false)
     let inbox: Inbox
     let lateJobs = LateJobs()
     /// The loop in its role as an actor's executor.
     let isolation = LoopExecutor()
-    /// Where its tasks wait.
+    /// Where tasks of the loop wait.
     let parking = ParkingExecutor()
     var ownHandles: [Handle] = []
     var wakeUp: AsyncHandle?
@@ -81,30 +85,31 @@ internal import Synchronization
     var clock: DeadlineClock?
     var callbackDepth = 0
     var gathered: [UVConnection] = []
-    /// Whether connections have gathered, or jobs wait, for the end of the callback.
+    /// Whether gathered connections, jobs or calls wait for the end of the callback.
     var hasWork = false
-    /// The jobs of tasks that wait, from `nextJob` on.
+    /// Jobs of tasks. Those from `nextJob` on still wait.
     var jobs: [LoopJob] = []
     var nextJob = 0
-    /// Of the agents whose tasks' jobs are timed.
+    /// The events of those agents whose tasks' jobs are timed.
     var timedEvents: [ConnectionEvents] = []
     var nextTurn: IdleHandle?
-    /// Whose `onDrained` is to be called, and what else is to be told, when the callback has ended.
+    /// What to do when the callback ends: call `onDrained` of these connections, then these
+    /// closures.
     var drained: [UVConnection] = []
     var later: [() -> Void] = []
     var waitingForTurn: [UVConnection] = []
-    /// How much its tasks have sent since one of them has waited for a turn. A message counts 64 bytes more
-    /// than it has.
-    // Unchecked because other modules add to it for each message, and nothing else happens meanwhile.
+    /// How many bytes tasks have sent since one of them last waited for a turn. Each message counts
+    /// 64 bytes more than it has.
+    // Unchecked because other modules add to it for each message, and no other access overlaps.
     @exclusivity(unchecked) @usableFromInline var sentByTasks = 0
-    /// The tasks that let others have their turn.
+    /// The tasks that wait for the next turn, so that others can run.
     var tasksForTurn: [TaskSlot] = []
     var turnBudget = TurnBudget()
-    /// The handles that libuv has still to close.
+    /// How many handles libuv has still to close.
     var closingHandles = 0
     var isRunning = false
     private(set) var isStopping = false
-    /// Whether libuv runs: the only time at which it may be told to stop.
+    /// Whether libuv is running. Only then may it be told to stop.
     private var isTurning = false
     private var runsUntilStopped = false {
         didSet { updateWakeUp() }
@@ -113,10 +118,10 @@ internal import Synchronization
     /// Makes a loop. It belongs to no thread yet.
     ///
     /// - Parameters:
-    ///   - submissionLimit: How many closures and messages may wait for the loop, at least 1; when
-    ///     so many do, ``submit(_:)`` and ``UVMailbox/post(_:)`` refuse more and return false.
-    ///   - logger: Where the loop and what is made on it report.
-    /// - Throws: ``UVError`` where the system has no descriptors or memory left for a loop.
+    ///   - submissionLimit: How many closures and messages may wait for the loop, at least 1.
+    ///     Beyond that, ``submit(_:)`` and ``UVMailbox/post(_:)`` refuse more and return false.
+    ///   - logger: Where the loop and the objects on it report.
+    /// - Throws: ``UVError`` if the system has no descriptors or memory left for a loop.
     public convenience init(
         submissionLimit: Int = 65_536, logger: Logger = Logger(label: "UVSockets")
     ) throws(UVError) {
@@ -154,9 +159,9 @@ internal import Synchronization
         }
     }
 
-    /// How many descriptors must be left for a loop: its own four, two that libuv has for signals, some
-    /// that Dispatch has for tasks and their sleep, and some to listen. Where they find none, libuv and
-    /// Dispatch end the process.
+    /// How many descriptors must be left to make a loop. The loop needs four, libuv needs two for
+    /// signals, Dispatch needs some for tasks and their sleep, and listening needs some. If libuv
+    /// or Dispatch finds none, it ends the process.
     private static let descriptorsNeeded = 16
 
     private static func makeRaw() throws(UVError) -> UnsafeMutablePointer<uv_loop_t> {
@@ -166,7 +171,7 @@ internal import Synchronization
         let raw = UnsafeMutablePointer<uv_loop_t>.allocate(capacity: 1)
         let status = unsafe uv_loop_init(raw)
         guard status == 0 else {
-            // Before 1.52, libuv forgets this one where it has no descriptor left for the next.
+            // Before 1.52, libuv leaks this descriptor if it has none left for the next one.
             let descriptor = unsafe uv_backend_fd(raw)
             if descriptor > 2 { SocketDescriptor(number: descriptor).close() }
             unsafe raw.deallocate()
@@ -201,14 +206,14 @@ internal import Synchronization
     }
 
     deinit {
-        // Nothing of others is open on it, or that would keep it.
+        // Only the loop's own handles are open: others would have kept the loop alive.
         if !isClosed { shutDown() }
         unsafe raw.deallocate()
     }
 
     // MARK: Running
 
-    /// Runs the loop on this thread until there is nothing left to do, or it is stopped.
+    /// Runs the loop on this thread until nothing is left to do, or the loop is stopped.
     ///
     /// - Parameter mode: When to return by itself.
     public func run(_ mode: RunMode = .untilIdle) {
@@ -240,9 +245,10 @@ internal import Synchronization
         wakeUp?.keepsLoopRunning = runsUntilStopped || openLookups > 0
     }
 
-    /// Makes ``run(_:)`` return after the turn it is in, with everything left as it is. Where the
-    /// loop is not running, its next run returns at once. Where it runs for a task, by ``run(task:)``,
-    /// that is cancelled. From any thread.
+    /// Makes ``run(_:)`` return after its current turn. Any thread may call it.
+    ///
+    /// Everything on the loop stays as it is. If the loop is not running, its next run returns at
+    /// once. If it runs for a task, by ``run(task:)``, the task is cancelled.
     public func stop() {
         guard isOnLoop else {
             inbox.requestStop()

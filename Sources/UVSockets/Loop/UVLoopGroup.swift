@@ -1,6 +1,6 @@
 public import Logging
 
-/// Some loops, each on a thread of its own: for servers that need more than one core.
+/// Several loops, each on its own thread, for servers that need more than one core.
 ///
 ///     let group = try UVLoopGroup()
 ///     try await group.listen(at: "[::]:8081") { listener in
@@ -8,10 +8,10 @@ public import Logging
 ///     }
 ///     await group.run()
 ///
-/// Each loop has a listener, clients and buffers of its own, and a client stays on its loop from the
-/// beginning to the end. Between the loops pass only messages that nobody changes.
+/// Each loop has its own listener, clients and buffers. A client stays on one loop from beginning
+/// to end. Only messages that never change pass between the loops.
 public final class UVLoopGroup: Sendable {
-    /// A server that somebody has, or that has not stopped.
+    /// A server of the group. The reference is nil once nobody holds the server and it has stopped.
     private struct Server {
         weak var remote: UVServerHandle?
     }
@@ -19,10 +19,10 @@ public final class UVLoopGroup: Sendable {
     private struct State {
         var servers: [Server] = []
         var isStopping = false
-        /// How many threads have not ended.
+        /// How many threads have not ended yet.
         var running = 0
         var isJoined = false
-        /// Who waits for the last.
+        /// Callers that wait for the last thread to end.
         var waiting: [CheckedContinuation<Void, Never>] = []
     }
 
@@ -39,8 +39,8 @@ public final class UVLoopGroup: Sendable {
     /// - Parameters:
     ///   - count: How many, at least 1; by default one for each core that this process may use.
     ///   - submissionLimit: How many closures and messages may wait for each loop.
-    ///   - logger: Where the loops and what is made on them report.
-    /// - Throws: ``UVError`` where the system has no descriptors, memory or threads left.
+    ///   - logger: Where the loops and the objects on them report.
+    /// - Throws: ``UVError`` if the system has no descriptors, memory or threads left.
     public init(
         loops count: Int = UVLoopGroup.cores, submissionLimit: Int = 65_536,
         logger: Logger = Logger(label: "UVSockets")
@@ -60,7 +60,7 @@ public final class UVLoopGroup: Sendable {
                     try loop.close()
                     throw error
                 }
-                // It does not end before it is told to.
+                // The thread cannot have ended yet, because nobody has told it to.
                 state.withLock { $0.running += 1 }
                 threads.append(thread)
             }
@@ -96,16 +96,17 @@ public final class UVLoopGroup: Sendable {
         }
     }
 
-    /// Stops the group's servers, and then its loops and their threads. Not to be called on one of those.
+    /// Stops the group's servers, then its loops and their threads.
     ///
-    /// Timers, signal watches and listeners of your own on its loops are to be ended before; a line in
-    /// the log names those that are not. Calling it again while it drains replaces the time, and
-    /// otherwise does nothing.
+    /// Do not call it on one of the group's own loops: that traps. First end the timers, signal
+    /// watches and listeners that you have made yourself on its loops. A line in the log names
+    /// those that are still open. A second call during the drain replaces the time; at other times
+    /// it does nothing.
     ///
     /// - Parameters:
-    ///   - time: How long clients may take to get what is queued for them.
+    ///   - time: How long clients may take to receive what is queued for them.
     ///   - goodbye: The last message to every client. An empty one, the default, is not sent.
-    /// - Returns: What became of the clients.
+    /// - Returns: What happened to the clients.
     @discardableResult
     public func stop(
         drainFor time: Duration = .seconds(5), goodbye: [UInt8] = []
@@ -130,7 +131,7 @@ public final class UVLoopGroup: Sendable {
             !loops.contains { $0.isOnLoop }, "UVLoopGroup.stop was called on one of its own loops")
     }
 
-    /// Stops the loops, and waits for their threads without blocking this one.
+    /// Stops the loops, and waits for their threads without blocking this thread.
     func end() async {
         checkIsElsewhere()
         for loop in loops { loop.stop() }
@@ -139,13 +140,13 @@ public final class UVLoopGroup: Sendable {
             defer { state.isJoined = true }
             return !state.isJoined
         }
-        // They have nothing left to do but to return.
+        // The threads have nothing left to do but to return.
         if isFirst { for thread in threads { thread.join() } }
     }
 
-    /// Stops the server when the group is stopped.
+    /// Remembers a server, so that it is stopped with the group.
     ///
-    /// - Returns: False where that has begun: nobody would stop it.
+    /// - Returns: False if the group is already stopping. Then nobody would stop the server.
     func keep(_ server: UVServerHandle) -> Bool {
         state.withLock { state in
             state.servers.removeAll { $0.remote == nil }

@@ -1,6 +1,6 @@
 /// Brings messages from any thread to a handler on the loop.
 ///
-/// The mailbox is `Sendable`, its handler is not and need not be: the handler stays on the loop
+/// The mailbox is `Sendable`. Its handler is not and need not be: the handler stays on the loop,
 /// and may use the loop's listeners, connections and your own state without a lock.
 ///
 ///     let kicks = loop.mailbox { (id: UVConnection.ID) in listener.kick(id) }
@@ -16,14 +16,15 @@ public struct UVMailbox<Message: Sendable>: Sendable {
         self.key = key
     }
 
-    /// Sends a message to the handler, which gets all messages of one thread in their order.
+    /// Sends a message to the handler. Messages of one thread arrive in their order.
     ///
     /// - Parameter message: The message.
-    /// - Returns: False, and the message is lost, when the loop is closed or as many submissions
-    ///   wait for it as its `submissionLimit` allows.
+    /// - Returns: False if the loop is closed or its `submissionLimit` is reached. Then the
+    ///   message is lost.
     @discardableResult
     public func post(_ message: Message) -> Bool {
-        // Not retained: what waits for a loop would keep it for ever where nobody runs it any more.
+        // The loop is not retained: a waiting message would keep a loop for ever that nobody runs
+        // any more.
         loop.submit { [unowned loop, key] in
             (loop.addressees[key] as? Handler)?.body(message)
         }
@@ -41,7 +42,7 @@ public struct UVMailbox<Message: Sendable>: Sendable {
 extension UVLoop {
     /// Makes a mailbox whose messages are handled on this loop, until the loop is closed.
     ///
-    /// - Parameter handler: What to do with each message. The loop keeps it until the loop is closed.
+    /// - Parameter handler: Handles each message. The loop keeps it until the loop is closed.
     /// - Returns: The mailbox, for other threads.
     public func mailbox<Message: Sendable>(
         _ handler: @escaping (Message) -> Void

@@ -27,7 +27,7 @@ public final class UVSignalWatch {
         self.handle = handle
     }
 
-    /// Ends the watch. When no loop watches a signal any more it does what it does by default.
+    /// Ends the watch. When no loop watches the signal any more, its default effect returns.
     public func cancel() {
         loop.confine("UVSignalWatch.cancel")
         handle.close()
@@ -35,16 +35,16 @@ public final class UVSignalWatch {
 }
 
 extension UVLoop {
-    /// Calls on the loop whenever the process gets the signal, which then does nothing else.
+    /// Calls a closure on the loop whenever the process gets the signal.
     ///
-    /// The watch does not keep the loop running. It lasts until it is cancelled; the loop cannot be
-    /// closed before.
+    /// The signal then has no other effect. The watch does not keep the loop running. It lasts
+    /// until it is cancelled. Before that, the loop cannot be closed.
     ///
     /// - Parameters:
     ///   - signal: The signal.
-    ///   - body: What to call, on the loop, not in the signal's own context.
+    ///   - body: The closure. It runs on the loop, not in the context of the signal itself.
     /// - Returns: The watch, to cancel it.
-    /// - Throws: ``UVError`` where the system has no descriptors or memory left for it.
+    /// - Throws: ``UVError`` if the system has no descriptors or memory left for it.
     @discardableResult
     public func on(
         _ signal: UVSignal, _ body: @escaping () -> Void

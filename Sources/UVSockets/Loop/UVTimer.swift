@@ -1,6 +1,7 @@
 /// A timer on a loop, from ``UVLoop/after(_:_:)`` or ``UVLoop/every(_:_:)``.
 ///
-/// It keeps the loop running until it has fired or was cancelled. Letting go of it changes nothing.
+/// It keeps the loop running until it has fired or is cancelled. Releasing this object changes
+/// nothing.
 public final class UVTimer {
     private var handle: TimerHandle?
 
@@ -16,7 +17,7 @@ public final class UVTimer {
         handle?.start(after: delay, repeating: interval)
     }
 
-    /// Ends the timer; nothing where it has ended.
+    /// Ends the timer. It does nothing if the timer has ended.
     public func cancel() {
         guard let handle else { return }
         handle.loop.confine("UVTimer.cancel")
@@ -26,13 +27,13 @@ public final class UVTimer {
 }
 
 extension UVLoop {
-    /// Calls once, after a time.
+    /// Calls a closure once, after a delay.
     ///
     /// - Parameters:
-    ///   - delay: The time, in whole milliseconds rounded up, at least 1.
-    ///   - body: What to call, on the loop.
+    ///   - delay: The delay, in whole milliseconds rounded up, at least 1.
+    ///   - body: The closure. It runs on the loop.
     /// - Returns: The timer, to cancel it.
-    /// - Throws: ``UVError`` where there is no memory for a timer.
+    /// - Throws: ``UVError`` if there is no memory for a timer.
     @discardableResult
     public func after(
         _ delay: Duration, _ body: @escaping () -> Void
@@ -41,15 +42,15 @@ extension UVLoop {
         return try UVTimer(self, after: delay, repeating: nil, body)
     }
 
-    /// Calls again and again.
+    /// Calls a closure again and again.
     ///
     /// - Parameters:
-    ///   - interval: The time between calls, in whole milliseconds rounded up, at least 1. It counts
-    ///     from the last call: one that comes late puts off all that follow, and calls that a busy loop
-    ///     misses are not made up for. Ask a clock where you need the time.
-    ///   - body: What to call, on the loop.
+    ///   - interval: The time between calls, in whole milliseconds rounded up, at least 1. It
+    ///     counts from the last call. So a late call delays all that follow, and calls that a busy
+    ///     loop misses are not made up for. If you need the exact time, read a clock.
+    ///   - body: The closure. It runs on the loop.
     /// - Returns: The timer, to cancel it.
-    /// - Throws: ``UVError`` where there is no memory for a timer.
+    /// - Throws: ``UVError`` if there is no memory for a timer.
     @discardableResult
     public func every(
         _ interval: Duration, _ body: @escaping () -> Void

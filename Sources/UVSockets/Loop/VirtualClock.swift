@@ -1,5 +1,6 @@
-/// The time of a loop that has no sockets: it stands still until it is moved. The loop's timers are its
-/// entries.
+/// The clock of a loop that has no sockets. It stands still until it is moved.
+///
+/// The loop's timers are its entries.
 @safe package final class VirtualClock {
     private struct Entry {
         let at: UInt64
@@ -7,9 +8,10 @@
         let interval: UInt64
     }
 
-    /// The present time, in milliseconds, where the loop reads it.
+    /// The current time in milliseconds, at the address where the loop reads it.
     let time = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
-    /// Those that are to fire, the next one first; of one time, in the order in which they were set.
+    /// The timers that will fire, the next one first. Timers of the same time keep the order in
+    /// which they were set.
     private var entries: [Entry] = []
 
     init() {
@@ -20,7 +22,7 @@
         unsafe time.deallocate()
     }
 
-    /// The present time, in milliseconds.
+    /// The current time, in milliseconds.
     package var now: UInt64 { unsafe time.pointee }
 
     /// When the next timer fires.
@@ -39,14 +41,14 @@
         entries.removeAll { $0.timer === timer }
     }
 
-    /// Moves the time on; it never goes back.
+    /// Moves the time forward. It never goes back.
     func move(to time: UInt64) {
         unsafe self.time.pointee = max(now, time)
     }
 
-    /// Calls the timers that are due, those that they start not among them.
+    /// Calls the timers that are due, but not the timers that these calls start.
     ///
-    /// - Returns: Whether there was one.
+    /// - Returns: Whether a timer was due.
     func fire() -> Bool {
         let due = entries.prefix { $0.at <= now }
         for entry in due where isSet(entry) {
@@ -59,7 +61,7 @@
         return !due.isEmpty
     }
 
-    /// Whether nobody has stopped it, or started it anew, meanwhile.
+    /// Whether nobody has stopped or restarted the timer meanwhile.
     private func isSet(_ entry: Entry) -> Bool {
         entries.contains { $0.timer === entry.timer && $0.at == entry.at }
     }

@@ -1,15 +1,16 @@
-/// One end of a stream in memory. A connection has it by its ``MemoryHandle``; a test has it by its peer.
+/// One end of a stream in memory. It belongs to a ``MemoryHandle`` of a connection, or to a test's
+/// peer.
 package final class MemoryEnd {
     /// What the other end has sent.
     package var incoming = MemoryLane()
     /// The address of this end.
     let address: SocketAddress
-    /// Bytes came, or there is room for more, or the other end has ended.
+    /// Called when bytes came, when there is room for more, or when the other end has ended.
     package var onChange: (() -> Void)?
-    /// Whether the other end has given the stream up.
+    /// Whether the other end has reset the stream.
     package private(set) var isReset = false
     package private(set) var isClosed = false
-    /// The two keep each other until one of them is closed.
+    /// The other end. The two keep each other alive until both are closed.
     private var other: MemoryEnd?
     private let otherAddress: SocketAddress
 
@@ -28,7 +29,7 @@ package final class MemoryEnd {
 
     /// The address of the other end.
     var peer: SocketAddress { otherAddress }
-    /// The same as an endpoint.
+    /// The address of the other end as an endpoint.
     package var peerEndpoint: UVEndpoint { peer.endpoint }
     /// The address of this end as an endpoint.
     package var endpoint: UVEndpoint { address.endpoint }
@@ -39,16 +40,16 @@ package final class MemoryEnd {
         set { other?.incoming = newValue }
     }
 
-    /// Sends what there is room for.
+    /// Sends as many bytes as there is room for.
     ///
     /// - Parameters:
     ///   - bytes: The bytes.
-    ///   - piece: How many of them one read brings at most.
-    /// - Returns: How many bytes were taken; nil where the other end is gone.
+    ///   - piece: The most of these bytes that one read brings.
+    /// - Returns: How many bytes were taken; nil if the other end is gone.
     package func send(_ bytes: some Collection<UInt8>, piece: Int = .max) -> Int? {
         guard let other, !isReset, !other.incoming.isFinished else { return nil }
         guard !other.isClosed else {
-            // A kernel answers bytes for a socket that is closed with a reset.
+            // A kernel answers bytes to a closed socket with a reset.
             isReset = true
             onChange?()
             return bytes.count
@@ -58,7 +59,7 @@ package final class MemoryEnd {
         return count
     }
 
-    /// Takes what one read brings.
+    /// Takes the bytes that one read brings.
     package func receive(atMost limit: Int = .max) -> [UInt8] {
         let wasFull = incoming.room == 0
         let bytes = incoming.read(atMost: limit)
@@ -66,19 +67,20 @@ package final class MemoryEnd {
         return bytes
     }
 
-    /// There may be room again, because a limit has changed.
+    /// Tells the other end that a limit has changed, so there may be room again.
     package func limitsChanged() {
         other?.onChange?()
     }
 
-    /// Sends no more.
+    /// Finishes sending.
     package func finish() {
         guard let other, !other.incoming.isFinished else { return }
         other.incoming.finish()
         other.onChange?()
     }
 
-    /// Closes this end. The other sees a reset where it is asked for, or where this has left bytes unread.
+    /// Closes this end. The other end sees a reset if `byReset` is true, or if bytes were left
+    /// unread here.
     package func close(byReset: Bool) {
         guard !isClosed else { return }
         isClosed = true

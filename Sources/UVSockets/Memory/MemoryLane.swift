@@ -1,16 +1,16 @@
-/// One direction of a stream in memory: the bytes that one end has sent and the other has not read. A
-/// pure value.
+/// One direction of a stream in memory: the bytes that one end has sent and the other has not read.
 ///
-/// It has room for what two kernels hold: the sender's part, which the peer has not acknowledged, and
-/// the receiver's part, which it has.
+/// It is a pure value. It has room for as much as two kernels hold. The sender's part is the bytes
+/// that the receiver has not acknowledged. The receiver's part is the bytes that it has
+/// acknowledged.
 package struct MemoryLane {
     /// How many bytes the receiver's kernel holds for a reader that does not read.
     package var receiveRoom = 64 * 1024
-    /// How many bytes the sender's kernel holds beyond that.
+    /// How many bytes the sender's kernel holds in addition.
     package var sendRoom = 64 * 1024
     /// The most bytes that the kernel takes in one write.
     package var longestWrite = Int.max
-    /// Whether the receiver is gone without a word: it reads nothing, and acknowledges nothing.
+    /// Whether the receiver is gone without notice: it reads nothing, and acknowledges nothing.
     package var isDead = false
 
     private var bytes: [UInt8] = []
@@ -19,14 +19,15 @@ package struct MemoryLane {
     /// Where reads end, counted from the beginning of the stream.
     private var cuts: [Int] = []
     private var taken = 0
-    /// Whether nothing is sent behind the bytes.
+    /// Whether nothing is sent after these bytes.
     package private(set) var isFinished = false
 
     /// How many bytes are unread.
     package var count: Int { bytes.count - start }
     /// How many bytes the kernel takes now.
     var room: Int { min(longestWrite, max(0, sendRoom + receiveRoom - count)) }
-    /// How many bytes the receiver has not acknowledged, and the end of them.
+    /// How many bytes the receiver has not acknowledged. The end of the stream counts as one more
+    /// byte.
     var unacknowledged: Int {
         let bytes = isDead ? count : max(0, count - receiveRoom)
         return bytes > 0 && isFinished ? bytes + 1 : bytes
@@ -35,11 +36,11 @@ package struct MemoryLane {
     /// Whether nothing more comes.
     var isAtEnd: Bool { isFinished && count == 0 }
 
-    /// Takes what there is room for.
+    /// Takes as many bytes as there is room for.
     ///
     /// - Parameters:
     ///   - source: The bytes.
-    ///   - piece: How many of them one read brings at most.
+    ///   - piece: The most of these bytes that one read brings.
     /// - Returns: How many bytes were taken.
     mutating func write(_ source: some Collection<UInt8>, piece: Int = .max) -> Int {
         let count = min(source.count, room)
@@ -52,12 +53,12 @@ package struct MemoryLane {
         return count
     }
 
-    /// Nothing more follows.
+    /// Notes that nothing more follows.
     mutating func finish() {
         isFinished = true
     }
 
-    /// Takes what one read brings.
+    /// Takes the bytes that one read brings.
     mutating func read(atMost limit: Int) -> [UInt8] {
         var count = min(limit, self.count)
         if let cut = cuts.first, cut - taken <= count {

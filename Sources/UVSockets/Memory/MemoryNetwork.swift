@@ -1,19 +1,19 @@
-/// The network of a loop that has no sockets: its streams, and who listens.
+/// The network of a loop that has no sockets: its streams and its listening ports.
 ///
-/// Nothing happens within a call: what has changed is handed on in the loop's next round, as a kernel
-/// would. All of it belongs to the loop.
+/// Nothing happens within a call. Changes are passed on in the loop's next round, as a kernel would
+/// do it. The whole network belongs to the loop.
 package final class MemoryNetwork {
     package let clock = VirtualClock()
-    /// Where the waits of the loop's connectors come from.
+    /// The source of the random waits of the loop's connectors.
     var random: SeededRandom
     private var ports: [UVEndpoint: MemoryPort] = [:]
     private var nextPort: UInt16 = 49_152
-    /// Who has something to do in the next round.
+    /// The actors that have something to do in the next round.
     private var ready: [any MemoryActor] = []
-    /// Streams that are nobody's connection yet.
+    /// Streams that belong to no connection yet, by the numbers of their tickets.
     private var waiting: [Int: MemoryEnd] = [:]
     private var nextTicket = 0
-    /// How many handles of the loop ask for its next turn.
+    /// How many handles of the loop wait for a call in its next turn.
     var callsDue = 0
 
     package init(seed: UInt64) {
@@ -22,12 +22,12 @@ package final class MemoryNetwork {
 
     var isQuiet: Bool { ready.isEmpty && callsDue == 0 }
 
-    /// Has an actor called in the next round.
+    /// Requests a call of the actor in the next round.
     package func wake(_ actor: any MemoryActor) {
         ready.append(actor)
     }
 
-    /// Lets everybody go on who has something to do.
+    /// Calls all actors that have something to do.
     func runRound() {
         let actors = ready
         ready = []
@@ -39,10 +39,10 @@ package final class MemoryNetwork {
     /// Opens a port.
     ///
     /// - Parameters:
-    ///   - endpoint: Where; port 0 takes a free port.
+    ///   - endpoint: Where to listen. With port 0 a free port is chosen.
     ///   - backlog: How many clients may wait to be accepted.
     /// - Returns: The port.
-    /// - Throws: ``UVError`` where it is taken.
+    /// - Throws: ``UVError`` if the endpoint is taken.
     package func listen(
         at endpoint: UVEndpoint, backlog: Int = 4096
     ) throws(UVError) -> MemoryPort {
@@ -61,13 +61,14 @@ package final class MemoryNetwork {
         return port
     }
 
-    /// Closes a port. Who waits there to be accepted sees a reset.
+    /// Closes a port. Clients that wait there to be accepted see a reset.
     package func close(_ port: MemoryPort) {
         ports[port.endpoint] = nil
         port.close()
     }
 
-    /// Who listens at an endpoint: there, or at a wildcard address with its port.
+    /// The port that listens at an endpoint: at the endpoint itself, or at the same port number if
+    /// one of the two addresses is a wildcard.
     private func port(at endpoint: UVEndpoint) -> MemoryPort? {
         if let port = ports[endpoint] { return port }
         guard endpoint.unixAddress == nil else { return nil }
@@ -77,13 +78,13 @@ package final class MemoryNetwork {
         }
     }
 
-    /// Connects, at once.
+    /// Connects without waiting.
     ///
     /// - Parameters:
-    ///   - endpoint: Whom to connect to.
-    ///   - address: The address of this end; nil for one of the loopback network.
-    /// - Returns: This end; nil where nobody ever answers.
-    /// - Throws: ``UVError`` where nobody listens there.
+    ///   - endpoint: Where to connect to.
+    ///   - address: The address of this end; nil for an address of the loopback network.
+    /// - Returns: This end; nil if the port never answers.
+    /// - Throws: ``UVError`` if nobody listens there, or the backlog is full.
     package func connect(
         to endpoint: UVEndpoint, from address: UVEndpoint? = nil
     ) throws(UVError) -> MemoryEnd? {
@@ -108,7 +109,7 @@ package final class MemoryNetwork {
 
     // MARK: - Streams on their way
 
-    /// Keeps an end until it is some connection's.
+    /// Keeps an end until a connection takes it.
     func ticket(for end: MemoryEnd) -> Int {
         nextTicket += 1
         waiting[nextTicket] = end
@@ -120,20 +121,20 @@ package final class MemoryNetwork {
     }
 }
 
-/// What may have something to do in a round of the network.
+/// An object that may have something to do in a round of the network.
 package protocol MemoryActor: AnyObject {
-    /// Goes on.
+    /// Does what is due.
     func proceed()
 }
 
-/// Where somebody listens in memory.
+/// A listening port in memory.
 package final class MemoryPort {
     package let endpoint: UVEndpoint
-    /// Its address; of a name, one of the loopback network.
+    /// Its address. If the endpoint is a name, this is an address of the loopback network.
     let address: SocketAddress
-    /// Whether connecting is never answered.
+    /// Whether a request to connect is never answered.
     package var isSilent = false
-    /// A client waits to be accepted.
+    /// Called when a client waits to be accepted.
     package var onArrival: (() -> Void)?
     private let backlog: Int
     private var arrivals: [MemoryEnd] = []
@@ -154,7 +155,7 @@ package final class MemoryPort {
         onArrival?()
     }
 
-    /// The client that has waited longest.
+    /// Takes the client that has waited longest; nil if there is none.
     package func accept() -> MemoryEnd? {
         arrivals.isEmpty ? nil : arrivals.removeFirst()
     }
@@ -170,8 +171,8 @@ extension UVEndpoint {
     fileprivate var isWildcard: Bool { host == "::" || host == "0.0.0.0" }
 }
 
-/// A generator of pseudo-random numbers that brings the same ones again (SplitMix64, Steele, Lea and
-/// Flood 2014).
+/// A generator of pseudo-random numbers. The same seed gives the same numbers (SplitMix64, Steele,
+/// Lea and Flood 2014).
 struct SeededRandom: RandomNumberGenerator {
     private var state: UInt64
 
@@ -179,7 +180,8 @@ struct SeededRandom: RandomNumberGenerator {
         state = seed
     }
 
-    /// A generator of its own for one more use: what one draws does not change what another gets.
+    /// Makes a separate generator for one more use. What one draws does not change what another
+    /// gets.
     mutating func split() -> SeededRandom {
         SeededRandom(next())
     }

@@ -1,13 +1,14 @@
-/// What a connection needs beyond the common case. It exists only while there is something to remember:
-/// bytes that do not end in a whole frame, a codec of its own, a layer, a tap. Where it does not, one test
-/// tells that there is none of them.
+/// What a connection needs beyond the common case.
+///
+/// It exists only while there is something to remember: bytes that do not end in a whole frame, a
+/// codec of its own, a layer, a tap. Without it, one test tells that there is none of them.
 final class ConnectionExtras {
     /// The connection's codec; nil for raw bytes.
     var coder: FrameCoder?
-    /// Whether the codec is the connection's own rather than its agent's.
+    /// Whether the codec is the connection's own and not its agent's.
     var isCodecOwn = false
     var assembler = FrameAssembler()
-    /// Whether whole frames may be waiting, because the handler was not to be called any more.
+    /// Whether whole frames may be waiting, because the handler could not be called.
     var hasBacklog = false
     var layer: (any WireLayer)? {
         didSet { isOnWire = layer != nil || tap != nil }
@@ -17,7 +18,7 @@ final class ConnectionExtras {
     var tap: (any Tap)? {
         didSet { isOnWire = layer != nil || tap != nil }
     }
-    /// Whether the wire's bytes are others than the framing's, or somebody watches them.
+    /// Whether the bytes on the wire differ from those of the framing, or somebody watches them.
     private(set) var isOnWire = false
 
     init(_ coder: FrameCoder?) {

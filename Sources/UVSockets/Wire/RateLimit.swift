@@ -1,15 +1,16 @@
-/// How much may pass a second: a bucket that holds a second's worth, fills steadily, and may be
-/// overdrawn, because what has been received already cannot be refused.
+/// Limits how much may pass in a second: a bucket that holds one second's worth and fills steadily.
 ///
-/// It is kept as the moment at which the bucket will be full again, exact to a fraction of a
-/// millisecond (virtual scheduling, ITU-T I.371 Annex A). So nothing is rounded, and over any time
-/// not a byte more or less passes than the rate and one burst allow. 16 bytes.
+/// The bucket may be overdrawn, because bytes that have been received cannot be refused.
+///
+/// It stores the moment at which the bucket will be full again, exact to a fraction of a
+/// millisecond (virtual scheduling, ITU-T I.371 Annex A). So nothing is rounded. Over any time, not
+/// a byte more or less passes than the rate and one burst allow. It takes 16 bytes.
 struct RateLimit {
-    /// The whole millisecond in which the bucket will be full, and how far into it, in parts of
-    /// which `rate` make a millisecond.
+    /// The whole millisecond in which the bucket will be full, and the part of it that passes
+    /// before. The part is counted in units of 1/`rate` of a millisecond.
     private var fullAt: UInt64 = 0
     private var fraction: UInt32 = 0
-    /// How much flows in a second; 0 for no limit.
+    /// How much may pass in a second; 0 for no limit.
     private let rate: UInt32
 
     /// How many milliseconds the empty bucket takes to fill.
@@ -17,24 +18,24 @@ struct RateLimit {
 
     /// Makes a full bucket.
     ///
-    /// - Parameter rate: How much may pass a second, at least 1; nil for any amount. More than
-    ///   2³² − 1 counts as that.
+    /// - Parameter rate: How much may pass in a second, at least 1; nil for any amount. A value
+    ///   above 2³² − 1 counts as 2³² − 1.
     init(perSecond rate: Int?) {
         precondition(rate ?? 1 > 0, "a rate is at least 1 a second")
         self.rate = rate.map(UInt32.init(clamping:)) ?? 0
     }
 
-    /// So much has passed.
+    /// Counts what has passed.
     ///
-    /// - Returns: For how many milliseconds nothing more may; nil while it is within the rate.
+    /// - Returns: For how many milliseconds no more may pass; nil while it is within the rate.
     mutating func take(_ count: Int, now: UInt64) -> UInt64? {
         guard rate > 0 else { return nil }
         self = taking(count, now: now)
         return debt(now: now)
     }
 
-    /// In how many milliseconds so much could pass within the rate; nil where it could now. More
-    /// than a second's worth never could.
+    /// How many milliseconds to wait until this count could pass within the rate; nil if it could
+    /// now. More than one second's worth never could.
     func wait(toTake count: Int, now: UInt64) -> UInt64? {
         rate > 0 ? taking(count, now: now).debt(now: now) : nil
     }
@@ -53,7 +54,7 @@ struct RateLimit {
         return after
     }
 
-    /// How long the bucket stays overdrawn, rounded up.
+    /// How many milliseconds the bucket stays overdrawn, rounded up.
     private func debt(now: UInt64) -> UInt64? {
         let filling = fullAt - now
         guard filling > Self.burst || filling == Self.burst && fraction > 0 else { return nil }

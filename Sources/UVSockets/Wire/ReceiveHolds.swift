@@ -1,4 +1,4 @@
-/// What keeps a connection from receiving, although it could; nothing does where the set is empty.
+/// The reasons why a connection does not receive although it could. If the set is empty, it does.
 struct ReceiveHolds: OptionSet {
     let rawValue: UInt8
 
@@ -15,12 +15,12 @@ struct ReceiveHolds: OptionSet {
     static let task = ReceiveHolds(rawValue: 16)
     /// Its task gets no more messages, because its listener stops.
     static let finished = ReceiveHolds(rawValue: 32)
-    /// The connection that is sent what it receives has more than it takes.
+    /// The connection to which it relays has more bytes than it takes.
     static let relay = ReceiveHolds(rawValue: 64)
 
-    /// Its peer had given it up when it was looked at last, and nothing was released since.
+    /// At the last check its peer had given it up, and no hold was released since.
     static let abandoned = ReceiveHolds(rawValue: 128)
 
-    /// Those that can last, while no read tells that the peer is gone.
+    /// The holds that can last. During them, no read tells that the peer is gone.
     static let lasting: ReceiveHolds = [.paused, .rate, .task, .relay]
 }

@@ -1,33 +1,33 @@
-/// How much a connection has received of what it may in a second. It exists only where there is
-/// such a limit.
+/// Counts what a connection receives against its limits per second. It exists only if there is such
+/// a limit.
 final class ReceiveRates {
     private var bytes: RateLimit
     private var messages: RateLimit
-    /// Until when nothing more may be received, in the loop's milliseconds; 0 while it may.
+    /// When more may be received, in milliseconds of the loop's clock; 0 if more may be now.
     private(set) var heldUntil: UInt64 = 0
 
-    /// Nil where nothing is limited.
+    /// Nil if nothing is limited.
     init?(_ options: UVConnectionOptions) {
         guard options.bytesPerSecond != nil || options.messagesPerSecond != nil else { return nil }
         bytes = RateLimit(perSecond: options.bytesPerSecond)
         messages = RateLimit(perSecond: options.messagesPerSecond)
     }
 
-    /// Bytes were received.
+    /// Counts received bytes.
     ///
-    /// - Returns: Whether no more may be for now.
+    /// - Returns: Whether no more may be received for now.
     func received(bytes count: Int, now: UInt64) -> Bool {
         holds(bytes.take(count, now: now), now)
     }
 
-    /// A message was received.
+    /// Counts a received message.
     ///
-    /// - Returns: Whether no more may be for now.
+    /// - Returns: Whether no more may be received for now.
     func receivedMessage(now: UInt64) -> Bool {
         holds(messages.take(1, now: now), now)
     }
 
-    /// The hold is over.
+    /// Ends the hold.
     func released() {
         heldUntil = 0
     }

@@ -2,8 +2,8 @@ internal import DequeModule
 
 /// The bytes that the kernel has not taken yet, in the order they were sent.
 ///
-/// An object, which a connection makes when something has to wait for the first time: for most that
-/// never happens.
+/// A connection makes this object when something has to wait for the first time. For most
+/// connections that never happens.
 final class SendQueue {
     /// A part of a buffer.
     struct Segment {
@@ -17,11 +17,12 @@ final class SendQueue {
     /// How many bytes wait.
     private(set) var bytes = 0
 
-    // The front is kept apart so that a queue of one segment, which is what a client that keeps up
-    // has, allocates nothing.
+    // The front is kept apart. A client that keeps up has a queue of one segment, and such a queue
+    // allocates nothing.
     private var front: Segment?
     private var others = Deque<Segment>()
-    /// How many those are, kept apart: to look at the deque costs a check of exclusivity.
+    /// How many others there are. It is kept apart, because a look at the deque costs an
+    /// exclusivity check.
     private var othersCount = 0
     private var canExtendLast = false
 
@@ -40,7 +41,7 @@ final class SendQueue {
         canExtendLast = true
     }
 
-    /// Adds a copy of a payload between its ends.
+    /// Adds a copy of a payload between its prefix and suffix.
     func append(copying payload: Span<UInt8>, between ends: FrameWrapper) {
         ends.prefix.withSpan { append(copying: $0) }
         append(copying: payload)
@@ -55,12 +56,12 @@ final class SendQueue {
         canExtendLast = false
     }
 
-    /// Puts a buffer in the place of the one with the same key, if that is there whole.
+    /// Replaces the buffer that has the same key, if that buffer is still whole.
     ///
     /// - Parameters:
-    ///   - buffer: The new one.
-    ///   - inFlight: How many bytes at the front are being written, and must not change.
-    /// - Returns: Whether there was one.
+    ///   - buffer: The new buffer.
+    ///   - inFlight: How many bytes at the front are being written. They must not change.
+    /// - Returns: Whether a buffer was replaced.
     func replace(with buffer: SendBuffer, inFlight: Int) -> Bool {
         var start = 0
         for index in 0..<segments {
@@ -78,7 +79,7 @@ final class SendQueue {
         return false
     }
 
-    /// Takes bytes off the front: the kernel has them.
+    /// Removes bytes from the front, because the kernel has taken them.
     func consume(_ count: Int) {
         precondition(count <= bytes, "more bytes were sent than queued")
         bytes -= count
@@ -101,7 +102,7 @@ final class SendQueue {
         reset()
     }
 
-    /// The first of the others, which is the front from now on.
+    /// Takes the first of the others. It is the front from now on.
     private func nextSegment() -> Segment? {
         guard othersCount > 0 else { return nil }
         othersCount -= 1
@@ -145,7 +146,7 @@ extension SendQueue {
 }
 
 extension SendQueue.Segment {
-    /// Adds what fits into the buffer behind this segment, which must be its last.
+    /// Adds as many bytes as fit into the buffer. This segment must be the last of its buffer.
     fileprivate mutating func extend(by span: Span<UInt8>) -> Int {
         let added = buffer.append(span)
         range = range.lowerBound..<range.upperBound + added

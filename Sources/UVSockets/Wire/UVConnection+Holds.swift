@@ -1,10 +1,13 @@
 extension UVConnection {
-    /// Receives nothing more until ``resumeReceiving()``, so that the peer is held back once its
-    /// and our kernel's buffers are full. Bytes that the handler has are not affected.
+    /// Stops receiving until ``resumeReceiving()``.
     ///
-    /// While it is paused, a peer that resets the connection is noticed within a second or two, and the
-    /// connection ends then. What the peer had sent before, and was not delivered, is lost. Where the
-    /// peer had finished before, the connection stays, and what it sent waits to be delivered.
+    /// The peer is held back once its kernel's buffers and ours are full. Bytes that the handler
+    /// already has are not affected.
+    ///
+    /// While receiving is paused, a peer that resets the connection is noticed within a second or
+    /// two. The connection then ends, and bytes that the peer had sent before are lost if they were
+    /// not delivered. If the peer had finished sending before, the connection stays, and its bytes
+    /// wait to be delivered.
     public func pauseReceiving() {
         loop.confine("UVConnection.pauseReceiving")
         guard state.delivers else { return }
@@ -17,7 +20,7 @@ extension UVConnection {
         release(.paused)
     }
 
-    /// Receives nothing more until this is released, and so is every other hold.
+    /// Stops receiving until this hold and every other hold is released.
     func hold(_ hold: ReceiveHolds) {
         guard holds.insert(hold).inserted else { return }
         updateReceiving()
@@ -31,7 +34,7 @@ extension UVConnection {
         updateReceiving()
     }
 
-    /// Goes on with what had to wait for another turn.
+    /// Continues with what had to wait for another turn.
     func continueReceiving() {
         release(.turn)
         deliverBacklog()
@@ -40,7 +43,7 @@ extension UVConnection {
 
     // MARK: - Limits of what it receives
 
-    /// The loop's buffer was full: there is probably more.
+    /// Notes that the loop's buffer was full: there is probably more to receive.
     func filledBuffer() {
         guard loop.hasUsedTurn(self, limit: options.receiveBudget) else { return }
         events.guards.turnsUsedUp += 1
@@ -64,7 +67,7 @@ extension UVConnection {
         hold(.rate)
     }
 
-    /// Ends the hold for the rate once that allows more.
+    /// Ends the hold for the rate, if the rate allows more now.
     func releaseRate() {
         guard let rates, holds.contains(.rate), rates.heldUntil <= loop.now else { return }
         rates.released()
@@ -73,7 +76,7 @@ extension UVConnection {
 
     // MARK: - The time that handlers take
 
-    /// A receive callback has ended that began at this time.
+    /// Notes the end of a receive callback that began at this time.
     func handlerEnded(since began: UInt64) {
         events.handlerTook(loop.coarseTime - began, for: self, on: loop)
     }

@@ -1,8 +1,8 @@
-// The inlet of a connection: all that reads. Demand goes in, bytes come out, in these steps:
+// The inlet of a connection: everything that reads. Demand goes in, bytes come out, in these steps:
 //
 //     receive ─▶ handle ─▶ onReceiveCompleted ─▶ receiving ─▶ deliver ─▶ framing ─▶ handler, or sink
 extension UVConnection {
-    /// Begins: with its layer first, where it has one.
+    /// Begins the connection. If it has a layer, the layer begins first.
     func begin() {
         if let makeLayer = events.makeLayer {
             begin(behind: makeLayer())
@@ -12,20 +12,20 @@ extension UVConnection {
         startReceive()
     }
 
-    /// Starts to receive: the loop's shuttle is given its first request.
+    /// Starts to receive, with the first request.
     private func startReceive() {
         if wantsToReceive { receive(loop.receiveArgs) }
         watch()
     }
 
-    /// Asks for the next bytes. Not to ask again is what holds a peer back.
+    /// Asks for the next bytes. To hold a peer back, the connection does not ask again.
     @inline(__always)
     func receive(_ args: SocketEventArgs) {
         let pending = handle.receive(args)
         if !pending { onReceiveCompleted(args) }
     }
 
-    /// A receive ended; the bytes, or the error, are in the shuttle.
+    /// Handles the end of a receive. The bytes, or the error, are in `args`.
     func onReceiveCompleted(_ args: SocketEventArgs) {
         if let error = args.error { return receiveFailed(error) }
         bytesIn += UInt64(args.bytesTransferred)
@@ -46,7 +46,7 @@ extension UVConnection {
         if wantsToReceive { receive(args) }
     }
 
-    /// Calls the handler; what it sends back leaves together when it is done.
+    /// Calls the handler. What the handler sends back leaves together when the handler is done.
     @inline(__always)
     private func receiving(_ body: () -> Void) {
         let began = events.handlerTimeLimit > 0 ? loop.coarseTime : 0
@@ -58,7 +58,8 @@ extension UVConnection {
         if state.isFinishing { settle() }
     }
 
-    /// Gives bytes to the sink, or as messages to the agent's handler. Without any, those that were kept.
+    /// Passes bytes to the sink, or as messages to the agent's handler. Empty bytes deliver what
+    /// was kept.
     @inline(__always)
     func deliver(_ bytes: Span<UInt8>) {
         if let sink {
@@ -70,9 +71,10 @@ extension UVConnection {
         }
     }
 
-    /// Lends messages to a closure instead. Where that throws, the connection is held for its task.
+    /// Lends messages to a closure instead. If the closure throws, the connection is held for its
+    /// task.
     ///
-    /// - Returns: What the closure has thrown.
+    /// - Returns: The error that the closure has thrown.
     @inline(__always)
     func lend(_ bytes: Span<UInt8>, to borrower: @escaping Borrower) -> (any Error)? {
         if extras != nil || events.coder != nil { return deliverFrames(bytes, to: borrower) }
@@ -107,12 +109,12 @@ extension UVConnection {
 
     // MARK: - Framing
 
-    /// Delivers each message that lies in the bytes, and keeps the rest.
+    /// Delivers each message in the bytes, and keeps the rest.
     ///
-    /// It stops between two messages when the handler has paused or closed the connection, or the
+    /// It stops between two messages if the handler has paused or closed the connection, or if the
     /// connection is held back because its peer does not read.
     ///
-    /// - Returns: What the closure has thrown that messages are lent to.
+    /// - Returns: The error of the closure to which messages are lent.
     @discardableResult
     private func deliverFrames(_ chunk: Span<UInt8>, to borrower: Borrower?) -> (any Error)? {
         var offset = 0
@@ -154,7 +156,7 @@ extension UVConnection {
         return try extras.assembler.next(in: chunk, &offset, coder.codec)
     }
 
-    /// Keeps what is not delivered. Where whole frames were looked for and there is none, it is less
+    /// Keeps what is not delivered. If a search has found no whole frame in it, it must be shorter
     /// than the longest frame, whatever the codec says.
     func keep(_ rest: Span<UInt8>) throws(FramingError) {
         guard state.delivers, rest.count > 0 || extras != nil else { return }
@@ -168,7 +170,8 @@ extension UVConnection {
         }
     }
 
-    /// Delivers what has waited while the handler was not to be called; in a turn of its own.
+    /// Delivers what had to wait while the handler could not be called. It runs in a turn of its
+    /// own.
     func deliverBacklog() {
         guard let extras, extras.hasBacklog, isDemanding else { return }
         extras.hasBacklog = false
@@ -181,7 +184,7 @@ extension UVConnection {
 
     private func receiveFailed(_ error: UVError.Code) {
         guard error == .endOfFile else { return fail("receive", error) }
-        // libuv may report an end where a reset stands behind the last bytes.
+        // libuv may report an end of file although a reset follows the last bytes.
         if let error = handle.takeError() { return fail("receive", error) }
         let isExpected = state.reason != nil
         if !isExpected, let truncation { perform(state.close(truncation)) }
@@ -191,14 +194,14 @@ extension UVConnection {
                 isAcknowledged: !state.hasSentFIN || isAcknowledged))
         sendingEnded()
         if state.isHalfOpen {
-            // Most have ended when the present callback has.
+            // Most connections have ended when the current callback has.
             gather()
             events.onPeerFinished?(self)
         }
         settle()
     }
 
-    /// Why the connection ends where its peer has finished in the middle of a frame; else nil.
+    /// The end reason if the peer has finished in the middle of a frame; else nil.
     private var truncation: UVEndReason? {
         guard let extras, extras.coder != nil, extras.assembler.isMidFrame else { return nil }
         return .framing(.truncated(bytes: extras.assembler.count))
@@ -217,7 +220,7 @@ extension UVConnection {
         isDemanding ? extras == nil || extras?.hasBacklog == false : state.discards
     }
 
-    /// Starts or stops receiving, as it stands.
+    /// Starts or stops receiving, according to the current state.
     func updateReceiving() {
         if isDemanding, extras?.hasBacklog == true {
             loop.continueInNextTurn(self)

@@ -1,27 +1,27 @@
-// The outlet of a connection: all that writes. What is sent within a callback is gathered in the loop's cork,
-// or in the queue, and leaves when the callback ends, in one write:
+// The outlet of a connection: everything that writes. What is sent in a callback is gathered in the
+// loop's cork or in the queue. It leaves in one write when the callback ends:
 //
 //     send ─▶ cork or queue ─▶ flushCork, flush ─▶ handle
 //                                    └─ what the kernel does not take ─▶ startWriting ─▶ handle
 extension UVConnection {
-    /// Bytes of at least this number are not gathered but offered to the kernel at once.
+    /// This many bytes or more are offered to the kernel at once and not gathered.
     private static let directSize = 16 * 1024
 
     // MARK: - Gathering
 
-    /// Leaves the bytes to the cork, where this connection uses it and it has room.
+    /// Puts the bytes into the cork, if this connection uses it and it has room.
     @inline(__always)
     func corks(_ bytes: Span<UInt8>) -> Bool {
         mayCork(bytes.count) && loop.corkBytes(bytes)
     }
 
-    /// Whether the cork may have room for so many bytes.
+    /// Whether the cork may have room for this many bytes.
     @inline(__always)
     func mayCork(_ count: Int) -> Bool {
         queuedBytes == 0 && loop.cork.isUsed(by: self) && count <= ReceiveBuffer.capacity
     }
 
-    /// Sends a message that may be corked, between the ends that its codec has told.
+    /// Sends a message that may be corked, between the prefix and suffix from its codec.
     @inline(__always)
     func sendFrame(
         _ payload: Span<UInt8>, between ends: FrameWrapper
@@ -32,8 +32,8 @@ extension UVConnection {
         return sendResult
     }
 
-    /// Asks for the ends, again where the cork had no room: so those of most messages need not leave the
-    /// registers.
+    /// Sends a message that the cork has not taken. It asks the codec for the prefix and suffix,
+    /// even if they were known before. So those of most messages can stay in registers.
     @inline(never)
     func sendBeyondCork(framing payload: Span<UInt8>) throws(FramingError) -> UVSendResult {
         sendBeyondCork(payload, between: try coder?.codec.wrapper(of: payload) ?? FrameWrapper())
@@ -61,7 +61,7 @@ extension UVConnection {
         }
     }
 
-    /// The cork had no room for the bytes: what is in it goes first.
+    /// Sends bytes for which the cork had no room. The content of the cork goes first.
     private func sendBehindCork(_ bytes: Span<UInt8>) {
         flushCork()
         guard queuedBytes == 0, state.acceptsBytes else { return queueRest(bytes) }
@@ -82,7 +82,7 @@ extension UVConnection {
         return made
     }
 
-    /// The agent's sum counts the queues of open connections.
+    /// Updates the counts. The agent's sum counts the queues of open connections.
     private func queueChanged(to bytes: Int) {
         if !state.isClosed { events.queuedBytes += bytes - queuedBytes }
         queuedBytes = bytes
@@ -95,8 +95,8 @@ extension UVConnection {
         checkBudget()
     }
 
-    /// What is queued leaves at the end of the callback that runs now; at once where none does,
-    /// or so much is queued that waiting would only hold memory.
+    /// Writes the queue at the end of the current callback. It writes at once if no callback runs,
+    /// or if so much is queued that waiting would only hold memory.
     func writeLater() {
         defer { checkBudget() }
         guard !isWriting else { return updateWatermark() }
@@ -107,7 +107,7 @@ extension UVConnection {
         }
     }
 
-    /// Has ``flush()`` called at the end of the callback.
+    /// Requests a ``flush()`` at the end of the callback.
     func gather() {
         guard !isGathered else { return }
         isGathered = true
@@ -122,7 +122,7 @@ extension UVConnection {
         if count > 0 { deadlines.sent(at: loop.now) }
     }
 
-    /// The kernel has taken bytes off the queue's front.
+    /// Removes bytes from the front of the queue, because the kernel has taken them.
     private func dequeue(_ count: Int) {
         enqueue { $0.consume(count) }
         noteTaken(count)
@@ -139,7 +139,7 @@ extension UVConnection {
         }
     }
 
-    /// Writes what this connection has corked; the kernel's rest is queued.
+    /// Writes what this connection has corked. What the kernel does not take is queued.
     @inline(__always)
     func flushCork() {
         if loop.cork.isUsed(by: self), loop.cork.bytes > 0 { writeCork() }
@@ -161,12 +161,12 @@ extension UVConnection {
         }
     }
 
-    /// Queues what the kernel has not taken; on a connection that has ended only to count as lost.
+    /// Queues what the kernel has not taken. If the connection has ended, it only counts as lost.
     private func queueCork(from taken: Int = 0) {
         enqueue { loop.cork.move(from: taken, to: $0) }
     }
 
-    /// Writes what is queued, as far as the kernel takes it.
+    /// Writes as much of the queue as the kernel takes now.
     func flush() {
         isGathered = false
         if state.isHalfOpen { watch() }
@@ -187,7 +187,7 @@ extension UVConnection {
         settle()
     }
 
-    /// Leaves the front of the queue to libuv, which writes it when the kernel takes bytes again.
+    /// Passes the front of the queue to libuv, which writes it when the kernel takes bytes again.
     private func startWriting() {
         guard queuedBytes > 0, let queue else { return }
         if !isWriting {
@@ -201,8 +201,8 @@ extension UVConnection {
         updateWatermark()
     }
 
-    /// The write that was in flight ended, and the kernel has taken so many bytes of it; `error` is
-    /// nil when these are all.
+    /// Handles the end of the write in flight. The kernel has taken `bytes` bytes of it. If these
+    /// are all, `error` is nil.
     func writeCompleted(bytes: Int, error: UVError.Code?) {
         bytesInFlight = 0
         dequeue(bytes)
@@ -235,13 +235,13 @@ extension UVConnection {
         }
     }
 
-    /// Receives nothing more while the queue is above the high watermark, where the options say so.
+    /// Stops receiving while the queue is above the high watermark, if the options ask for that.
     func holdIfFull() {
         if watermark.isAbove, options.holdsAboveHighWatermark { hold(.sendQueue) }
     }
 
-    /// There is room in the queue again, or waiting for it has become pointless. The user hears of it
-    /// when his own call, if it is within one, has ended.
+    /// Reports that the queue has room again, or that waiting for room has become pointless. If
+    /// this happens within the user's own call, the user is told when that call has ended.
     func tellDrained() {
         guard owesDrained else { return }
         owesDrained = false

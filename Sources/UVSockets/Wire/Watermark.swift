@@ -1,5 +1,5 @@
-/// Two levels of a queue with a memory in between: above the high one it is full, and stays so
-/// until it has fallen below the low one.
+/// Decides by two levels whether a queue is full. Above the high level it is full. It stays full
+/// until it has fallen to the low level.
 struct Watermark {
     enum Change: Equatable {
         case none, rose, fell
@@ -7,7 +7,7 @@ struct Watermark {
 
     private(set) var isAbove = false
 
-    /// The queue holds so many bytes now.
+    /// Updates the state: the queue holds this many bytes now.
     mutating func update(_ bytes: Int, high: Int, low: Int) -> Change {
         if !isAbove, bytes > high {
             isAbove = true

@@ -1,11 +1,14 @@
-/// What may stand between the wire and the framing of a connection, such as a header that comes first, or an
-/// encryption. It gets the bytes of the wire and gives those of the framing, and the other way.
+/// A layer between the wire and the framing of a connection.
+///
+/// Examples are a header that comes first, and encryption. The layer turns the bytes of the wire
+/// into those of the framing, and the other way round.
 ///
 ///     wire ──receive──▶ layer ──deliver──▶ framing ──▶ handler
 ///     wire ◀──write──── layer ◀──send───── framing ◀── handler
 ///
-/// It has an opening phase: the connection is not told to its user before ``LayerPort/open()``. The
-/// connection's deadlines hold meanwhile. All calls come on the loop's thread, never within one another's.
+/// It has an opening phase: the user is not told of the connection before ``LayerPort/open()``. The
+/// deadlines of the connection apply during it. All calls come on the loop's thread, and never
+/// within one another.
 package protocol WireLayer: AnyObject {
     /// The stream is connected.
     func begin(_ port: LayerPort)
@@ -13,11 +16,11 @@ package protocol WireLayer: AnyObject {
     func receive(_ bytes: Span<UInt8>, _ port: LayerPort)
     /// The connection sends bytes, framed already. They are valid during the call.
     func send(_ bytes: Span<UInt8>, _ port: LayerPort)
-    /// The connection sends no more. What this writes now goes before the end of the stream.
+    /// The connection sends no more. What the layer writes now goes before the end of the stream.
     func finish(_ port: LayerPort)
 }
 
-/// What a layer does with its connection.
+/// What a layer can do with its connection.
 package struct LayerPort {
     fileprivate let connection: UVConnection
 
@@ -31,19 +34,19 @@ package struct LayerPort {
         connection.leave(bytes)
     }
 
-    /// The opening phase is over: the connection is told to its user.
+    /// Ends the opening phase: the user is told of the connection.
     package func open() {
         connection.layerOpened()
     }
 
-    /// The peer has broken the layer's rules: the connection ends.
+    /// Ends the connection, because the peer has broken the layer's rules.
     package func fail(_ error: UVError) {
         connection.close(.failed(error))
     }
 }
 
 extension UVConnection {
-    /// Begins behind a layer.
+    /// Begins a connection that has a layer.
     func begin(behind layer: any WireLayer) {
         let extras = extras ?? ConnectionExtras(events.coder)
         extras.layer = layer
@@ -58,7 +61,7 @@ extension UVConnection {
         agent.connectionDidOpen(self)
     }
 
-    /// Bytes have come to a connection that has a layer or a tap.
+    /// Handles bytes that have come to a connection with a layer or a tap.
     func receiveOnWire(_ bytes: Span<UInt8>, _ extras: ConnectionExtras) {
         extras.tap?.received(bytes, by: self)
         guard let layer = extras.layer else { return deliver(bytes) }
@@ -72,7 +75,7 @@ extension UVConnection {
         }
     }
 
-    /// Sends a message on a connection that has a layer or a tap.
+    /// Sends a message on a connection with a layer or a tap.
     @inline(never)
     func sendOnWire(_ message: Span<UInt8>, _ extras: ConnectionExtras) -> UVSendResult {
         do throws(FramingError) {
@@ -86,7 +89,7 @@ extension UVConnection {
         }
     }
 
-    /// Sends a buffer, framed already, where the connection has a layer or a tap.
+    /// Sends a buffer that is framed already, if the connection has a layer or a tap.
     ///
     /// - Returns: Whether it has one.
     @inline(never)
@@ -103,7 +106,7 @@ extension UVConnection {
         layer.send(bytes, LayerPort(connection: self))
     }
 
-    /// Leaves bytes for the wire to the queue.
+    /// Adds bytes for the wire to the queue.
     fileprivate func leave(_ bytes: Span<UInt8>) {
         guard state.isWritable, bytes.count > 0 else { return }
         extras?.tap?.sent(bytes, by: self)
