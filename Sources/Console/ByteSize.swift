@@ -29,7 +29,8 @@ public struct ByteSize: CustomStringConvertible, Sendable {
             1...(greatest / factor) ~= number
         else {
             throw ValidationError(
-                "it takes a size from 1 to \(ByteSize(greatest)), such as 65536, 64k or 1m")
+                "the value must be a size from 1 to \(ByteSize(greatest)), such as 65536, 64k or 1m"
+            )
         }
         return number * factor
     }

@@ -19,7 +19,7 @@ public struct Framing: Sendable {
     /// - Throws: `ValidationError` if it is not one of them.
     public static func parse(_ argument: String) throws -> Framing {
         guard let framing = Framing(argument, LineCodec.defaultMaximumLength) else {
-            throw ValidationError("it is one of \(names)")
+            throw ValidationError("the value must be one of \(names)")
         }
         return framing
     }

@@ -165,7 +165,7 @@ public final class Output: Sendable {
             var batch = state.waiting
             state.waiting = []
             if state.droppedWrites > 0, state.failure == nil {
-                let notice = "… \(state.droppedWrites) lines not shown: the output was blocked\n"
+                let notice = "… \(state.droppedWrites) lines were dropped: the output was blocked\n"
                 batch += Array(notice.utf8)
                 state.droppedWrites = 0
             }

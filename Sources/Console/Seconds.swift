@@ -22,7 +22,7 @@ public struct Seconds: CustomStringConvertible, Sendable {
     /// - Throws: `ValidationError` if it is not a number from 0 to ``greatest``.
     public static func parse(_ argument: String) throws -> Duration {
         guard let duration = read(argument) else {
-            throw ValidationError("it takes seconds, 0 to \(greatest), such as 5 or 0.5")
+            throw ValidationError("the value must be seconds, 0 to \(greatest), such as 5 or 0.5")
         }
         return duration
     }
@@ -64,7 +64,7 @@ public struct TimeLimit: CustomStringConvertible, Sendable {
         if argument == "none" { return TimeLimit(nil) }
         guard let duration = Seconds.read(argument), duration > .zero else {
             throw ValidationError(
-                "it takes seconds, above 0 and at most \(Seconds.greatest), such as 5 or 0.5, or none"
+                "the value must be seconds, above 0 and at most \(Seconds.greatest), such as 5 or 0.5, or none"
             )
         }
         return TimeLimit(duration)

@@ -21,7 +21,7 @@ final class EchoClient {
         let description: String
     }
 
-    private static let unsent = Failure(description: "input that waited was not sent")
+    private static let unsent = Failure(description: "some input was not sent")
 
     private let options: Options
     private let loop: UVLoop

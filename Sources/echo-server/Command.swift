@@ -11,7 +11,7 @@ enum Command: Equatable {
         list            the clients: id, address, age, bytes in, out and queued
         kick ID         send a client away
         broadcast TEXT  send a line to every client
-        stats           what has happened since the start, and how it stands
+        stats           the counts since the start, and the current state
         help            this
         quit            stop the server
         """
@@ -25,7 +25,7 @@ enum Command: Equatable {
     init?(_ line: [UInt8]) throws(Unknown) {
         guard let text = String(validating: line, as: UTF8.self) else {
             throw Unknown(
-                description: "'\(Printable(line))' is not UTF-8, and is no command; see help")
+                description: "'\(Printable(line))' is not valid UTF-8; type help")
         }
         try self.init(text)
     }
@@ -42,12 +42,14 @@ enum Command: Equatable {
         case ("kick", let rest?):
             let words = rest.split(separator: " ")
             guard words.count == 1, let id = UVConnection.ID(words[0]) else {
-                throw Unknown(description: "kick takes a client's id, a number; see list")
+                throw Unknown(
+                    description: "kick needs a client's id, a number; type list to see the ids")
             }
             self = .kick(id)
         case ("broadcast", let rest?): self = .broadcast(rest)
         default:
-            throw Unknown(description: "'\(Printable(Array(line.utf8)))' is no command; see help")
+            throw Unknown(
+                description: "'\(Printable(Array(line.utf8)))' is not a command; type help")
         }
     }
 }

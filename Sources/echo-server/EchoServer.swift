@@ -26,7 +26,7 @@ final class EchoServer {
             if code == EPIPE || code == EBADF { return }
             let reason = unsafe String(cString: strerror(code))
             log.write(
-                line: "echo-server: nothing more is printed: cannot write the output: \(reason)")
+                line: "echo-server: cannot write the output, so nothing more is printed: \(reason)")
         }
         service = EchoService(options, output)
     }

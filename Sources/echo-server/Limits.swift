@@ -198,7 +198,7 @@ struct Limits: ParsableArguments {
 
     func validate() throws {
         if softLimit != nil, softLimitTime?.duration == nil {
-            throw ValidationError("--soft-limit takes a --soft-limit-time with it")
+            throw ValidationError("--soft-limit needs --soft-limit-time")
         }
     }
 
@@ -262,7 +262,7 @@ struct Limits: ParsableArguments {
 /// Reads a positive number for an option.
 func positive(_ text: String) throws -> Int {
     guard let number = Int(digits: text), number > 0 else {
-        throw ValidationError("it takes a number of at least 1")
+        throw ValidationError("the value must be a number of at least 1")
     }
     return number
 }

@@ -75,7 +75,7 @@ struct Options: ParsableCommand {
     @Option(
         help: """
             How clients are spread over the loops: each goes to the loop with the fewest (least), or \
-            where the kernel throws the dice. (default: least)
+            the kernel chooses one at random (kernel). (default: least)
             """)
     var balance: Balance?
 
@@ -116,7 +116,7 @@ struct Options: ParsableCommand {
     @Flag(help: "Print no messages, only where it listens and what goes wrong.")
     var quiet = false
 
-    @Flag(help: "Take an operator's commands from standard input, also where that is no terminal.")
+    @Flag(help: "Read an operator's commands from standard input, even where that is no terminal.")
     var console = false
 
     @Option(
@@ -134,21 +134,23 @@ struct Options: ParsableCommand {
 
     func validate() throws {
         if slow != nil, mode != .broadcast {
-            throw ValidationError("--slow is for --mode broadcast")
+            throw ValidationError("--slow needs --mode broadcast")
         }
         if slow == .wait, loops > 1 {
-            throw ValidationError("--slow wait takes one loop: several do not wait for each other")
+            throw ValidationError("--slow wait needs --loops 1: loops do not wait for each other")
         }
         if balance != nil, loops == 1 {
-            throw ValidationError("--balance takes --loops of 2 or more")
+            throw ValidationError("--balance needs --loops 2 or more")
         }
         if limits.maxFrame != nil, framing?.hasLimit != true {
-            throw ValidationError("--max-frame takes a --framing of messages that vary in length")
+            throw ValidationError("--max-frame needs a --framing with messages of varying length")
         }
         do throws(FramingError) {
             _ = try usedFraming.codec?.wrapper(of: lastMessage.span)
         } catch {
-            if !lastMessage.isEmpty { throw ValidationError("--goodbye is no message: \(error)") }
+            if !lastMessage.isEmpty {
+                throw ValidationError("--goodbye cannot be sent as a message: \(error)")
+            }
         }
     }
 
@@ -197,7 +199,7 @@ struct Options: ParsableCommand {
 
     private static func loops(_ text: String) throws -> Int {
         guard let loops = Int(digits: text), 1...mostLoops ~= loops else {
-            throw ValidationError("it takes a number from 1 to \(mostLoops)")
+            throw ValidationError("the value must be a number from 1 to \(mostLoops)")
         }
         return loops
     }
@@ -205,7 +207,8 @@ struct Options: ParsableCommand {
     private static func level(_ text: String) throws -> Logger.Level {
         guard let level = Logger.Level(rawValue: text) else {
             throw ValidationError(
-                "it is one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))")
+                "the value must be one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))"
+            )
         }
         return level
     }

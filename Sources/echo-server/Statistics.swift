@@ -31,10 +31,10 @@ struct Statistics: CustomStringConvertible {
         happened("skipped for slow clients", stats.skips)
         happened("replaced by later messages", stats.replacements)
         happened("waited for slow clients", waits)
-        happened("held for their rate", stats.rateHolds)
-        happened("turns used up", stats.turnsUsedUp)
+        happened("held back by the rate", stats.rateHolds)
+        happened("receive budget used up", stats.turnsUsedUp)
         happened("slow handlers", stats.slowHandlers)
-        happened("evicted for the budget", stats.evictions)
+        happened("ended for the outbound budget", stats.evictions)
         happened("ended", stats.ends.values.reduce(0, +))
         for kind in UVEndReason.Kind.allCases {
             happened("  \(Self.words(kind))", stats.ends[kind, default: 0])

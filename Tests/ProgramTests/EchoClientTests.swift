@@ -326,7 +326,7 @@ struct EchoClientTests {
             client.program.send(SIGTERM)
             #expect(try client.program.ending() == .code(code))
             let text = try client.program.errorText()
-            #expect(text == (code == 0 ? "" : "echo-client: input that waited was not sent\n"))
+            #expect(text == (code == 0 ? "" : "echo-client: some input was not sent\n"))
         }
     }
 

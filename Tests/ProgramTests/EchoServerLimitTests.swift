@@ -23,7 +23,8 @@ struct EchoServerLimitTests {
                 options: ["--first-message-timeout", "0.3", "--framing", "lines"], sent: "half",
                 reason: "no message came in time"),
             TimedEnd(
-                options: ["--max-lifetime", "0.3"], sent: "hello\n", reason: "its time was over"),
+                options: ["--max-lifetime", "0.3"], sent: "hello\n",
+                reason: "its maximum lifetime was reached"),
         ])
     func timedEnd(end: TimedEnd) throws {
         try withEchoServer(end.options) { server in
@@ -180,7 +181,7 @@ struct EchoServerLimitTests {
         let isSame = try client.bytes(bytes.count) == bytes
         let time = ContinuousClock.now - began
         #expect(isSame)
-        #expect(try server.stats()["held for their rate"] > 0)
+        #expect(try server.stats()["held back by the rate"] > 0)
         return time
     }
 

@@ -17,7 +17,7 @@ struct EchoServerOutputTests {
             }
             #expect(server.program.isRunning)
             let notice = try server.output.line(with: "not shown")
-            #expect(notice.contains("lines not shown: the output was blocked"))
+            #expect(notice.contains("lines were dropped: the output was blocked"))
             // And it goes on printing.
             try client.write("still there\n")
             _ = try server.output.line(with: ": still there")

@@ -6,19 +6,22 @@ struct OperatorConsoleLineTests {
     @Test(
         "A line that is no command is answered, and does nothing",
         arguments: [
-            ("lost", "'lost' is no command; see help"),
-            ("LIST", "'LIST' is no command; see help"),
-            ("list all", "'list all' is no command; see help"),
-            ("quit now", "'quit now' is no command; see help"),
-            ("kick", "'kick' is no command; see help"),
-            ("kick me", "kick takes a client's id, a number; see list"),
-            ("kick -1", "kick takes a client's id, a number; see list"),
-            ("kick 1 2", "kick takes a client's id, a number; see list"),
+            ("lost", "'lost' is not a command; type help"),
+            ("LIST", "'LIST' is not a command; type help"),
+            ("list all", "'list all' is not a command; type help"),
+            ("quit now", "'quit now' is not a command; type help"),
+            ("kick", "'kick' is not a command; type help"),
+            ("kick me", "kick needs a client's id, a number; type list to see the ids"),
+            ("kick -1", "kick needs a client's id, a number; type list to see the ids"),
+            ("kick 1 2", "kick needs a client's id, a number; type list to see the ids"),
             ("kick 99", "there is no client 99"),
-            ("kick 18446744073709551616", "kick takes a client's id, a number; see list"),
-            ("broadcast", "'broadcast' is no command; see help"),
+            (
+                "kick 18446744073709551616",
+                "kick needs a client's id, a number; type list to see the ids"
+            ),
+            ("broadcast", "'broadcast' is not a command; type help"),
             ("broadcast alone", "sent to 0 clients"),
-            ("\u{1B}[2J", #"'\u{1b}[2J' is no command; see help"#),
+            ("\u{1B}[2J", #"'\u{1b}[2J' is not a command; type help"#),
             ("\r", nil), ("", nil), ("    ", nil),
         ])
     func noCommand(line: String, answer: String?) throws {
@@ -37,9 +40,9 @@ struct OperatorConsoleLineTests {
             try server.command(String(repeating: "x", count: 1 << 20))
             #expect(try server.output.line().hasPrefix("line too long: "))
             try server.input.write([0xFF, 0xC3, 0x28, 0x00, 0x0A])
-            #expect(try server.output.line().hasSuffix("is no command; see help"))
+            #expect(try server.output.line().hasSuffix("is not a command; type help"))
             try server.input.write(Array("broadcast ".utf8) + [0xFF, 0x0A])
-            #expect(try server.output.line().hasSuffix("is no command; see help"))
+            #expect(try server.output.line().hasSuffix("is not a command; type help"))
             try server.command("list")
             #expect(try server.output.line() == "no clients")
         }

@@ -25,7 +25,7 @@ NOTICE_SECONDS = 0.5
 def stalling(verdicts):
     """Those that stopped are gone when they have stalled for as long as they may."""
     options = ("--send-limit", "1m", "--write-stall-timeout", str(STALL_SECONDS))
-    fanout = _Fanout(verdicts, messages=4, send_limit=MIB, reason="it reads nothing")
+    fanout = _Fanout(verdicts, messages=4, send_limit=MIB, reason="the peer reads nothing")
     with Loop() as loop:
         progress = fanout.run(loop, options)
     waited = [receiver.ended_at - progress.last[receiver] for receiver in fanout.stopped]

@@ -54,7 +54,7 @@ final class AsyncClient {
         _ body: nonisolated(nonsending) (UVAsyncConnection) async throws -> Result,
         isolation: isolated (any Actor)? = #isolation
     ) async throws -> Result {
-        guard let server else { preconditionFailure("a connection is used that has not begun") }
+        guard let server else { preconditionFailure("a connection was used before it began") }
         defer { leave() }
         return try await withTaskCancellationHandler {
             _ = isolation

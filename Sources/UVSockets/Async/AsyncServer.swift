@@ -114,7 +114,7 @@ actor AsyncServer {
         guard !(error is CancellationError), let times = loop.throttles.handlerFailures.times()
         else { return }
         loop.logger.warning(
-            "a handler has failed: \(error)",
+            "a handler threw an error: \(error)",
             metadata: [
                 "connection": "\(client.id)", "peer": "\(client.peer)", "times": "\(times)",
             ])

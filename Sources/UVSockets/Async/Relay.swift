@@ -42,9 +42,9 @@ extension UVAsyncConnection {
         loop.confine("UVAsyncConnection.relay")
         precondition(
             other !== self && other.connection.loop === loop,
-            "a relay is between two connections of one loop")
+            "a relay needs two different connections on the same loop")
         precondition(
-            !isTaken && !other.isTaken, "two tasks wait for messages of one connection")
+            !isTaken && !other.isTaken, "only one task may wait for the messages of a connection")
         let relay = Relay(self, other)
         relay.begin()
         while !relay.isOver { await relay.wait(on: loop) }

@@ -114,7 +114,7 @@ public final class UVAsyncConnection: Identifiable, ParkingSlot {
 
     @usableFromInline
     nonisolated(nonsending) func waitForMessage() async throws(UVEndReason) -> [UInt8]? {
-        precondition(!isTaken, "two tasks wait for messages of one connection")
+        precondition(!isTaken, "only one task may wait for the messages of a connection")
         if !isAtEnd {
             await wait(on: connection.loop)
             if let message = pending.take() { return message }
@@ -137,7 +137,7 @@ public final class UVAsyncConnection: Identifiable, ParkingSlot {
         _ body: @escaping (Span<UInt8>) throws -> Void
     ) async throws {
         connection.loop.confine("UVAsyncConnection.forEachMessage")
-        precondition(!isTaken, "two tasks wait for messages of one connection")
+        precondition(!isTaken, "only one task may wait for the messages of a connection")
         lendMessages(to: body)
         if isLending { await wait(on: connection.loop) }
         // Messages that had come before the listener was stopped.

@@ -65,7 +65,7 @@ extension UVListener {
         isolation: isolated (any Actor)? = #isolation
     ) async throws(UVError) {
         precondition(
-            settings.loop == nil || settings.loops == 1, "a server on a given loop has 1 loop")
+            settings.loop == nil || settings.loops == 1, "loops must be 1 where a loop is given")
         var settings = settings
         settings.listening.options.connection.allowsHalfOpen = true
         let group = settings.loop == nil ? try UVLoopGroup(loops: settings.loops) : nil

@@ -135,9 +135,9 @@ public struct UVConnectionOptions: Sendable {
     /// used.
     var withinBounds: Self {
         precondition(
-            bytesPerSecond ?? 1 > 0, "UVConnectionOptions.bytesPerSecond is at least 1")
+            bytesPerSecond ?? 1 > 0, "UVConnectionOptions.bytesPerSecond must be at least 1")
         precondition(
-            messagesPerSecond ?? 1 > 0, "UVConnectionOptions.messagesPerSecond is at least 1")
+            messagesPerSecond ?? 1 > 0, "UVConnectionOptions.messagesPerSecond must be at least 1")
         var options = self
         options.highWatermark = max(0, highWatermark)
         options.lowWatermark = min(max(0, lowWatermark), options.highWatermark)

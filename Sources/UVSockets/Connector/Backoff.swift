@@ -10,7 +10,8 @@ struct Backoff {
     init(_ policy: UVReconnect) {
         precondition(
             policy.initialDelay > .zero && policy.maximumDelay >= policy.initialDelay,
-            "UVReconnect.initialDelay must be above zero, and maximumDelay not below it")
+            "UVReconnect.initialDelay must be above zero, and maximumDelay must be at least as long"
+        )
         precondition(policy.attempts ?? 0 >= 0, "UVReconnect.attempts must not be below 0")
         self.policy = policy
         bound = policy.initialDelay

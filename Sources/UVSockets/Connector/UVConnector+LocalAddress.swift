@@ -10,7 +10,8 @@ extension UVConnector {
             throw refuse("a connection to a Unix-domain socket has no local address")
         }
         guard let address = SocketAddress(local) else {
-            throw refuse("a local address is an IPv4 or IPv6 address of this machine, not a name")
+            throw refuse(
+                "the local address must be an IPv4 or IPv6 address of this machine, not a name")
         }
         return address
     }

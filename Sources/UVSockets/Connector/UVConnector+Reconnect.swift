@@ -47,7 +47,7 @@ extension UVConnector: ConnectionAgent {
         if case .failed(let error) = why { return error }
         return UVError(
             call: "connect", subject: "\(endpoint)", code: .connectionAborted,
-            reason: "no connection lasted, the last ended: \(why)")
+            reason: "the last allowed connection ended too soon: \(why)")
     }
 
     // MARK: - The end of the connection

@@ -27,7 +27,7 @@ extension FrameSearch {
         guard end <= longest else { throw .frameTooLong(limit: limit()) }
         precondition(
             1...count ~= end && payload.lowerBound >= 0 && payload.upperBound <= end,
-            "a codec found a frame that is empty or not within the bytes")
+            "the codec returned a frame that is empty or lies outside the bytes")
         return (payload, end)
     }
 

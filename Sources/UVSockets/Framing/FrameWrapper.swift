@@ -51,7 +51,7 @@ extension FrameWrapper {
         /// - Parameter index: The position of the byte, counted from 0.
         @inline(__always)
         public subscript(index: Int) -> UInt8 {
-            precondition(0..<count ~= index, "the byte is none of the end's")
+            precondition(0..<count ~= index, "the index is out of range")
             let word = index < 8 ? words.0 : index < 16 ? words.1 : words.2
             return UInt8(truncatingIfNeeded: word >> Self.shift(index))
         }
@@ -64,7 +64,7 @@ extension FrameWrapper {
         /// - Parameter byte: The byte.
         @inline(__always)
         public mutating func append(_ byte: UInt8) {
-            precondition(count < Self.capacity, "a frame's end has at most 23 bytes")
+            precondition(count < Self.capacity, "a frame's prefix or suffix has at most 23 bytes")
             let bits = UInt64(byte) << Self.shift(count)
             switch count {
             case ..<8: words.0 |= bits

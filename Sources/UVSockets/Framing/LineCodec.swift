@@ -78,7 +78,7 @@ public struct LineCodec: FrameCodec {
     public func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper {
         try checkIsSendable(payload)
         guard firstIndex(of: Self.lineFeed, in: payload, from: 0) == nil else {
-            throw .unsendable("a line feed within a line")
+            throw .unsendable("the payload contains a line feed")
         }
         let hasReturn = ending == .crlf || (ending == .lfOrCRLF && endsInReturn(payload))
         var suffix = FrameWrapper.Bytes()

@@ -27,9 +27,11 @@ public struct NetstringCodec: FrameCodec {
                 return try frame(prefix: index + 1, length: length, in: bytes)
             }
             guard UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte else {
-                throw .malformed("no decimal length and colon")
+                throw .malformed("a decimal length and a colon are missing")
             }
-            guard index == 0 || length > 0 else { throw .malformed("a length with a leading zero") }
+            guard index == 0 || length > 0 else {
+                throw .malformed("the length has a leading zero")
+            }
             let digit = Int(byte - UInt8(ascii: "0"))
             guard digit <= maximumLength, length <= (maximumLength - digit) / 10 else {
                 throw .frameTooLong(limit: maximumLength)
@@ -45,7 +47,7 @@ public struct NetstringCodec: FrameCodec {
         let comma = prefix + length
         guard comma < bytes.count else { return .incomplete(scanned: 0, needed: comma + 1) }
         guard bytes[comma] == UInt8(ascii: ",") else {
-            throw .malformed("no comma behind the payload")
+            throw .malformed("the comma after the payload is missing")
         }
         return .frame(payload: prefix..<comma, end: comma + 1)
     }

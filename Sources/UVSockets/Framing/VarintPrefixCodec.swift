@@ -27,12 +27,12 @@ public struct VarintPrefixCodec: FrameCodec {
         for index in 0..<min(Self.longestPrefix, bytes.count) {
             let byte = bytes[index]
             guard index < Self.longestPrefix - 1 || byte <= 1 else {
-                throw .malformed("a length of more than 64 bits")
+                throw .malformed("the length has more than 64 bits")
             }
             length |= UInt64(byte & 0x7F) << (7 * index)
             guard byte & 0x80 == 0 else { continue }
             guard byte != 0 || index == 0 else {
-                throw .malformed("a length in more bytes than it needs")
+                throw .malformed("the length uses more bytes than it needs")
             }
             return try .behind(
                 prefix: index + 1, length: length, limit: maximumLength, of: bytes.count)

@@ -9,7 +9,7 @@
 /// - Returns: The first index of the byte at or after `start`; nil if it is not there.
 @inline(__always)
 func firstIndex(of byte: UInt8, in bytes: Span<UInt8>, from start: Int) -> Int? {
-    precondition(start >= 0, "a search begins within the bytes")
+    precondition(start >= 0, "a search must not start before the first byte")
     guard start < bytes.count else { return nil }
     return unsafe bytes.withUnsafeBytes { all in
         // The span is not empty, so it has a base address.

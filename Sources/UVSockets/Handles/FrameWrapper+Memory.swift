@@ -2,7 +2,7 @@ extension FrameWrapper.Bytes {
     /// Copies the bytes to the start of a memory area that has room for them.
     @inline(__always)
     func copy(to room: UnsafeMutableRawBufferPointer) {
-        precondition(room.count >= count, "there is no room for a frame's end")
+        precondition(room.count >= count, "there is no room for a frame's prefix or suffix")
         for index in 0..<count { unsafe room[index] = self[index] }
     }
 

@@ -58,11 +58,13 @@ final class LookupRequest {
         }
         guard host.utf8.count <= UVEndpoint.maximumHostLength, !host.utf8.contains(0), !host.isEmpty
         else {
-            throw refuse("a host name is 1 to \(UVEndpoint.maximumHostLength) bytes without NUL")
+            throw refuse(
+                "a host name must have 1 to \(UVEndpoint.maximumHostLength) bytes without NUL")
         }
         // No name holds a colon, so this was meant as an IPv6 address.
         guard !host.utf8.contains(UInt8(ascii: ":")) else {
-            throw refuse("not an IPv6 address, or its zone is no interface of this machine")
+            throw refuse(
+                "not a valid IPv6 address, or its zone is not an interface of this machine")
         }
     }
 

@@ -148,7 +148,7 @@ struct SocketAddress: Hashable, Sendable {
     /// The network of the first `bits` bits of the address. The other bits, the zone and the port
     /// are zero.
     func prefix(bits: Int) -> SocketAddress {
-        precondition(0...width ~= bits, "a prefix has at most as many bits as its address")
+        precondition(0...width ~= bits, "a prefix must not have more bits than the address")
         let all = UInt64.max
         guard isIPv6 else {
             return SocketAddress(network: 0, low & all << (32 - bits), isIPv6: false)

@@ -42,7 +42,7 @@ struct SocketDescriptor: Sendable {
             let isForeign = code == .addressNotAvailable
             return UVError(
                 call: call, subject: "\(address.endpoint)", code: code,
-                reason: isForeign ? "it is not an address of this machine" : nil)
+                reason: isForeign ? "this machine does not have that address" : nil)
         }
         guard made.number >= 0 else { throw failure("make socket") }
         var yes: Int32 = 1

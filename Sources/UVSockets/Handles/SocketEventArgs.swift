@@ -61,7 +61,7 @@
             rest throws(FramingError) in
             try unsafe connection.takeFrame(of: rest.span, &taken)
         }
-        precondition(0...untaken ~= taken, "more was taken than was received")
+        precondition(0...untaken ~= taken, "more bytes were taken than were received")
         unsafe start += taken
         untaken -= taken
         return message

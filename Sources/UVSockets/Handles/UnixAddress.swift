@@ -40,9 +40,9 @@ struct UnixAddress: Hashable, Sendable {
             if count == 0 {
                 "the name is missing"
             } else if count > Self.longestName {
-                "the name has \(count) bytes, and a Unix socket's has at most \(Self.longestName)"
+                "the name has \(count) bytes, and a Unix socket name may have at most \(Self.longestName)"
             } else if name.utf8.contains(0) {
-                "the name holds a NUL"
+                "the name contains a NUL byte"
             } else {
                 nil
             }

@@ -94,7 +94,7 @@ struct UnixSocketFile: Sendable {
             UVError(call: "bind", subject: address.text, code: .addressInUse, reason: reason)
         }
         guard file.st_mode & S_IFMT == S_IFSOCK else {
-            throw refuse("there is a file that is no socket")
+            throw refuse("a file that is not a socket already exists there")
         }
         let probe = SocketDescriptor.make(AF_UNIX)
         guard probe.number >= 0 else { throw failure("make socket", address) }

@@ -33,9 +33,9 @@ struct AdmissionRules {
     private var present: [SocketAddress: Int] = [:]
 
     init(_ policy: UVAdmission, limit: Int) {
-        precondition(policy.perAddress ?? 1 > 0, "UVAdmission.perAddress is at least 1")
+        precondition(policy.perAddress ?? 1 > 0, "UVAdmission.perAddress must be at least 1")
         precondition(
-            policy.acceptsPerSecond ?? 1 > 0, "UVAdmission.acceptsPerSecond is at least 1")
+            policy.acceptsPerSecond ?? 1 > 0, "UVAdmission.acceptsPerSecond must be at least 1")
         precondition(
             0...32 ~= policy.ipv4PrefixLength && 0...128 ~= policy.ipv6PrefixLength,
             "UVAdmission's prefix lengths are 0 to 32 for IPv4 and 0 to 128 for IPv6")
@@ -89,7 +89,7 @@ struct AdmissionRules {
         guard policy.perAddress != nil else { return }
         let network = network(of: address)
         guard let count = present[network] else {
-            preconditionFailure("a client left that was not admitted")
+            preconditionFailure("a client that was never admitted has left")
         }
         present[network] = count > 1 ? count - 1 : nil
         // A dictionary does not give memory back when it shrinks.

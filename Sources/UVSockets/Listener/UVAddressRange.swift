@@ -52,7 +52,7 @@ public struct UVAddressRange: Hashable, Sendable {
         let slash = text.firstIndex(of: "/") ?? text.endIndex
         let host = text[..<slash]
         guard !host.isEmpty else { throw refuse("the address is missing") }
-        guard !host.contains("%") else { throw refuse("the address of a range has no zone") }
+        guard !host.contains("%") else { throw refuse("a range cannot have a zone") }
         guard let address = SocketAddress(UVEndpoint(host: String(host), port: 0)) else {
             throw refuse("the address is neither an IPv4 nor an IPv6 address")
         }

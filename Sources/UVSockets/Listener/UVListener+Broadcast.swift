@@ -18,7 +18,7 @@ extension UVListener {
         loop.confine("UVListener.broadcast")
         precondition(
             audience.room?.isOf(self) ?? true,
-            "UVListener.broadcast takes a room of its own clients")
+            "UVListener.broadcast needs a room of this listener")
         guard let ends = try? events.coder?.codec.wrapper(of: message) ?? FrameWrapper(),
             ends.count + message.count > 0
         else { return UVBroadcastReceipt() }

@@ -35,7 +35,7 @@ extension UVListener {
             {
                 throw UVError(
                     call: "listen", subject: "\(endpoint)", code: .invalidArgument,
-                    reason: "the kernel does not spread the clients of a Unix-domain socket")
+                    reason: "the balance .kernel does not work for a Unix-domain socket")
             }
             if let addresses {
                 try open(addresses[...], [])

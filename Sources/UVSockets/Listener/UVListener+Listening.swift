@@ -14,7 +14,8 @@ extension UVListener {
             let subject = "\(boundEndpoints.first ?? endpoint)"
             let error = UVError(call: "accept", subject: subject, code: code)
             loop.logger.warning(
-                "clients wait in the backlog: \(error)", metadata: ["times": "\(times)"])
+                "cannot accept, clients wait in the backlog: \(error)",
+                metadata: ["times": "\(times)"])
         }
         if case .listening(let listening) = state { listening.pause.start(after: pause) }
     }

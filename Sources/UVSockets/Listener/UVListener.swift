@@ -186,7 +186,7 @@ public final class UVListener {
         if case .stopped = state {
             throw UVError(
                 call: "listen", subject: "\(endpoint)", code: .canceled,
-                reason: "the listener was stopped, make another")
+                reason: "the listener was stopped and cannot start again; make a new one")
         }
         guard case .idle = state else { return }
         try open(endpoints[...], [])
@@ -222,7 +222,7 @@ public final class UVListener {
             case .yield:
                 listening.nextTurn.callInNextTurn()
             case .hold:
-                loop.logger.debug("holding clients")
+                loop.logger.debug("new clients wait in the backlog")
             }
         }
     }

@@ -65,7 +65,7 @@ public final class UVRoom {
     public func join(_ client: UVConnection) {
         loop.confine("UVRoom.join")
         precondition(
-            isOfListener(client), "UVRoom.join takes its listener's clients")
+            isOfListener(client), "UVRoom.join needs a client of the room's listener")
         guard !client.state.isClosed, places[client.id] == nil else { return }
         places[client.id] = all.count
         all.append(client)

@@ -23,7 +23,7 @@ final class LateJobs: Sendable {
             try startThread { [self] in run(on: loop) }
         } catch {
             fatalError(
-                "a task was to go on, on a loop that is closed, and there is no thread: \(error)")
+                "cannot start a thread for a task that must continue on a closed loop: \(error)")
         }
     }
 

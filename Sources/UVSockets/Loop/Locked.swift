@@ -19,7 +19,7 @@ internal import CLibuv
     package init(_ value: Value, isShared: Bool = true) {
         unsafe self.value = value
         self.isShared = isShared
-        guard unsafe uv_mutex_init(lock) == 0 else { fatalError("no memory for a lock") }
+        guard unsafe uv_mutex_init(lock) == 0 else { fatalError("not enough memory for a lock") }
     }
 
     deinit {

@@ -27,7 +27,8 @@ internal import CLibuv
     /// Shows the first bytes. The next read of any connection overwrites them.
     @inline(__always)
     func withBytes(_ count: Int, _ body: (Span<UInt8>) -> Void) {
-        precondition(0...Self.capacity ~= count, "more was received than the buffer holds")
+        precondition(
+            0...Self.capacity ~= count, "more bytes were received than the buffer can hold")
         let bytes = unsafe UnsafeRawBufferPointer(start: storage, count: count)
         unsafe bytes.withMemoryRebound(to: UInt8.self) { unsafe body($0.span) }
     }

@@ -19,7 +19,7 @@ extension UVLoop {
     /// Traps as ``confine(_:)`` does, and also if the loop is closed. For calls that need an open
     /// loop.
     func confineOpen(_ call: StaticString) {
-        guard !isClosed else { fatalError("\(call) was called on a loop that is closed") }
+        guard !isClosed else { fatalError("\(call) was called on a closed loop") }
         confine(call)
     }
 

@@ -74,7 +74,7 @@ extension UVLoop {
         (wakeUp, turnCounter, clock, nextTurn) = (nil, nil, nil, nil)
         turn(UV_RUN_DEFAULT)
         let status = unsafe uv_loop_close(raw)
-        precondition(status == 0, "a loop on which nothing is open could not be closed")
+        precondition(status == 0, "uv_loop_close failed although nothing is open on the loop")
         didClose()
     }
 
@@ -156,7 +156,8 @@ extension UVLoop {
                 logger.debug("\(error)")
             }
         }
-        logger.error("never closed, because callbacks make again what is closed: \(openNames)")
+        logger.error(
+            "the loop cannot be closed, its callbacks keep opening new handles: \(openNames)")
         jobs += inbox.beginClosing().jobs
     }
 }

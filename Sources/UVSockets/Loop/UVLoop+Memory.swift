@@ -12,7 +12,7 @@ extension UVLoop {
     /// Does everything that can be done at the current time.
     package func settle() {
         confineOpen("UVTestNetwork.run")
-        precondition(!isRunning, "the network was run within one of its own callbacks")
+        precondition(!isRunning, "UVTestNetwork.run was called within one of its own callbacks")
         isRunning = true
         finishRounds()
         isRunning = false
@@ -65,7 +65,7 @@ extension UVLoop {
         while !isStopping {
             finishRounds()
             if isStopping { return }
-            if let next = network.clock.next {
+            if let next = network.clock.next, untilStopped || network.clock.keepsLoopRunning {
                 network.clock.move(to: next)
             } else if untilStopped {
                 // A task may come back from another thread.

@@ -45,7 +45,7 @@ public final class UVLoopGroup: Sendable {
         loops count: Int = UVLoopGroup.cores, submissionLimit: Int = 65_536,
         logger: Logger = Logger(label: "UVSockets")
     ) throws(UVError) {
-        precondition(count > 0, "a UVLoopGroup has at least 1 loop")
+        precondition(count > 0, "a UVLoopGroup needs at least 1 loop")
         var threads: [LoopThread] = []
         let throttles = LogThrottles()
         do throws(UVError) {

@@ -28,6 +28,9 @@
     /// When the next timer fires.
     var next: UInt64? { entries.first?.at }
 
+    /// Whether a timer is set for which the loop goes on running.
+    var keepsLoopRunning: Bool { entries.contains { $0.timer.keepsLoopRunning } }
+
     func start(_ timer: TimerHandle, after delay: UInt64, repeating interval: UInt64) {
         stop(timer)
         let at = now.addingReportingOverflow(delay)

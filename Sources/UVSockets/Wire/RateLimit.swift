@@ -21,7 +21,7 @@ struct RateLimit {
     /// - Parameter rate: How much may pass in a second, at least 1; nil for any amount. A value
     ///   above 2³² − 1 counts as 2³² − 1.
     init(perSecond rate: Int?) {
-        precondition(rate ?? 1 > 0, "a rate is at least 1 a second")
+        precondition(rate ?? 1 > 0, "a rate must be at least 1 per second")
         self.rate = rate.map(UInt32.init(clamping:)) ?? 0
     }
 

@@ -77,7 +77,9 @@ struct ReconnectTests {
             peer.close()
             _ = try listener.accept()
         }
-        let reason = ["reset by the peer", "closed by the peer", "its time was over"][how]
+        let reason = [
+            "reset by the peer", "closed by the peer", "its maximum lifetime was reached",
+        ][how]
         #expect(log.entries == ["ended: \(reason)", "waiting: \(reason)", "ended: reset"])
     }
 

@@ -43,8 +43,8 @@ struct FrameWrapperTests {
     @Test(
         "A payload that cannot be one frame is refused",
         arguments: [
-            (LineCodec(), "o\nne", "a line feed within a line"),
-            (LineCodec(ending: .crlf), "\n", "a line feed within a line"),
+            (LineCodec(), "o\nne", "the payload contains a line feed"),
+            (LineCodec(ending: .crlf), "\n", "the payload contains a line feed"),
             (LineCodec(maximumLength: 4), "five!", "5 bytes are more than the limit of 4"),
             (DelimiterCodec("::".utf8), "o::ne", "the delimiter within the payload"),
             (DelimiterCodec("::".utf8), "one:", "the delimiter within the payload"),

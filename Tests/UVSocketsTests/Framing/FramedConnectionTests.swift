@@ -130,7 +130,7 @@ struct FramedConnectionTests {
                 }
             }
         }
-        #expect(result.said("a codec found a frame that is empty or not within the bytes"))
+        #expect(result.said("the codec returned a frame that is empty or lies outside the bytes"))
     }
 
     private static func provoke(_ peer: RawPeer) throws {
@@ -225,7 +225,7 @@ struct FramedConnectionTests {
             #expect(try peer.receive(4) == Array("one\n".utf8))
             #expect(
                 results.entries == [
-                    .refused(.unsendable("a line feed within a line")), .taken,
+                    .refused(.unsendable("the payload contains a line feed")), .taken,
                 ])
         }
     }

@@ -103,8 +103,9 @@ extension WireCase {
 
     private static let limit300 = VarintPrefixCodec(maximumLength: 300)
     private static let beyond300 = WireEnd.error(.frameTooLong(limit: 300))
-    private static let tooManyBits = WireEnd.error(.malformed("a length of more than 64 bits"))
-    private static let overlong = WireEnd.error(.malformed("a length in more bytes than it needs"))
+    private static let tooManyBits = WireEnd.error(.malformed("the length has more than 64 bits"))
+    private static let overlong = WireEnd.error(
+        .malformed("the length uses more bytes than it needs"))
 
     static let varints: [WireCase] = [
         .init("V1", "nothing", VarintPrefixCodec(), "", []),

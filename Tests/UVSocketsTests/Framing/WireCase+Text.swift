@@ -75,9 +75,10 @@ extension WireCase {
 
     private static let twelve = NetstringCodec(maximumLength: 12)
     private static let beyondTwelve = WireEnd.error(.frameTooLong(limit: 12))
-    private static let noLength = WireEnd.error(.malformed("no decimal length and colon"))
-    private static let leadingZero = WireEnd.error(.malformed("a length with a leading zero"))
-    private static let noComma = WireEnd.error(.malformed("no comma behind the payload"))
+    private static let noLength = WireEnd.error(
+        .malformed("a decimal length and a colon are missing"))
+    private static let leadingZero = WireEnd.error(.malformed("the length has a leading zero"))
+    private static let noComma = WireEnd.error(.malformed("the comma after the payload is missing"))
 
     static let netstrings: [WireCase] = [
         .init("N1", "nothing", NetstringCodec(), "", []),

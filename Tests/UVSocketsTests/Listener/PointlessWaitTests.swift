@@ -140,7 +140,7 @@ struct PointlessWaitTests {
             let other = UVListener(on: loop, at: "127.0.0.1:0") { _, _ in }
             one.broadcast("x", to: .room(UVRoom(of: other)))
         }
-        #expect(result.said("UVListener.broadcast takes a room of its own clients"))
+        #expect(result.said("UVListener.broadcast needs a room of this listener"))
     }
 
     @Test("A room of a listener that is gone takes no client of another")
@@ -166,7 +166,7 @@ struct PointlessWaitTests {
                 peer.close()
             }
         }
-        #expect(result.said("UVRoom.join takes its listener's clients"))
+        #expect(result.said("UVRoom.join needs a client of the room's listener"))
     }
 
     private final class Caller {

@@ -31,7 +31,7 @@ struct ClosedLoopTests {
             default: try connector.startConnect()
             }
         }
-        #expect(result.said("\(call) was called on a loop that is closed"))
+        #expect(result.said("\(call) was called on a closed loop"))
     }
 
     @Test("What has ended on it may still be asked and told, and changes nothing")

@@ -42,7 +42,7 @@ struct AddressRangeTests {
             ("10.0.0.0\u{0}/8", "the address is neither an IPv4 nor an IPv6 address"),
             ("[::1]/128", "the address is neither an IPv4 nor an IPv6 address"),
             ("10.0.0.0:80/8", "the address is neither an IPv4 nor an IPv6 address"),
-            ("fe80::1%lo/64", "the address of a range has no zone"),
+            ("fe80::1%lo/64", "a range cannot have a zone"),
             ("10.0.0.0/", "the prefix length is not a number from 0 to 32"),
             ("10.0.0.0/33", "the prefix length is not a number from 0 to 32"),
             ("10.0.0.0/-1", "the prefix length is not a number from 0 to 32"),
