@@ -9,6 +9,8 @@ final class PeerProcess {
     /// What there was no room for yet, and how many bytes of it are one read.
     private var unsent: [(bytes: ArraySlice<UInt8>, piece: Int)] = []
     private var isFinishing = false
+    /// Whether it closes as soon as nothing is left to be sent.
+    private var isClosing = false
     private var isAwake = false
     private var isGone = false
 
@@ -23,7 +25,7 @@ final class PeerProcess {
     }
 
     func send(_ bytes: [UInt8], inPiecesOf piece: Int) {
-        guard !isGone, !isFinishing else { return }
+        guard !isGone, !isFinishing, !isClosing else { return }
         unsent.append((bytes[...], piece))
         sendMore()
     }
@@ -33,23 +35,40 @@ final class PeerProcess {
         sendMore()
     }
 
+    func read(_ count: Int) {
+        var left = count
+        while !isGone, !isClosing, left > 0, stream.incoming.count > 0 {
+            let bytes = stream.receive(atMost: left)
+            received += bytes
+            left -= bytes.count
+        }
+    }
+
     func take() -> [UInt8] {
         defer { received = [] }
         return received
     }
 
+    func close() {
+        isClosing = true
+        sendMore()
+    }
+
     /// Neither sends nor reads from here on.
     func end(_ how: (MemoryEnd) -> Void) {
         guard !isGone else { return }
-        sendMore()
         isGone = true
         unsent = []
         how(stream)
     }
 
     private func sendMore() {
+        guard !isGone else { return }
         while let (bytes, piece) = unsent.first {
-            guard let count = stream.send(bytes, piece: piece) else { return unsent = [] }
+            guard let count = stream.send(bytes, piece: piece) else {
+                unsent = []
+                break
+            }
             guard count > 0 || bytes.isEmpty else { return }
             if count < bytes.count {
                 unsent[0].bytes = bytes.dropFirst(count)
@@ -58,6 +77,7 @@ final class PeerProcess {
             }
         }
         if isFinishing { stream.finish() }
+        if isClosing { end { $0.close(byReset: false) } }
     }
 
     private func wake() {
@@ -71,7 +91,7 @@ extension PeerProcess: MemoryActor {
     func proceed() {
         isAwake = false
         guard !isGone else { return }
-        while isReading, stream.incoming.count > 0 { received += stream.receive() }
+        if isReading { read(.max) }
         sendMore()
     }
 }

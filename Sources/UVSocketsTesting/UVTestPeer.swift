@@ -64,6 +64,13 @@ public final class UVTestPeer {
 
     // MARK: - Receiving
 
+    /// Reads once, where it does not read by itself (``isReading``): so a peer reads slowly.
+    ///
+    /// - Parameter count: How many bytes at most of what its kernel holds.
+    public func read(_ count: Int) {
+        process.read(count)
+    }
+
     /// What it has received and nobody has taken.
     public var received: [UInt8] { process.received }
 
@@ -130,10 +137,10 @@ public final class UVTestPeer {
     /// Closes its end: no more is sent, behind what was sent before, and nothing is read. The connection
     /// sees a reset where it sends more, or where this has left bytes unread.
     public func close() {
-        process.end { $0.close(byReset: false) }
+        process.close()
     }
 
-    /// Gives the connection up: it sees a reset.
+    /// Gives the connection up: it sees a reset. What waits to be sent is lost.
     public func reset() {
         process.end { $0.close(byReset: true) }
     }

@@ -44,6 +44,8 @@ package struct MemoryLane {
     /// - Returns: How many bytes were taken.
     mutating func write(_ source: some Collection<UInt8>, piece: Int = .max) -> Int {
         let count = min(source.count, room)
+        // A cut where nothing was added would be a read of no byte.
+        guard count > 0 else { return 0 }
         let end = taken + self.count
         if piece < count {
             cuts += stride(from: end + piece, to: end + count, by: piece)

@@ -71,6 +71,45 @@ struct TestNetworkTests {
         #expect(reads == [3, 3, 2, 2])
     }
 
+    @Test("What is cut into pieces arrives, also where there was no room for all of them")
+    func piecesWithoutRoom() throws {
+        let network = try UVTestNetwork()
+        var received = 0
+        let client = try network.connect(framing: .raw) { received += $1.count }
+        client.send([UInt8](repeating: 1, count: 200_000), inPiecesOf: 1000)
+        network.run()
+        #expect(received == 200_000)
+    }
+
+    @Test("A peer that closes has sent what it was told to send before")
+    func closesBehindAll() throws {
+        let network = try UVTestNetwork()
+        let listener = UVListener(on: network.loop, at: "127.0.0.1:0") { _, _ in }
+        var ends: [(UVEndReason, UInt64)] = []
+        listener.onDisconnected = { ends.append(($1, $0.bytesReceived)) }
+        let client = try network.connect(to: listener)
+        client.send([UInt8](repeating: 1, count: 1_000_000))
+        client.close()
+        network.run()
+        #expect(ends.map(\.0) == [.peerClosed])
+        #expect(ends.map(\.1) == [1_000_000])
+    }
+
+    @Test("A peer that does not read by itself reads as much as it is told")
+    func readsSlowly() throws {
+        let network = try UVTestNetwork()
+        let client = try network.connect { client, _ in client.send("0123456789") }
+        client.isReading = false
+        client.send("go\n")
+        network.run()
+        #expect(client.received.isEmpty)
+        client.read(4)
+        #expect(client.receivedText == "0123")
+        client.read(100)
+        network.run()
+        #expect(client.takeText() == "0123456789\n")
+    }
+
     @Test("A peer that does not read stalls the connection, as a real one does")
     func stall() throws {
         let network = try UVTestNetwork()
