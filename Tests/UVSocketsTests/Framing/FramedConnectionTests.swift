@@ -36,42 +36,6 @@ struct FramedConnectionTests {
         }
     }
 
-    /// Sends each payload between the same ends; received is a frame for each byte.
-    private struct EndsCodec: FrameCodec {
-        let prefix: [UInt8]
-        let suffix: [UInt8]
-        var maximumLength: Int { 1024 }
-
-        func firstFrame(in bytes: Span<UInt8>, scanned: Int) throws(FramingError) -> FrameSearch {
-            bytes.isEmpty
-                ? .incomplete(scanned: 0, needed: 1) : .frame(payload: 0..<1, end: 1)
-        }
-
-        func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper {
-            FrameWrapper(prefix: FrameWrapper.Bytes(prefix), suffix: FrameWrapper.Bytes(suffix))
-        }
-    }
-
-    @Test(
-        "Messages sent together, more than are gathered, have just their ends around them",
-        arguments: [0, 1, 7, 8, 9, 15, 16, 17, 23], [0, 1, 8, 9, 16, 17, 23])
-    func gathered(prefix: Int, suffix: Int) throws {
-        let codec = EndsCodec(
-            prefix: (0..<UInt8(prefix)).map { 100 + $0 },
-            suffix: (0..<UInt8(suffix)).map { 200 + $0 })
-        let payloads = (0..<1000).map { pattern($0 % 41) }
-        let send: MessageHandler = { client, _ in
-            for payload in payloads { client.send(payload) }
-        }
-        try withServer(framing: .codec(codec), onMessage: send) { server in
-            let peer = try server.connect()
-            try peer.send("x")
-            try peer.finish()
-            let wire = payloads.flatMap { codec.prefix + $0 + codec.suffix }
-            try expect(peer.receiveToEnd(), are: wire)
-        }
-    }
-
     @Test(
         "A part of a message that came is sent between its own ends, whatever stands around it",
         arguments: ["\n", "<->", "<--------->"])
