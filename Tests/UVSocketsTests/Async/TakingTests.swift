@@ -189,37 +189,6 @@ struct TakingTests {
             })
     }
 
-    @Test(
-        "Those beyond the messages a second wait for their time, whether taken or lent, now or later",
-        arguments: [false, true], [false, true])
-    func rated(isLent: Bool, isLater: Bool) async throws {
-        var options = UVListenerOptions()
-        options.connection.messagesPerSecond = 20
-        let text = (0..<30).map { "\($0)\n" }.joined()
-        let taken = Journal<ContinuousClock.Instant>()
-        try await serve(
-            text, options: options,
-            handler: { client in
-                while isLater, client.connection.bytesReceived == 0 { await Task.yield() }
-                guard !isLent else {
-                    return try await client.forEachMessage { line in
-                        taken.append(.now)
-                        client.send(line)
-                    }
-                }
-                for try await line in client.messages {
-                    taken.append(.now)
-                    try await client.send(line)
-                }
-            },
-            finally: { peer in
-                try peer.finish()
-                #expect(try String(decoding: peer.receiveToEnd(), as: UTF8.self) == text)
-                // A second's worth comes at once, and the other ten at the rate.
-                #expect(taken.entries[29] - taken.entries[0] > .milliseconds(300))
-            })
-    }
-
     @Test("Paused, none is given that came before, until it is resumed", arguments: [false, true])
     func pausedBefore(isLent: Bool) async throws {
         let taken = Journal<String>()

@@ -1,320 +1,258 @@
-import Foundation
 import Testing
 import UVSockets
+import UVSocketsTesting
 
-@Suite("Deadlines", .ownThreads, .timeLimit(.minutes(1)))
+/// By the clock of a network in memory: `DeadlineSocketTests` has witnesses on real sockets.
+@Suite("Deadlines", .onPool, .timeLimit(.minutes(1)))
 struct DeadlineTests {
-    /// How much earlier than told a clock of whole milliseconds may be.
-    private static let earliness = Duration.milliseconds(10)
-    /// How much later a slow machine may be.
-    private static let lateness = Duration.seconds(5)
-
     // MARK: - idleTimeout
 
-    @Test("A silent peer is idle after the time, and not before", arguments: [100, 350])
+    @Test(
+        "A silent peer is idle after the time, and not before",
+        arguments: [1, 100, 350, 120_000, 3_600_000])
     func idle(milliseconds: Int) throws {
         let timeout = Duration.milliseconds(milliseconds)
-        var options = UVListenerOptions()
-        options.connection.idleTimeout = timeout
-        try withServer(options: options) { server in
-            let began = ContinuousClock.now
-            let peer = try server.connect()
-            #expect(try peer.receiveToEnd() == [])
-            Self.expectTime(since: began, timeout)
-            peer.close()
-            #expect(try server.ended.first().reason == .idle)
-        }
+        let server = try MemoryServer(options: Self.options { $0.idleTimeout = timeout })
+        let peer = try server.connect()
+        server.network.expect("idle", after: timeout) { peer.end == .finished }
+        peer.close()
+        server.network.run()
+        #expect(server.reasons == [.idle])
     }
 
     @Test("Each message puts idleness off")
     func putOff() throws {
-        var options = UVListenerOptions()
-        options.connection.idleTimeout = .seconds(1)
-        try withServer(options: options) { server in
-            let peer = try server.connect()
-            var last = ContinuousClock.now
-            for _ in 0..<8 {
-                try #require(!peer.poll(seconds: 0.2))
-                last = .now
-                try #require(try peer.exchange([1]) == [1])
-            }
-            #expect(try peer.receiveToEnd() == [])
-            Self.expectTime(since: last, .seconds(1))
-            peer.close()
-            #expect(try server.ended.first().reason == .idle)
+        let server = try MemoryServer(options: Self.options { $0.idleTimeout = .seconds(10) })
+        let peer = try server.connect()
+        for _ in 0..<8 {
+            server.network.run(for: .milliseconds(9999))
+            #expect(peer.exchange("x") == "x")
         }
+        server.network.expect("idle", after: .seconds(10)) { peer.end == .finished }
+        peer.close()
+        server.network.run()
+        #expect(server.reasons == [.idle])
     }
 
     @Test(
         "What is sent puts idleness off where it counts", arguments: [1, 1 << 15], [true, false])
     func countsSent(size: Int, counts: Bool) throws {
-        var options = UVListenerOptions()
-        options.connection.idleTimeout = .seconds(1)
-        options.connection.idleCountsSent = counts
-        try withServer(options: options) { server in
-            let peer = try server.connect()
-            try server.connected.wait(for: 1)
-            let message = pattern(size)
-            var last = ContinuousClock.now
-            let began = last
-            var rounds = 0
-            while rounds < (counts ? 8 : 100) {
-                _ = peer.poll(seconds: 0.2)
-                last = .now
-                server.post { $0.clients.first?.send(message) }
-                let back = try peer.receive(size)
-                if back.isEmpty { break }
-                try expect(back, are: message)
-                rounds += 1
-            }
-            if counts {
-                #expect(rounds == 8)
-                #expect(try peer.receiveToEnd() == [])
-                Self.expectTime(since: last, .seconds(1))
-            } else {
-                #expect(rounds < 100)
-                Self.expectTime(since: began, .seconds(1))
-            }
-            peer.close()
-            #expect(try server.ended.first().reason == .idle)
+        let server = try MemoryServer(
+            options: Self.options {
+                $0.idleTimeout = .seconds(10)
+                $0.idleCountsSent = counts
+            })
+        let peer = try server.connect()
+        let message = pattern(size)
+        for _ in 0..<(counts ? 8 : 1) {
+            server.network.run(for: .milliseconds(9900))
+            try server.client(1).send(message)
+            server.network.run()
+            try expect(peer.take(), are: message)
         }
+        // Where it does not count, only 100 ms are left.
+        server.network.expect("idle", after: counts ? .seconds(10) : .milliseconds(100)) {
+            peer.end == .finished
+        }
+        peer.close()
+        server.network.run()
+        #expect(server.reasons == [.idle])
     }
 
     @Test("What changes the deadlines when one is due already changes nothing about it")
     func overdue() throws {
-        var options = UVListenerOptions()
-        options.connection.idleTimeout = .milliseconds(110)
-        let timers = Journal<Void>()
-        try withServer(options: options) { server in
-            let peers = try (0..<8).map { _ in try server.connect() }
-            try server.connected.wait(for: peers.count)
-            server.post { listener in
-                var timer: UVTimer?
-                timer = try? listener.loop.every(.milliseconds(3)) {
-                    for client in listener.clients {
-                        client.pauseReceiving()
-                        client.resumeReceiving()
-                    }
-                    guard listener.clients.isEmpty else { return }
-                    timer?.cancel()
-                    timers.append(())
-                }
+        let server = try MemoryServer(options: Self.options { $0.idleTimeout = .milliseconds(110) })
+        let peers = try (0..<8).map { _ in try server.connect() }
+        let timer = try server.network.loop.every(.milliseconds(3)) {
+            [listener = server.listener] in
+            for client in listener.clients {
+                client.pauseReceiving()
+                client.resumeReceiving()
             }
-            for peer in peers {
-                #expect(try peer.receiveToEnd() == [])
-                peer.close()
-            }
-            #expect(try server.ended.wait(for: 8).allSatisfy { $0.reason == .idle })
-            try timers.first()
         }
+        server.network.expect("idle", after: .milliseconds(110)) {
+            peers.allSatisfy { $0.end == .finished }
+        }
+        timer.cancel()
+        for peer in peers { peer.close() }
+        server.network.run()
+        #expect(server.reasons == Array(repeating: .idle, count: 8))
     }
 
     // MARK: - firstMessageTimeout
 
     @Test("A byte now and then is no first message; a whole line is one")
     func firstMessage() throws {
-        var options = UVListenerOptions()
-        options.connection.firstMessageTimeout = .milliseconds(400)
-        options.connection.idleTimeout = .seconds(20)
-        try withServer(framing: .lines, options: options) { server in
-            let began = ContinuousClock.now
-            let good = try server.connect()
-            try good.send("hello\n")
-            try server.connected.wait(for: 1)
-            let bad = try server.connect()
-            var bytes = 0
-            try Self.until(bad.poll(seconds: 0.05)) {
-                try bad.send("x")
-                bytes += 1
-            }
-            Self.expectTime(since: began, .milliseconds(400))
-            #expect(bytes > 1)
-            // By a FIN, or by a reset where a byte was under way.
-            #expect((try? bad.receiveToEnd()) ?? [] == [])
-            bad.close()
-            let end = try server.ended.first()
-            #expect(end.id == 2)
-            #expect(end.reason == .noFirstMessage)
-
-            #expect(try good.receive(6) == Array("hello\n".utf8))
-            #expect(!good.poll(seconds: 0.4))
-            #expect(try good.exchange(Array("y\n".utf8)) == Array("y\n".utf8))
-            #expect(server.ended.entries.count == 1)
+        let server = try MemoryServer(
+            framing: .lines,
+            options: Self.options {
+                $0.firstMessageTimeout = .seconds(4)
+                $0.idleTimeout = .seconds(20)
+            })
+        let good = try server.connect()
+        #expect(good.exchange("hello\n") == "hello\n")
+        let bad = try server.connect()
+        for _ in 0..<7 {
+            bad.send("x")
+            server.network.run(for: .milliseconds(500))
+            #expect(bad.end == .open)
         }
+        server.network.expect("its end", after: .milliseconds(500)) { bad.end == .finished }
+        bad.close()
+        server.network.run()
+        #expect(server.ends.map(\.id) == [2])
+        #expect(server.reasons == [.noFirstMessage])
+        #expect(good.exchange("y\n") == "y\n")
+        #expect(good.end == .open)
     }
 
     // MARK: - maximumLifetime
 
     @Test("A connection ends when its time is over, however busy it is, and loses nothing")
     func lifetime() throws {
-        var options = UVListenerOptions()
-        options.connection.maximumLifetime = .milliseconds(400)
-        options.connection.idleTimeout = .milliseconds(400)
-        try withServer(
-            options: options, onMessage: { _, _ in },
-            configure: { $0.onConnected = { $0.send("welcome") } },
-            body: { server in
-                let began = ContinuousClock.now
-                let peer = try server.connect()
-                #expect(try peer.receive(7) == Array("welcome".utf8))
-                try Self.until(peer.poll(seconds: 0.02)) { try peer.send("x") }
-                Self.expectTime(since: began, .milliseconds(400))
-                peer.close()
-                #expect(try server.ended.first().reason == .lifetimeOver)
-            })
+        let server = try MemoryServer(
+            options: Self.options {
+                $0.maximumLifetime = .seconds(4)
+                $0.idleTimeout = .seconds(4)
+            }, onMessage: { _, _ in })
+        server.listener.onConnected = { $0.send("welcome") }
+        let peer = try server.connect()
+        for _ in 0..<399 {
+            peer.send("x")
+            server.network.run(for: .milliseconds(10))
+        }
+        #expect(peer.end == .open)
+        server.network.expect("its end", after: .milliseconds(10)) { peer.end == .finished }
+        #expect(peer.takeText() == "welcome")
+        peer.close()
+        server.network.run()
+        #expect(server.reasons == [.lifetimeOver])
     }
 
     // MARK: - writeStallTimeout
 
     @Test("A peer that never reads has stalled after the time, although it keeps sending")
     func stalled() throws {
-        var options = UVListenerOptions()
-        options.connection.writeStallTimeout = .milliseconds(400)
-        options.connection.holdsAboveHighWatermark = false
-        let heard = Journal<Int>()
+        var heard = 0
         let message = pattern(12 << 20)
-        try withServer(
-            options: options, onMessage: { _, bytes in heard.append(bytes.count) },
-            configure: { $0.onConnected = { $0.send(message) } },
-            body: { server in
-                let began = ContinuousClock.now
-                let peer = try server.connect(receiveBuffer: 2048)
-                try Self.until(!server.ended.entries.isEmpty) {
-                    _ = peer.poll(0, seconds: 0.03)
-                    try? peer.send("x")
-                }
-                Self.expectTime(since: began, .milliseconds(400))
-                let end = try server.ended.first()
-                #expect(end.reason == .stalled)
-                #expect(end.bytesQueued > 0)
-                #expect(heard.entries.count > 1)
-                #expect((try? peer.receiveToEnd().count) ?? 0 < message.count)
-            })
+        let server = try MemoryServer(
+            options: Self.options {
+                $0.writeStallTimeout = .seconds(4)
+                $0.holdsAboveHighWatermark = false
+            }, onMessage: { _, _ in heard += 1 })
+        let peer = try server.connect()
+        peer.isReading = false
+        try server.client(1).send(message)
+        for _ in 0..<39 {
+            peer.send("x")
+            server.network.run(for: .milliseconds(100))
+        }
+        #expect(peer.end == .open)
+        server.network.expect("stalled", after: .milliseconds(100)) { peer.end == .reset }
+        #expect(server.reasons == [.stalled])
+        #expect(heard == 39)
+        #expect(peer.received.isEmpty)
     }
 
     @Test("A peer that reads slowly but steadily has not stalled, however long one write takes")
     func steady() throws {
-        var options = UVListenerOptions()
-        options.connection.writeStallTimeout = .milliseconds(400)
         let message = pattern(1 << 20)
-        try withServer(
-            options: options, onMessage: { client, _ in client.send(message) },
-            body: { server in
-                let peer = try server.connect(receiveBuffer: 4096)
-                try server.connected.wait(for: 1)
-                let port = peer.local.port
-                let descriptor = try #require(
-                    RawSocket.sockets.first { RawSocket.peerPort(of: $0) == port })
-                var room: Int32 = 32 * 1024
-                let status = unsafe setsockopt(
-                    descriptor, SOL_SOCKET, SO_SNDBUF, &room,
-                    socklen_t(MemoryLayout<Int32>.size))
-                try #require(status == 0)
-
-                let began = ContinuousClock.now
-                try peer.send("x")
-                var back: [UInt8] = []
-                while back.count < message.count {
-                    _ = peer.poll(0, seconds: 0.01)
-                    let some = try peer.receiveSome(8192)
-                    try #require(!some.isEmpty)
-                    back += some
-                }
-                try expect(back, are: message)
-                // Twice the time: the second look would have found it stalled.
-                #expect(ContinuousClock.now - began > .milliseconds(800))
-                #expect(server.ended.entries.isEmpty)
-            })
+        let server = try MemoryServer(
+            options: Self.options { $0.writeStallTimeout = .seconds(4) },
+            onMessage: { client, _ in client.send(message) })
+        let peer = try server.connect()
+        peer.isReading = false
+        // The kernel takes a little of a write at a time.
+        peer.receiveBuffer = 4096
+        peer.sendBuffer = 0
+        peer.send("x")
+        // A quarter of an hour.
+        while peer.received.count < message.count {
+            server.network.run(for: .milliseconds(3700))
+            try #require(server.reasons.isEmpty)
+            peer.read(4096)
+        }
+        #expect(server.network.now > .seconds(900))
+        try expect(peer.take(), are: message)
     }
 
     @Test("A stall is measured from when the queue filled last")
     func stalledAgain() throws {
-        var options = UVListenerOptions()
-        options.connection.writeStallTimeout = .seconds(1)
         let message = pattern(8 << 20)
-        try withServer(
-            options: options, onMessage: { client, _ in client.send(message) },
-            body: { server in
-                let peer = try server.connect(receiveBuffer: 1 << 18)
-                for _ in 0..<3 {
-                    try peer.send("x")
-                    #expect(!peer.poll(0, seconds: 0.2))
-                    try expect(peer.receive(message.count), are: message)
-                    #expect(!peer.poll(seconds: 0.5))
-                }
-                #expect(server.ended.entries.isEmpty)
-            })
+        let server = try MemoryServer(
+            options: Self.options { $0.writeStallTimeout = .seconds(10) },
+            onMessage: { client, _ in client.send(message) })
+        let peer = try server.connect()
+        for _ in 0..<3 {
+            peer.isReading = false
+            peer.send("x")
+            server.network.run(for: .milliseconds(9900))
+            peer.isReading = true
+            server.network.run(for: .seconds(5))
+            try expect(peer.take(), are: message)
+        }
+        peer.isReading = false
+        peer.send("x")
+        server.network.expect("stalled", after: .seconds(10)) { server.reasons == [.stalled] }
     }
 
     // MARK: - softSendLimitTime
 
     @Test("A queue that stays above the soft limit for its time ends a slow receiver")
     func softLimit() throws {
-        var options = UVListenerOptions()
-        options.connection.writeStallTimeout = nil
-        options.connection.softSendLimit = 256 * 1024
-        options.connection.softSendLimitTime = .milliseconds(400)
-        let message = pattern(12 << 20)
-        try withServer(
-            options: options,
-            configure: { $0.onConnected = { $0.send(message) } },
-            body: { server in
-                let began = ContinuousClock.now
-                let peer = try server.connect(receiveBuffer: 4096)
-                // It reads on, steadily.
-                try Self.until(!server.ended.entries.isEmpty) {
-                    _ = peer.poll(0, seconds: 0.02)
-                    _ = try? peer.receiveSome(4096, flags: Int32(MSG_DONTWAIT))
-                }
-                Self.expectTime(since: began, .milliseconds(400))
-                let end = try server.ended.first()
-                #expect(end.reason == .slowReceiver)
-                #expect(end.bytesQueued > 256 * 1024)
-            })
+        let message = pattern(1 << 20)
+        let server = try MemoryServer(
+            options: Self.options {
+                $0.softSendLimit = 256 * 1024
+                $0.softSendLimitTime = .seconds(4)
+            }, onMessage: { client, _ in client.send(message) })
+        let peer = try server.connect()
+        peer.isReading = false
+        peer.send("x")
+        // It reads on, steadily.
+        for _ in 0..<39 {
+            server.network.run(for: .milliseconds(100))
+            peer.read(4096)
+        }
+        #expect(server.reasons == [])
+        server.network.expect("its end", after: .milliseconds(100)) {
+            server.reasons == [.slowReceiver]
+        }
+        #expect(peer.end == .reset)
     }
 
     @Test("A queue that rises above the soft limit again and again, and falls in time, is well")
     func softLimitFallen() throws {
-        var options = UVListenerOptions()
-        options.connection.softSendLimit = 256 * 1024
-        options.connection.softSendLimitTime = .milliseconds(1500)
-        let queued = Journal<Int>()
-        let message = pattern(12 << 20)
-        try withServer(
-            options: options,
+        let message = pattern(1 << 20)
+        var queued: [Int] = []
+        let server = try MemoryServer(
+            options: Self.options {
+                $0.softSendLimit = 256 * 1024
+                $0.softSendLimitTime = .seconds(4)
+            },
             onMessage: { client, _ in
                 client.send(message)
                 queued.append(client.bytesQueued)
-            },
-            body: { server in
-                let peer = try server.connect(receiveBuffer: 1 << 18)
-                for round in 1...4 {
-                    try peer.send("x")
-                    #expect(try queued.wait(for: round)[round - 1] > 256 * 1024)
-                    #expect(!peer.poll(0, seconds: 0.3))
-                    try expect(peer.receive(message.count), are: message)
-                    #expect(!peer.poll(seconds: 0.2))
-                }
-                #expect(server.ended.entries.isEmpty)
             })
-    }
-
-    /// Goes on until the condition holds.
-    private static func until(
-        _ condition: @autoclosure () -> Bool, _ body: () throws -> Void
-    ) throws {
-        let began = ContinuousClock.now
-        while !condition() {
-            guard ContinuousClock.now - began < .seconds(patience) else {
-                throw TimedOut("it goes on")
-            }
-            try body()
+        let peer = try server.connect()
+        for round in 1...4 {
+            peer.isReading = false
+            peer.send("x")
+            server.network.run(for: .milliseconds(3900))
+            #expect(queued.count == round)
+            peer.isReading = true
+            server.network.run(for: .milliseconds(200))
+            try expect(peer.take(), are: message)
         }
+        #expect(queued.allSatisfy { $0 > 256 * 1024 })
+        #expect(server.reasons == [])
     }
 
-    private static func expectTime(since began: ContinuousClock.Instant, _ timeout: Duration) {
-        let elapsed = ContinuousClock.now - began
-        #expect(elapsed >= timeout - earliness)
-        #expect(elapsed <= timeout + lateness)
+    private static func options(
+        _ change: (inout UVConnectionOptions) -> Void
+    ) -> UVListenerOptions {
+        var options = UVListenerOptions.patient
+        change(&options.connection)
+        return options
     }
 }

@@ -122,9 +122,9 @@ struct EndTests {
     }
 
     @Test(
-        "A peer that reads nothing more is given up after the flush timeout, not before",
-        arguments: [0, 400])
-    func flushTimeout(busy: Int) throws {
+        "The flush timeout begins when the connection is closed, however long that callback has run"
+    )
+    func flushTimeout() throws {
         var options = UVListenerOptions()
         options.connection.flushTimeout = .milliseconds(300)
         let closed = Journal<ContinuousClock.Instant>()
@@ -136,7 +136,7 @@ struct EndTests {
                     client.send(payload)
                     // The time begins now, however long this callback has run.
                     let start = ContinuousClock.now
-                    while ContinuousClock.now - start < .milliseconds(busy) {}
+                    while ContinuousClock.now - start < .milliseconds(400) {}
                     closed.append(.now)
                     client.close()
                 }
@@ -181,8 +181,8 @@ struct EndTests {
     @Test("A peer that still reads, and sends, gets the last byte, however long the linger timeout")
     func lingersWhileTaken() throws {
         var options = UVListenerOptions()
-        options.connection.lingerTimeout = .seconds(1)
-        let payload = pattern(600_000)
+        options.connection.lingerTimeout = .milliseconds(200)
+        let payload = pattern(200_000)
         try withServer(
             options: options,
             configure: { listener in
@@ -203,7 +203,7 @@ struct EndTests {
                     usleep(10_000)
                 }
                 try expect(received, are: payload)
-                #expect(ContinuousClock.now - began > .seconds(2))
+                #expect(ContinuousClock.now - began > .milliseconds(800))
                 #expect(try peer.receiveToEnd() == [])
                 try peer.finish()
                 #expect(try server.ended.first().reason == .closed)

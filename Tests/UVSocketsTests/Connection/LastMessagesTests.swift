@@ -50,34 +50,6 @@ struct LastMessagesTests {
             })
     }
 
-    @Test("A task of slow jobs gets them all, and then the end", arguments: [false, true])
-    func slowJobs(isReset: Bool) async throws {
-        let (done, ends) = (Journal<Int>(), Journal<UVEndReason?>())
-        try await withTaskServer(
-            framing: .lines,
-            handler: { client in
-                do {
-                    for try await job in client.messages {
-                        // A slow job is what is tested, not a wait for something.
-                        _ = await onThreadOfItsOwn { usleep(150_000) }
-                        client.send([UInt8](repeating: 1, count: 100_000).span)
-                        done.append(job.count)
-                    }
-                    ends.append(nil)
-                } catch let end as UVEndReason {
-                    ends.append(end)
-                }
-            },
-            body: { server in
-                let peer = try server.connect(receiveBuffer: 4096)
-                try peer.send((0..<8).map { _ in "job\n" }.joined())
-                try done.wait(for: 1)
-                if isReset { try peer.reset() } else { peer.close() }
-                _ = try ends.first()
-                #expect(done.entries.count == 8)
-            })
-    }
-
     @Test("A reset behind the FIN is noticed, where the connection is half-open")
     func resetBehindFIN() async throws {
         let (finished, ends) = (Journal<Void>(), Journal<UVEndReason>())

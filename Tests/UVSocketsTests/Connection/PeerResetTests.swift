@@ -101,25 +101,6 @@ struct PeerResetTests {
             })
     }
 
-    @Test(
-        "So it is where messages, or a part of one, are kept", arguments: ["a\nb\nc\n", "a\nbb"])
-    func pausedWithKept(text: String) throws {
-        let paused = Journal<Void>()
-        try withServer(
-            framing: .lines,
-            onMessage: { client, _ in
-                client.pauseReceiving()
-                paused.append(())
-            },
-            body: { server in
-                let peer = try server.connect()
-                try peer.send(text)
-                try paused.wait(for: 1)
-                try peer.reset()
-                #expect(try server.ended.first().reason == .peerReset)
-            })
-    }
-
     @Test("What came from one that reset before it was accepted is handled")
     func beforeAccept() throws {
         let heard = Journal<[UInt8]>()

@@ -1,0 +1,91 @@
+import Testing
+import UVSockets
+import UVSocketsTesting
+
+/// By the clock of a network in memory.
+@Suite("Tasks that take long", .onPool, .timeLimit(.minutes(1)))
+struct TaskTimeTests {
+    @Test("A task of slow jobs gets them all, and then the end", arguments: [false, true])
+    func slowJobs(isReset: Bool) throws {
+        let network = try UVTestNetwork()
+        let (done, ends) = (Journal<Int>(), Journal<UVEndReason?>())
+        let server = network.serve(framing: .lines, options: .patient) { client in
+            do {
+                for try await job in client.messages {
+                    await pause(.seconds(15), on: client.connection.loop)
+                    client.send([UInt8](repeating: 1, count: 100_000).span)
+                    done.append(job.count)
+                }
+                ends.append(nil)
+            } catch let end as UVEndReason {
+                ends.append(end)
+            }
+        }
+        let peer = try network.connect(to: server)
+        peer.isReading = false
+        peer.send((0..<8).map { _ in "job\n" }.joined())
+        network.run(for: .seconds(15))
+        #expect(done.entries.count == 1)
+        if isReset { peer.reset() } else { peer.close() }
+        network.run(for: .milliseconds(104_999))
+        #expect(done.entries.count == 7)
+        #expect(ends.entries.isEmpty)
+        network.run(for: .seconds(3))
+        #expect(done.entries.count == 8)
+        #expect(ends.entries.count == 1)
+    }
+
+    /// A proxy, and the server behind it.
+    private static func proxy(
+        _ options: UVListenerOptions
+    ) throws -> (network: UVTestNetwork, client: UVTestPeer, server: UVTestPeer) {
+        let network = try UVTestNetwork()
+        let upstream = try network.listen(at: "upstream.example:7000")
+        let proxy = network.serve(options: options) { client in
+            try await client.connect(to: "upstream.example:7000") { server in
+                try await client.relay(with: server)
+            }
+        }
+        let client = try network.connect(to: proxy)
+        network.run()
+        return (network, client, try #require(upstream.peers.first))
+    }
+
+    @Test("A client that reads nothing for longer than the stall time is not ended by a relay")
+    func relayPaused() throws {
+        var options = UVListenerOptions()
+        options.connection.writeStallTimeout = .seconds(30)
+        let (network, client, server) = try Self.proxy(options)
+        client.isReading = false
+        let payload = pattern(2 << 20)
+        server.send(payload)
+        server.finish()
+        network.run(for: .seconds(3600))
+        #expect(client.end == .open)
+        client.isReading = true
+        network.run()
+        try expect(client.take(), are: payload)
+        #expect(client.end == .finished)
+    }
+
+    @Test("One that has finished and pauses gets the rest, however long the flush timeout")
+    func relayPausedAtEnd() throws {
+        var options = UVListenerOptions()
+        options.connection.flushTimeout = .seconds(2)
+        let (network, client, server) = try Self.proxy(options)
+        client.isReading = false
+        client.finish()
+        network.run()
+        #expect(server.end == .finished)
+        // So much that the proxy has the rest in its queue.
+        let payload = pattern(2 * 64 * 1024 + 30_000)
+        server.send(payload)
+        server.close()
+        network.run(for: .seconds(3600))
+        #expect(client.end == .open)
+        client.isReading = true
+        network.run()
+        try expect(client.take(), are: payload)
+        #expect(client.end == .finished)
+    }
+}
