@@ -50,6 +50,7 @@ struct ConnectBodyTests {
     func freed() async throws {
         let listener = try RawListener()
         let freed = Journal<Void>()
+        Thread.detachNewThread { _ = try? listener.accept().receiveToEnd() }
         try await UVConnector.connect(to: listener.local) { server in
             server.connection.userToken = Token(freed)
         }

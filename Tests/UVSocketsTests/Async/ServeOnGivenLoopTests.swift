@@ -35,8 +35,14 @@ struct ServeOnGivenLoopTests {
             }
             return peers
         }.get()
-        let report = await server.stop(drainFor: .seconds(patience))
-        #expect(report.drained == peers.count)
+        async let report = server.stop(drainFor: .seconds(patience))
+        try await onThreadOfItsOwn { () throws -> Void in
+            for peer in peers {
+                #expect(try peer.receiveToEnd() == [])
+                peer.close()
+            }
+        }.get()
+        #expect(await report.drained == peers.count)
         try await end.get()
     }
 
@@ -69,7 +75,10 @@ struct ServeOnGivenLoopTests {
         }.get()
         for peer in peers { #expect(try peer.receive(3).count == 3) }
         loop.stop()
-        for peer in peers { #expect(try peer.receiveToEnd() == Array(", bye".utf8)) }
+        for peer in peers {
+            #expect(try peer.receiveToEnd() == Array(", bye".utf8))
+            peer.close()
+        }
         try await end.get()
     }
 

@@ -54,6 +54,7 @@ struct EndlessCodecTests {
         let flood: @Sendable (RawPeer) throws -> Void = { peer in
             // What comes beyond the limit is thrown away.
             _ = try? peer.sendUntilHeld(4 << 20)
+            try? peer.finish()
             let end = try ends.first()
             #expect(end == .framing(.frameTooLong(limit: 1000)))
         }
