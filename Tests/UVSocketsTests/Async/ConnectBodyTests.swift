@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import UVSockets
 
-@Suite("Connecting by tasks", .onPool, .timeLimit(.minutes(2)))
+@Suite("Connecting by tasks", .onPool, .onEachTransport, .timeLimit(.minutes(2)))
 struct ConnectBodyTests {
     private struct Refused: Error {}
 
@@ -111,7 +111,7 @@ struct ConnectBodyTests {
         #expect(count == 0)
     }
 
-    @Test("A reset by the server is thrown to whoever waits for a message")
+    @Test("A reset by the server is thrown to whoever waits for a message", .tcpOnly)
     func reset() async throws {
         let listener = try RawListener()
         let end = Journal<UVEndReason>()

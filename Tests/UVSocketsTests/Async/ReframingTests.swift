@@ -4,7 +4,7 @@ import Testing
 @testable import UVSockets
 
 /// A framing that is changed holds from the next byte, whoever waits and however the bytes came.
-@Suite("Changing the framing", .onPool, .timeLimit(.minutes(2)))
+@Suite("Changing the framing", .onPool, .onEachTransport, .timeLimit(.minutes(2)))
 struct ReframingTests {
     private static let request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 

@@ -3,7 +3,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("Two connections in one task", .onPool, .timeLimit(.minutes(2)))
+@Suite("Two connections in one task", .onPool, .onEachTransport, .timeLimit(.minutes(2)))
 struct RelayTests {
     /// How a relay, or what was around it, ended.
     private enum Outcome: Equatable {
@@ -166,7 +166,7 @@ struct RelayTests {
                         let bytes = pattern(24 << 20)
                         // Nothing is read until all buffers are full: either way is held back then.
                         let sent = try peer.sendUntilHeld()
-                        #expect(sent > 1 << 20)
+                        #expect(sent > (Transport.current == .tcp ? 1 << 20 : 1 << 18))
                         Thread.detachNewThread {
                             try? peer.send(bytes)
                             try? peer.finish()
@@ -240,7 +240,7 @@ struct RelayTests {
         }
     }
 
-    @Test("When a relay is over, a client that does not read is held back again")
+    @Test("When a relay is over, a client that does not read is held back again", .tcpOnly)
     func heldAfterwards() async throws {
         let upstream = try RawListener()
         let holds = Journal<ReceiveHolds>()
@@ -272,7 +272,8 @@ struct RelayTests {
     }
 
     @Test(
-        "A client that resets resets the connection to the other server", arguments: [false, true])
+        "A client that resets resets the connection to the other server", .tcpOnly,
+        arguments: [false, true])
     func clientReset(isHeld: Bool) async throws {
         let outcomes = Journal<Outcome>()
         let ended = Journal<UVEndReason>()
@@ -296,7 +297,7 @@ struct RelayTests {
         }
     }
 
-    @Test("A server that resets resets the client, too, behind what it has sent")
+    @Test("A server that resets resets the client, too, behind what it has sent", .tcpOnly)
     func serverReset() async throws {
         let upstream = try RawListener()
         try await withProxy(to: upstream.local) { server in
@@ -313,7 +314,7 @@ struct RelayTests {
         }
     }
 
-    @Test("A goodbye does not make whole what was cut off, and the reason is told")
+    @Test("A goodbye does not make whole what was cut off, and the reason is told", .tcpOnly)
     func goodbye() async throws {
         let upstream = try RawListener()
         let outcomes = Journal<Outcome>()
@@ -374,7 +375,9 @@ struct RelayTests {
             })
     }
 
-    @Test("A client that has finished and pauses gets the rest, however long the flush timeout")
+    @Test(
+        "A client that has finished and pauses gets the rest, however long the flush timeout",
+        .tcpOnly)
     func pausedAtEnd() async throws {
         let upstream = try RawListener()
         var options = UVListenerOptions()
@@ -455,7 +458,7 @@ struct RelayTests {
         }
     }
 
-    @Test("A message that the other framing cannot carry ends both, with the reason")
+    @Test("A message that the other framing cannot carry ends both, with the reason", .tcpOnly)
     func untranslatable() async throws {
         let outcomes = Journal<Outcome>()
         let upstream = try RawListener()
@@ -507,7 +510,9 @@ struct RelayTests {
         #expect(outcomes.entries.contains(.returned))
     }
 
-    @Test("A relay that is under way when the drain time is over, or is cancelled, resets both")
+    @Test(
+        "A relay that is under way when the drain time is over, or is cancelled, resets both",
+        .tcpOnly)
     func cutOff() async throws {
         for isCancelled in [false, true] {
             let outcomes = Journal<Outcome>()
@@ -541,7 +546,8 @@ struct RelayTests {
         case closesServer, resetsServer, closesClient, resetsClient
     }
 
-    @Test("Where the user ends one of them, the other is reset", arguments: OwnEnd.allCases)
+    @Test(
+        "Where the user ends one of them, the other is reset", .tcpOnly, arguments: OwnEnd.allCases)
     func ownEnd(end: OwnEnd) async throws {
         let outcomes = Journal<Outcome>()
         let upstream = try RawListener()
@@ -581,9 +587,9 @@ struct RelayTests {
             // Until the proxy's kernel has the rest.
             while other.unacknowledged > 0 { received += try peer.receiveSome().count }
             other.close()
-            // The second finds that nothing can be sent.
+            // The second finds that nothing can be sent, and there may be nobody any more for the next.
             for _ in 1...4 {
-                try peer.send("more")
+                try? peer.send("more")
                 _ = peer.poll(seconds: 0.05)
             }
             while received < sent {
@@ -616,7 +622,7 @@ struct RelayTests {
             })
     }
 
-    @Test("A connection is not relayed with itself")
+    @Test("A connection is not relayed with itself", .tcpOnly)
     func itself() async {
         await #expect(processExitsWith: .failure) {
             let listener = try RawListener()

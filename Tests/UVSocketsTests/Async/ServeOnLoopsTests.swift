@@ -3,7 +3,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("Serving by tasks on many loops", .onPool, .timeLimit(.minutes(2)))
+@Suite("Serving by tasks on many loops", .onPool, .onEachTransport, .timeLimit(.minutes(2)))
 struct ServeOnLoopsTests {
     // MARK: - Where handlers run
 
@@ -168,7 +168,7 @@ struct ServeOnLoopsTests {
     // MARK: - setUp
 
     @Test(
-        "What is set up on each loop is called there, and its token is that loop's",
+        "What is set up on each loop is called there, and its token is that loop's", .tcpOnly,
         arguments: [1, 3])
     func setUp(loops: Int) async throws {
         final class Tally {
@@ -237,6 +237,7 @@ struct ServeOnLoopsTests {
     func cancel(balance: UVBalance, loops: Int) async throws {
         let count = 300
         let (begun, ended) = (Journal<Void>(), Journal<Bool>())
+        guard Transport.current.isSpread(by: balance) else { return }
         try await withTaskServer(
             loops: loops, balance: balance,
             handler: { client in
@@ -327,7 +328,7 @@ struct ServeOnLoopsTests {
     }
 
     @Test(
-        "A port that is taken is thrown, whatever the number of loops",
+        "A port that is taken is thrown, whatever the number of loops", .tcpOnly,
         arguments: UVBalance.allCases, [1, 3])
     func taken(balance: UVBalance, loops: Int) async throws {
         let other = try RawListener()

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import UVSockets
 
-@Suite("Serving by tasks", .onPool, .timeLimit(.minutes(2)))
+@Suite("Serving by tasks", .onPool, .onEachTransport, .timeLimit(.minutes(2)))
 struct ServeTests {
     /// The ways to receive; each echoes.
     enum Form: CaseIterable {
@@ -173,7 +173,7 @@ struct ServeTests {
             })
     }
 
-    @Test("A reset is thrown, from a wait for a message as from a wait to send")
+    @Test("A reset is thrown, from a wait for a message as from a wait to send", .tcpOnly)
     func resets() async throws {
         let (begun, ends) = (Journal<Void>(), Journal<UVEndReason>())
         try await withTaskServer(

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import UVSockets
 
-@Suite("The end of a connection", .ownThreads, .timeLimit(.minutes(2)))
+@Suite("The end of a connection", .ownThreads, .onEachTransport, .timeLimit(.minutes(2)))
 struct EndTests {
     enum Callback: CaseIterable, Sendable {
         case connected, message, drained, peerFinished, disconnected
@@ -68,7 +68,9 @@ struct EndTests {
                     }
                     if callback == .drained { #expect(try replied.first() == .takenButFull) }
                     let received = try peer.receiveToEnd()
-                    #expect(act != .reset || callback == .disconnected)
+                    #expect(
+                        act != .reset || callback == .disconnected
+                            || !Transport.current.hasResets)
                     if callback == .drained { try expect(received, are: reply) }
                 } catch let error as SocketError {
                     #expect([ECONNRESET, EPIPE].contains(error.number))
@@ -149,7 +151,9 @@ struct EndTests {
                 #expect(end.bytesQueued > 0)
                 // A timer may be a millisecond early.
                 #expect(took >= .milliseconds(299))
-                #expect(throws: SocketError.self) { try peer.receiveToEnd() }
+                if Transport.current.hasResets {
+                    #expect(throws: SocketError.self) { try peer.receiveToEnd() }
+                }
             })
     }
 
@@ -178,7 +182,9 @@ struct EndTests {
             })
     }
 
-    @Test("A peer that still reads, and sends, gets the last byte, however long the linger timeout")
+    @Test(
+        "A peer that still reads, and sends, gets the last byte, however long the linger timeout",
+        .tcpOnly)
     func lingersWhileTaken() throws {
         var options = UVListenerOptions()
         options.connection.lingerTimeout = .milliseconds(200)
@@ -214,12 +220,16 @@ struct EndTests {
     func afterwards() throws {
         final class Keeper {
             var client: UVConnection?
+            var peer: UVEndpoint?
         }
         let seen = Journal<String>()
         try withServer(
             configure: { listener in
                 let keeper = Keeper()
-                listener.onConnected = { keeper.client = $0 }
+                listener.onConnected = { client in
+                    keeper.client = client
+                    keeper.peer = client.peer
+                }
                 listener.onDisconnected = { _, _ in
                     _ = try? listener.loop.after(.milliseconds(1)) {
                         guard let client = keeper.client else { return }
@@ -232,7 +242,7 @@ struct EndTests {
                         seen.append(
                             """
                             \(client.send("x")) \(client.isOpen) \(client.bytesReceived) \
-                            \(client.bytesSent) \(client.bytesQueued) \(client.peer.host) \
+                            \(client.bytesSent) \(client.bytesQueued) \(client.peer == keeper.peer) \
                             \(client.localEndpoint == nil) \(listener.clients.count)
                             """)
                     }
@@ -242,7 +252,7 @@ struct EndTests {
                 let peer = try server.connect()
                 #expect(try peer.exchange([1, 2, 3]) == [1, 2, 3])
                 peer.close()
-                #expect(try seen.first() == "closed false 3 3 0 127.0.0.1 true 0")
+                #expect(try seen.first() == "closed false 3 3 0 true true 0")
             })
     }
 }

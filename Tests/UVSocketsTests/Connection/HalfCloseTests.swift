@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import UVSockets
 
-@Suite("Half-close", .ownThreads, .timeLimit(.minutes(2)))
+@Suite("Half-close", .ownThreads, .onEachTransport, .timeLimit(.minutes(2)))
 struct HalfCloseTests {
     @Test("All that a peer sent before it finished is answered", arguments: [1, 1000, 8 << 20])
     func answered(size: Int) throws {

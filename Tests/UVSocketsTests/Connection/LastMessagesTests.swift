@@ -4,7 +4,7 @@ import Testing
 @testable import UVSockets
 
 /// What came before the end is delivered, and then the end is told.
-@Suite("The last messages", .ownThreads, .timeLimit(.minutes(2)))
+@Suite("The last messages", .ownThreads, .onEachTransport, .timeLimit(.minutes(2)))
 struct LastMessagesTests {
     @Test("Every line of one who has closed is heard, although no answer arrives")
     func answersFail() throws {
@@ -50,7 +50,7 @@ struct LastMessagesTests {
             })
     }
 
-    @Test("A reset behind the FIN is noticed, where the connection is half-open")
+    @Test("A reset behind the FIN is noticed, where the connection is half-open", .tcpOnly)
     func resetBehindFIN() async throws {
         let (finished, ends) = (Journal<Void>(), Journal<UVEndReason>())
         var options = UVListenerOptions()
@@ -82,7 +82,7 @@ struct LastMessagesTests {
 
     // MARK: - Peers that are there, and peers that are gone
 
-    @Test("One that reads nothing is there, however long its window is closed")
+    @Test("One that reads nothing is there, however long its window is closed", .tcpOnly)
     func deaf() throws {
         var options = UVListenerOptions()
         options.connection.writeStallTimeout = nil
@@ -99,7 +99,7 @@ struct LastMessagesTests {
         }
     }
 
-    @Test("One that acknowledges nothing has vanished", arguments: [100, 8 << 20])
+    @Test("One that acknowledges nothing has vanished", .tcpOnly, arguments: [100, 8 << 20])
     func gone(bytes: Int) throws {
         var options = UVListenerOptions()
         options.connection.writeStallTimeout = nil

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import UVSockets
 
-@Suite("Pausing", .ownThreads, .timeLimit(.minutes(1)))
+@Suite("Pausing", .ownThreads, .onEachTransport, .timeLimit(.minutes(1)))
 struct PauseTests {
     @Test("A paused peer is held back, and loses nothing when it is resumed")
     func holds() throws {

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import UVSockets
 
-@Suite("Sending", .ownThreads, .timeLimit(.minutes(1)))
+@Suite("Sending", .ownThreads, .onEachTransport, .timeLimit(.minutes(1)))
 struct SendTests {
     @Test("Whatever is sent in whatever way in one handler arrives in order", arguments: 0..<12)
     func order(seed: UInt64) throws {

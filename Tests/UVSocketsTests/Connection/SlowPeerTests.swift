@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import UVSockets
 
-@Suite("Slow peers", .ownThreads, .timeLimit(.minutes(3)))
+@Suite("Slow peers", .ownThreads, .onEachTransport, .timeLimit(.minutes(3)))
 struct SlowPeerTests {
     /// The high watermark, and what one read may add to it.
     static let bound = 64 * 1024 + 64 * 1024
@@ -91,7 +91,9 @@ struct SlowPeerTests {
             #expect(end.bytesQueued > 1 << 20)
             #expect(end.bytesQueued <= 1 << 20 + message.count)
             #expect(try good.exchange([1, 2]) == [1, 2])
-            #expect(throws: SocketError.self) { try slow.receiveToEnd() }
+            if Transport.current.hasResets {
+                #expect(throws: SocketError.self) { try slow.receiveToEnd() }
+            }
         }
     }
 

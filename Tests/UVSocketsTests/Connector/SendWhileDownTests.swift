@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import UVSockets
 
-@Suite("Sending by a connector", .ownThreads, .timeLimit(.minutes(1)))
+@Suite("Sending by a connector", .ownThreads, .onEachTransport, .timeLimit(.minutes(1)))
 struct SendWhileDownTests {
     private static let soon = UVReconnect(
         initialDelay: .milliseconds(5), maximumDelay: .milliseconds(50))

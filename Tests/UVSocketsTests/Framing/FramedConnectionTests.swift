@@ -2,7 +2,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("Framed connections", .ownThreads, .timeLimit(.minutes(2)))
+@Suite("Framed connections", .ownThreads, .onEachTransport, .timeLimit(.minutes(2)))
 struct FramedConnectionTests {
     /// The wire whole, in two pieces, and byte by byte where it is short.
     private static func divisions(_ wire: Wire) -> [[[UInt8]]] {
@@ -74,7 +74,7 @@ struct FramedConnectionTests {
     }
 
     @Test(
-        "A codec that finds an empty frame, or one beyond the bytes, traps and says so",
+        "A codec that finds an empty frame, or one beyond the bytes, traps and says so", .tcpOnly,
         arguments: [false, true], [0, 1, 2])
     func wrong(isTaken: Bool, row: Int) async {
         let result = await #expect(
@@ -130,7 +130,7 @@ struct FramedConnectionTests {
         #expect(heard.entries == row.frames)
     }
 
-    @Test("A frame that a reset cuts off is no message")
+    @Test("A frame that a reset cuts off is no message", .tcpOnly)
     func reset() throws {
         let heard = Journal<String>()
         let hear: MessageHandler = { heard.append(String(message: $1)) }
@@ -267,7 +267,7 @@ struct FramedConnectionTests {
 
     @Test("Requests that have come wait while their client does not read the replies")
     func held() throws {
-        let reply = [UInt8](repeating: 0x61, count: 1 << 20)
+        let reply = [UInt8](repeating: 0x61, count: 1 << 18)
         let heard = Journal<Int>()
         let answer: MessageHandler = { client, _ in
             client.send(reply)

@@ -2,13 +2,13 @@ import Foundation
 import Testing
 import UVSockets
 
-@Suite("Admission", .ownThreads, .timeLimit(.minutes(1)))
+@Suite("Admission", .ownThreads, .onEachTransport, .timeLimit(.minutes(1)))
 struct AdmissionTests {
     private static let goodbye = Array("come back later\n".utf8)
 
     // MARK: - allow and deny
 
-    @Test("Who is denied is sent away unheard and counted; the others come in")
+    @Test("Who is denied is sent away unheard and counted; the others come in", .tcpOnly)
     func deny() throws {
         try withServer(options: Self.options { $0.deny = ["127.0.0.2", "127.9.0.0/16"] }) {
             server in
@@ -24,7 +24,7 @@ struct AdmissionTests {
         }
     }
 
-    @Test("Where somebody is allowed nobody else is, and who is denied as well is not")
+    @Test("Where somebody is allowed nobody else is, and who is denied as well is not", .tcpOnly)
     func allow() throws {
         let options = Self.options {
             $0.allow = ["127.1.0.0/16"]
@@ -42,7 +42,7 @@ struct AdmissionTests {
 
     // MARK: - perAddress
 
-    @Test("An address has so many places, and one that leaves makes its place free")
+    @Test("An address has so many places, and one that leaves makes its place free", .tcpOnly)
     func perAddress() throws {
         try withServer(options: Self.options { $0.perAddress = 2 }) { server in
             let first = try (0..<2).map { _ in try server.connect(from: "127.0.0.2") }
@@ -66,7 +66,9 @@ struct AdmissionTests {
 
     // MARK: - acceptsPerSecond
 
-    @Test("Beyond the rate clients wait, all come in as the rate allows, and nobody is refused")
+    @Test(
+        "Beyond the rate clients wait, all come in as the rate allows, and nobody is refused",
+        .tcpOnly)
     func holdAtRate() throws {
         let rate = 20
         let count = 32

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import UVSockets
 
-@Suite("Broadcast", .ownThreads, .timeLimit(.minutes(1)))
+@Suite("Broadcast", .ownThreads, .onEachTransport, .timeLimit(.minutes(1)))
 struct BroadcastTests {
     @Test("Everybody gets it, everybody but one gets it, and it is told how many")
     func receivers() throws {

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import UVSockets
 
-@Suite("Echo", .ownThreads, .timeLimit(.minutes(2)))
+@Suite("Echo", .ownThreads, .onEachTransport, .timeLimit(.minutes(2)))
 struct EchoTests {
     @Test("A message comes back as it was sent, and is counted")
     func comesBack() throws {
@@ -39,7 +39,8 @@ struct EchoTests {
     func thousand() throws {
         try withServer { server in
             let peers = try (0..<1000).map { number in
-                try server.connect(from: "127.0.7.\(number / 10 + 1)")
+                try server.connect(
+                    from: Transport.current == .tcp ? "127.0.7.\(number / 10 + 1)" : nil)
             }
             for (number, peer) in peers.enumerated() {
                 try peer.send(pattern(300, seed: UInt64(number)))
@@ -52,7 +53,7 @@ struct EchoTests {
         }
     }
 
-    @Test("A client has its number, its addresses, its listener and what was put on it")
+    @Test("A client has its number, its addresses, its listener and what was put on it", .tcpOnly)
     func properties() throws {
         final class Token: Sendable {
             let text = "token"
@@ -94,7 +95,7 @@ struct EchoTests {
             })
     }
 
-    @Test("Both ends' options are set on a client's socket", arguments: [true, false])
+    @Test("Both ends' options are set on a client's socket", .tcpOnly, arguments: [true, false])
     func options(isOn: Bool) throws {
         var options = UVListenerOptions()
         options.connection.noDelay = isOn

@@ -3,7 +3,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("Broadcasts to many loops", .ownThreads, .timeLimit(.minutes(2)))
+@Suite("Broadcasts to many loops", .ownThreads, .onEachTransport, .timeLimit(.minutes(2)))
 struct GroupBroadcastTests {
     // MARK: - Order
 

@@ -3,7 +3,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("The limits of a group", .ownThreads, .timeLimit(.minutes(3)))
+@Suite("The limits of a group", .ownThreads, .onEachTransport, .timeLimit(.minutes(3)))
 struct GroupLimitTests {
     private static let goodbye = Array("come back later\n".utf8)
 
@@ -114,7 +114,7 @@ struct GroupLimitTests {
         }
     }
 
-    @Test("A client keeps its place until onDisconnected has returned")
+    @Test("A client keeps its place until onDisconnected has returned", .tcpOnly)
     func leaving() async throws {
         let (arrivals, early) = (Journal<Void>(), Journal<Bool>())
         try await withGroup(
@@ -174,6 +174,7 @@ struct GroupLimitTests {
 
     @Test(
         "An address has its places on all loops together, and each denied one is counted once",
+        .tcpOnly,
         arguments: UVBalance.allCases)
     func perAddress(balance: UVBalance) async throws {
         let options = Self.options {
@@ -207,7 +208,7 @@ struct GroupLimitTests {
     }
 
     @Test(
-        "Beyond the rate all wait, and come in as fast as it allows all loops together",
+        "Beyond the rate all wait, and come in as fast as it allows all loops together", .tcpOnly,
         arguments: UVBalance.allCases)
     func rate(balance: UVBalance) async throws {
         let (rate, count) = (10, 25)

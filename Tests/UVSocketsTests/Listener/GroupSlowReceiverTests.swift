@@ -3,7 +3,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("Slow receivers on many loops", .ownThreads, .timeLimit(.minutes(2)))
+@Suite("Slow receivers on many loops", .ownThreads, .onEachTransport, .timeLimit(.minutes(2)))
 struct GroupSlowReceiverTests {
     private static let much = pattern(8 << 20)
 

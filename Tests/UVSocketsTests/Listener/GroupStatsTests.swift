@@ -3,7 +3,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("Statistics and kicks on many loops", .ownThreads, .timeLimit(.minutes(2)))
+@Suite("Statistics and kicks on many loops", .ownThreads, .onEachTransport, .timeLimit(.minutes(2)))
 struct GroupStatsTests {
     @Test("The statistics are the sums over the loops", arguments: UVBalance.allCases)
     func sums(balance: UVBalance) async throws {
@@ -38,7 +38,7 @@ struct GroupStatsTests {
         }
     }
 
-    @Test("A snapshot has every client of every loop")
+    @Test("A snapshot has every client of every loop", .tcpOnly)
     func snapshot() async throws {
         try await withGroup { server in
             let peers = try (0..<7).map { _ in try server.arrive() }

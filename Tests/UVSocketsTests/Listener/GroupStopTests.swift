@@ -3,7 +3,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("Stopping a server on many loops", .ownThreads, .timeLimit(.minutes(2)))
+@Suite("Stopping a server on many loops", .ownThreads, .onEachTransport, .timeLimit(.minutes(2)))
 struct GroupStopTests {
     @Test("The report is the sum over the loops, to the byte", arguments: [0, 200])
     func report(milliseconds: Int) async throws {
@@ -23,7 +23,8 @@ struct GroupStopTests {
             #expect(report.drained == 6)
             #expect(report.cutOff == 3)
             let queued = ends.reduce(0) { $0 + $1.bytesQueued }
-            #expect(report.bytesLost > queued && report.bytesLost <= 3 * much.count)
+            #expect(report.bytesLost > queued || !Transport.current.hasUnacknowledged)
+            #expect(report.bytesLost >= queued && report.bytesLost <= 3 * much.count)
             // What is not lost has arrived. Of what has, the kernel may not have heard.
             let arrived = stuck.reduce(0) { $0 + $1.peer.receiveToReset().bytes.count }
             #expect(arrived + report.bytesLost >= 3 * much.count)

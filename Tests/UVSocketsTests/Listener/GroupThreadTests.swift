@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import UVSockets
 
-@Suite("A group's loops and clients", .ownThreads, .timeLimit(.minutes(2)))
+@Suite("A group's loops and clients", .ownThreads, .onEachTransport, .timeLimit(.minutes(2)))
 struct GroupThreadTests {
     /// What was called for a client, and where.
     private struct Call: Sendable {
@@ -147,7 +147,7 @@ struct GroupThreadTests {
         }
     }
 
-    @Test("Spread by the kernel, everybody is served, and by more than one loop")
+    @Test("Spread by the kernel, everybody is served, and by more than one loop", .tcpOnly)
     func kernel() async throws {
         try await withGroup(balance: .kernel) { server in
             let peers = try (0..<200).map { _ in try server.connect() }

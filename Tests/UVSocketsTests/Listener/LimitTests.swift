@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import UVSockets
 
-@Suite("maxConnections", .ownThreads, .timeLimit(.minutes(1)))
+@Suite("maxConnections", .ownThreads, .onEachTransport, .timeLimit(.minutes(1)))
 struct LimitTests {
     @Test("One client more than there may be waits until one leaves", arguments: [1, 3, 16, 20])
     func exact(limit: Int) throws {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("Told of slow receivers", .ownThreads, .timeLimit(.minutes(2)))
+@Suite("Told of slow receivers", .ownThreads, .onEachTransport, .timeLimit(.minutes(2)))
 struct PointlessWaitTests {
     private static let message = pattern(1 << 15)
 

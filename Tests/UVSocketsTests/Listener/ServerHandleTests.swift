@@ -3,7 +3,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("UVListener.remote", .ownThreads, .timeLimit(.minutes(1)))
+@Suite("UVListener.remote", .ownThreads, .onEachTransport, .timeLimit(.minutes(1)))
 struct ServerHandleTests {
     /// Runs a server for the time of a test, with its remote face.
     private static func withRemote(

@@ -3,7 +3,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("Slow receivers", .ownThreads, .timeLimit(.minutes(1)))
+@Suite("Slow receivers", .ownThreads, .onEachTransport, .timeLimit(.minutes(1)))
 struct SlowReceiverTests {
     private static let message = pattern(1 << 15)
 

@@ -2,9 +2,11 @@ import Foundation
 import Testing
 import UVSockets
 
-@Suite("Statistics", .ownThreads, .timeLimit(.minutes(1)))
+@Suite("Statistics", .ownThreads, .onEachTransport, .timeLimit(.minutes(1)))
 struct StatsTests {
-    @Test("What has passed and how connections ended is counted, of those that have ended, too")
+    @Test(
+        "What has passed and how connections ended is counted, of those that have ended, too",
+        .tcpOnly)
     func counts() throws {
         var options = UVListenerOptions(maxConnections: 3)
         options.admission.deny = ["127.0.0.9"]

@@ -3,7 +3,7 @@ import Testing
 
 @testable import UVSockets
 
-@Suite("Stopping", .ownThreads, .timeLimit(.minutes(2)))
+@Suite("Stopping", .ownThreads, .onEachTransport, .timeLimit(.minutes(2)))
 struct StopTests {
     @Test("Stopped while clients are busy, each ends once and the report adds up")
     func busy() throws {
@@ -91,10 +91,16 @@ struct StopTests {
             #expect(report.cutOff == 1)
             let end = try server.ended.first()
             // What the kernel had taken, and the client's had not acknowledged, is lost as well.
-            #expect(report.bytesLost > end.bytesQueued)
+            if Transport.current.hasUnacknowledged {
+                #expect(report.bytesLost > end.bytesQueued)
+            } else {
+                #expect(report.bytesLost == end.bytesQueued)
+            }
             #expect(report.bytesLost <= payload.count)
             #expect(end.reason == .listenerStopped)
-            #expect(throws: SocketError.self) { try peer.receiveToEnd() }
+            if Transport.current.hasResets {
+                #expect(throws: SocketError.self) { try peer.receiveToEnd() }
+            }
         }
     }
 
@@ -121,7 +127,7 @@ struct StopTests {
     @Test(
         "With nobody there it is done at once, however often it is asked, but not within the call")
     func nobody() throws {
-        try withServer(at: "127.88.0.4:0") { server in
+        try withServer(at: Transport.freeEndpoint(host: "127.88.0.4")) { server in
             let reports = Journal<UVDrainReport>()
             let within = try server.onLoop { listener in
                 listener.stop { reports.append($0) }
@@ -185,7 +191,7 @@ struct StopTests {
             })
     }
 
-    @Test("A listener that never started can be stopped, and then does not start")
+    @Test("A listener that never started can be stopped, and then does not start", .tcpOnly)
     func beforeStart() throws {
         try onThread {
             let loop = try UVLoop()
@@ -199,7 +205,7 @@ struct StopTests {
         }
     }
 
-    @Test("It listens no longer, also where a child that was forked still has the socket")
+    @Test("It listens no longer, also where a child that was forked still has the socket", .tcpOnly)
     func forked() throws {
         try withServer(at: "127.88.0.5:0") { server in
             let socket = try #require(

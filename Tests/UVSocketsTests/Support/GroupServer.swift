@@ -109,19 +109,22 @@ let echoOnLoops: @Sendable (UVListener) -> MessageHandler = { _ in echo }
 ///   - endpoint: Where it listens. A test that connects when the server has stopped needs an address of
 ///     its own: another test's server may have got the port by then.
 ///   - loops: How many loops.
-///   - balance: How clients are spread over them.
+///   - balance: How clients are spread over them. Where the current transport does not do so, there is no
+///     test.
 ///   - framing: How messages are told apart.
 ///   - options: How the server behaves.
 ///   - makeHandler: What is made on each loop.
 ///   - body: The test, on a thread of its own: it may block.
 /// - Throws: What the body throws, when the loops are closed.
 func withGroup(
-    at endpoint: UVEndpoint = "127.0.0.1:0", loops: Int = 3, balance: UVBalance = .fewestClients,
+    at endpoint: UVEndpoint = Transport.freeEndpoint(), loops: Int = 3,
+    balance: UVBalance = .fewestClients,
     framing: UVFraming = .raw,
     options: UVListenerOptions = .patient,
     makeHandler: @escaping @Sendable (UVListener) -> UVLoopGroup.MessageHandler = echoOnLoops,
     body: @escaping @Sendable (GroupServer) throws -> Void
 ) async throws {
+    guard Transport.current.isSpread(by: balance) else { return }
     try await withLoops(loops) { group in
         let (connected, ended) = (Journal<GroupServer.Arrival>(), Journal<Server.End>())
         let observed: @Sendable (UVListener) -> UVLoopGroup.MessageHandler = { listener in

@@ -124,7 +124,10 @@ class RawSocket: @unchecked Sendable {
         var length = socklen_t(address.count)
         _ = unsafe withSockaddr(&address) { unsafe getsockname(descriptor, $0, &length) }
         if Int32(address[0]) == AF_UNIX {
-            return .unix(String(decoding: address[2...].prefix { $0 != 0 }, as: UTF8.self))
+            let name = address[2..<max(2, Int(length))]
+            return name.first == 0
+                ? .abstract(String(decoding: name.dropFirst(), as: UTF8.self))
+                : .unix(String(decoding: name.prefix { $0 != 0 }, as: UTF8.self))
         }
         let isIPv6 = Int32(address[0]) == AF_INET6
         var text = [CChar](repeating: 0, count: 64)
@@ -363,7 +366,8 @@ final class RawPeer: RawSocket, @unchecked Sendable {
 
 /// A listening socket.
 final class RawListener: RawSocket, @unchecked Sendable {
-    convenience init(at endpoint: UVEndpoint = "127.0.0.1:0", backlog: Int32 = 64) throws {
+    convenience init(at endpoint: UVEndpoint = Transport.freeEndpoint(), backlog: Int32 = 64) throws
+    {
         try self.init(family: endpoint.family)
         // A port may be used again, though connections to it have just ended.
         try set(SOL_SOCKET, SO_REUSEADDR, Int32(1))
@@ -383,13 +387,13 @@ final class RawListener: RawSocket, @unchecked Sendable {
     static func alone() throws -> RawListener {
         let number = addresses.add(1, ordering: .relaxed).newValue
         return try RawListener(
-            at: UVEndpoint(host: "127.89.\(number / 250).\(number % 250 + 1)", port: 0))
+            at: Transport.freeEndpoint(host: "127.89.\(number / 250).\(number % 250 + 1)"))
     }
 
     private static let addresses = Atomic(0)
 
     /// A listening socket that answers nobody, because its backlog is full.
-    static func silent(at endpoint: UVEndpoint = "127.0.0.1:0") throws -> RawListener {
+    static func silent(at endpoint: UVEndpoint = Transport.freeEndpoint()) throws -> RawListener {
         let listener = try RawListener(at: endpoint, backlog: 0)
         // It stays in the backlog although it is closed at once.
         _ = try RawPeer(to: listener.local)

@@ -106,7 +106,7 @@ extension UVListenerOptions {
 ///   - body: The test.
 /// - Throws: What the body throws, when the loop is closed.
 func withServer(
-    at endpoint: UVEndpoint = "127.0.0.1:0", framing: UVFraming = .raw,
+    at endpoint: UVEndpoint = Transport.freeEndpoint(), framing: UVFraming = .raw,
     options: UVListenerOptions = .patient, isHeld: Bool = false,
     onMessage: @escaping MessageHandler = echo,
     configure: @escaping @Sendable (UVListener) -> Void = { _ in },

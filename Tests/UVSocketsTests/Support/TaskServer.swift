@@ -34,20 +34,22 @@ typealias TaskHandler = nonisolated(nonsending) @Sendable (UVAsyncConnection) as
 ///   - framing: How messages are told apart.
 ///   - options: How it behaves.
 ///   - loops: On how many loops it runs.
-///   - balance: How clients are spread over them.
+///   - balance: How clients are spread over them. Where the current transport does not do so, there is no
+///     test.
 ///   - drainTime: How long it drains.
 ///   - setUp: What is done on each loop first.
 ///   - handler: What serves a client.
 ///   - body: The test, on a thread of its own: it may block.
 /// - Throws: What the body throws, when the server has returned.
 func withTaskServer(
-    at endpoint: UVEndpoint = "127.0.0.1:0", framing: UVFraming = .raw,
+    at endpoint: UVEndpoint = Transport.freeEndpoint(), framing: UVFraming = .raw,
     options: UVListenerOptions = .patient,
     loops: Int = 1, balance: UVBalance = .fewestClients,
     drainFor drainTime: Duration = .seconds(20),
     setUp: @escaping @Sendable (UVListener) -> Void = { _ in }, handler: @escaping TaskHandler,
     body: @escaping @Sendable (TaskServer) throws -> Void
 ) async throws {
+    guard Transport.current.isSpread(by: balance) else { return }
     // The test begins when the server listens, and so do its waits: tests that block take the threads
     // of the pool, on which a task begins.
     let (listening, listens) = AsyncStream.makeStream(of: UVServerHandle.self)
