@@ -37,7 +37,7 @@ struct EchoClientTests {
     func foreignAddress() throws {
         try Refusal(
             "127.0.0.1:1", "--from", "198.51.100.1", words: "bind 198.51.100.1:0",
-            "not an address of this machine"
+            "this machine does not have that address"
         ).check("echo-client", code: 1)
     }
 

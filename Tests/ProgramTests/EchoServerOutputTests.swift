@@ -16,7 +16,7 @@ struct EchoServerOutputTests {
                 #expect(try client.bytes(Self.message.count) == Self.message)
             }
             #expect(server.program.isRunning)
-            let notice = try server.output.line(with: "not shown")
+            let notice = try server.output.line(with: "were dropped")
             #expect(notice.contains("lines were dropped: the output was blocked"))
             // And it goes on printing.
             try client.write("still there\n")

@@ -40,9 +40,9 @@ struct OperatorConsoleLineTests {
             try server.command(String(repeating: "x", count: 1 << 20))
             #expect(try server.output.line().hasPrefix("line too long: "))
             try server.input.write([0xFF, 0xC3, 0x28, 0x00, 0x0A])
-            #expect(try server.output.line().hasSuffix("is not a command; type help"))
+            #expect(try server.output.line().hasSuffix("is not valid UTF-8; type help"))
             try server.input.write(Array("broadcast ".utf8) + [0xFF, 0x0A])
-            #expect(try server.output.line().hasSuffix("is not a command; type help"))
+            #expect(try server.output.line().hasSuffix("is not valid UTF-8; type help"))
             try server.command("list")
             #expect(try server.output.line() == "no clients")
         }

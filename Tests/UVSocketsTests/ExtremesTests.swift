@@ -135,7 +135,7 @@ struct ExtremesTests {
             let loop = try UVLoop()
             _ = UVListener(on: loop, at: "127.0.0.1:0", options: options) { _, _ in }
         }
-        #expect(result.said("\(name) is at least 1"))
+        #expect(result.said("\(name) must be at least 1"))
     }
 
     @Test("A rate as great as can be limits nothing")

@@ -53,7 +53,7 @@ struct LocalAddressTests {
     @Test("An address of another machine is refused with the call and the address")
     func foreign() throws {
         let expected =
-            "bind 198.51.100.1:0: it is not an address of this machine (EADDRNOTAVAIL)"
+            "bind 198.51.100.1:0: this machine does not have that address (EADDRNOTAVAIL)"
         let failed = Journal<String>()
         try withLoop { loop in
             let connector = UVConnector(

@@ -194,8 +194,8 @@ struct ReconnectTests {
         let round =
             dropped + dropped + [
                 "ended: closed by the peer",
-                "failed: connect \(listener.local): no connection lasted, "
-                    + "the last ended: closed by the peer (ECONNABORTED)",
+                "failed: connect \(listener.local): the last allowed connection "
+                    + "ended too soon: closed by the peer (ECONNABORTED)",
             ]
         #expect(log.entries == round + round)
     }
