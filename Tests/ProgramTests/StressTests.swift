@@ -18,7 +18,7 @@ struct StressTests {
         arguments: [1, 2, 3])
     func random(seed: Int) throws {
         let outcome = try run(
-            ["stress", "--seed", "\(seed)", "--seconds", "3"], environment: Self.poison)
+            ["stress", "--seed", "\(seed)", "--seconds", "2"], environment: Self.poison)
         #expect(
             outcome.ending == .code(0),
             "to see it again: make stress SEED=\(seed)\n\(outcome.errors)")
