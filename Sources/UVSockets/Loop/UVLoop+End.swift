@@ -128,6 +128,7 @@ extension UVLoop {
         confine("UVTestNetwork.deinit")
         endResidents()
         closeForcibly()
+        network?.end()
         leave()
     }
 

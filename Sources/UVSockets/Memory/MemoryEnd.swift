@@ -97,4 +97,15 @@ package final class MemoryEnd {
             other.other = nil
         }
     }
+
+    /// Whether both ends are closed.
+    var isForgotten: Bool { isClosed && other == nil }
+
+    /// The network has ended: both ends hear no more, and let go of each other.
+    func networkEnded() {
+        for end in [self, other].compactMap(\.self) {
+            end.onChange = nil
+            end.other = nil
+        }
+    }
 }

@@ -13,6 +13,9 @@ package final class MemoryNetwork {
     /// Streams that belong to no connection yet, by the numbers of their tickets.
     private var waiting: [Int: MemoryEnd] = [:]
     private var nextTicket = 0
+    /// One end of each stream that is not closed at both, to let go of them at the end.
+    private var streams: [MemoryEnd] = []
+    private var countedStreams = 0
     /// How many handles of the loop wait for a call in its next turn.
     var callsDue = 0
 
@@ -93,8 +96,25 @@ package final class MemoryNetwork {
         }
         if port.isSilent { return nil }
         let ends = MemoryEnd.pair(clientAddress(address, for: port), port.address)
+        if streams.count >= 2 * openStreams { forgetClosedStreams() }
+        streams.append(ends.0)
         port.arrived(ends.1)
         return ends.0
+    }
+
+    /// How many streams were open when they were last counted, at least 16.
+    private var openStreams: Int { max(16, countedStreams) }
+
+    private func forgetClosedStreams() {
+        streams.removeAll { $0.isForgotten }
+        countedStreams = streams.count
+    }
+
+    /// Lets go of every stream and of everybody who listens.
+    func end() {
+        for stream in streams { stream.networkEnded() }
+        for port in ports.values { port.close() }
+        (streams, ports, waiting, ready) = ([], [:], [:], [])
     }
 
     private func clientAddress(_ wanted: UVEndpoint?, for port: MemoryPort) -> SocketAddress {

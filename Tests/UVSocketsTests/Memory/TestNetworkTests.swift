@@ -126,7 +126,8 @@ struct TestNetworkTests {
         client.send("go")
         network.run(for: .seconds(29))
         #expect(reasons == [])
-        #expect(listener.clients.first?.bytesSent == 128 * 1024)
+        let connection = try #require(listener.clients.first)
+        #expect(connection.bytesSent == 128 * 1024)
         network.run(for: .seconds(2))
         #expect(reasons == [.stalled])
         #expect(client.end == .reset)
@@ -303,7 +304,7 @@ struct TestNetworkTests {
     func timers() throws {
         let network = try UVTestNetwork()
         var times: [Duration] = []
-        try network.loop.every(.seconds(60)) { times.append(network.now) }
+        try network.loop.every(.seconds(60)) { [unowned network] in times.append(network.now) }
         network.run(for: .seconds(181))
         #expect(times == [.seconds(60), .seconds(120), .seconds(180)])
     }
