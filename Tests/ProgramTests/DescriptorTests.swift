@@ -104,7 +104,8 @@ struct DescriptorTests {
             #expect(try program.ending() == .code(0))
             let text = try program.errorText()
             #expect(text.isOneLine)
-            #expect(text.contains("cannot write the output, so nothing more is printed: No space left"))
+            let reason = "so nothing more is printed: No space left"
+            #expect(text.contains("cannot write the output, \(reason)"))
         }
     }
 }

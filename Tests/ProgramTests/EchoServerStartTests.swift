@@ -117,7 +117,8 @@ struct EchoServerStartTests {
             Refusal("--slow", "kick", words: "kick", "disconnect", "keep-latest", "wait"),
             Refusal("--drain-time", "-1", words: "--drain-time", "'-1'", "seconds"),
             Refusal(
-                "--framing", "lines", "--goodbye", "two\nlines", words: "--goodbye", "cannot be sent"),
+                "--framing", "lines", "--goodbye", "two\nlines",
+                words: "--goodbye", "cannot be sent"),
             Refusal("--framing", "fixed:4", "--goodbye", "long one", words: "--goodbye"),
         ])
     func badLimit(refusal: Refusal) throws {
