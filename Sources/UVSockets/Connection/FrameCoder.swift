@@ -40,8 +40,11 @@ final class FrameCoder {
                 while connection.isDemanding, connection.extras == nil,
                     let (payload, end) = try box.firstFrame(in: rest)
                 {
-                    if let error = connection.messageLent(rest.extracting(payload), to: borrower) {
+                    do {
+                        try connection.messageLent(rest.extracting(payload), to: borrower)
+                    } catch {
                         failure = error
+                        connection.borrowerFailed()
                     }
                     rest = rest.extracting(end...)
                 }

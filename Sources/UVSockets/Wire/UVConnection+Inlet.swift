@@ -78,7 +78,7 @@ extension UVConnection {
     @inline(__always)
     func lend(_ bytes: Span<UInt8>, to borrower: @escaping Borrower) -> (any Error)? {
         if extras != nil || events.coder != nil { return deliverFrames(bytes, to: borrower) }
-        return messageLent(bytes, to: borrower)
+        return messageArrived(bytes, for: borrower)
     }
 
     @inline(__always)
@@ -89,16 +89,18 @@ extension UVConnection {
     }
 
     @inline(__always)
-    func messageLent(_ message: Span<UInt8>, to borrower: Borrower) -> (any Error)? {
+    func messageLent(_ message: Span<UInt8>, to borrower: Borrower) throws {
         noteMessage()
-        do {
-            try borrower(message)
-        } catch {
-            hold(.task)
-            return error
-        }
+        try borrower(message)
         if rates != nil { countMessage() }
-        return nil
+    }
+
+    /// A closure has thrown: its task gets the messages that follow.
+    ///
+    /// Not inlined, so that the loops over messages need fewer registers.
+    @inline(never)
+    func borrowerFailed() {
+        hold(.task)
     }
 
     @inline(__always)
@@ -138,12 +140,21 @@ extension UVConnection {
         return failure
     }
 
+    @inline(__always)
     private func messageArrived(
         _ message: Span<UInt8>, for borrower: Borrower?
     ) -> (any Error)? {
-        if let borrower { return messageLent(message, to: borrower) }
-        messageReceived(message)
-        return nil
+        guard let borrower else {
+            messageReceived(message)
+            return nil
+        }
+        do {
+            try messageLent(message, to: borrower)
+            return nil
+        } catch {
+            borrowerFailed()
+            return error
+        }
     }
 
     func nextFrame(
