@@ -5,7 +5,7 @@ public import UVSockets
 /// and without waiting.
 ///
 ///     let network = try UVTestNetwork()
-///     let client = try network.connect { client, line in client.send(line) }
+///     let client = try network.connect(framing: .lines) { $0.send($1) }
 ///     #expect(client.exchange("hello\n") == "hello\n")
 ///
 /// Whatever is made on its ``loop`` is on this network: listeners, connectors, timers, tasks. Framing, limits,
@@ -85,7 +85,7 @@ public final class UVTestNetwork {
     /// - Returns: The client.
     /// - Throws: ``UVError`` as ``UVListener/startAccept()`` does.
     public func connect(
-        framing: UVFraming = .lines, options: UVListenerOptions = UVListenerOptions(),
+        framing: UVFraming = .raw, options: UVListenerOptions = UVListenerOptions(),
         onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
     ) throws(UVError) -> UVTestPeer {
         let listener = UVListener(
@@ -135,12 +135,14 @@ public final class UVTestNetwork {
     ///   - framing: How the bytes are divided into messages.
     ///   - options: How the server and its connections behave.
     ///   - drainTime: How long clients have when the task is cancelled.
+    ///   - setUp: Called with the listener, before it listens: to set its callbacks or its `userToken`.
     ///   - handler: Serves a client.
     /// - Returns: The server's task, which listens already. Cancel it to stop the server.
     public func serve(
         at endpoint: UVEndpoint = "127.0.0.1:0", framing: UVFraming = .raw,
         options: UVListenerOptions = UVListenerOptions(),
         drainFor drainTime: Duration = .seconds(5),
+        setUp: @escaping @Sendable (UVListener) -> Void = { _ in },
         handler:
             nonisolated(nonsending) @escaping @Sendable (UVAsyncConnection) async throws -> Void
     ) -> UVTestTask<Void> {
@@ -149,7 +151,7 @@ public final class UVTestNetwork {
         let task = start(listening) {
             try await UVListener.serve(
                 at: endpoint, framing: framing, options: options, on: loop, drainFor: drainTime,
-                onListening: { listening.set(.success($0)) }, handler: handler)
+                onListening: { listening.set(.success($0)) }, setUp: setUp, handler: handler)
         }
         run { listening.result != nil || task.result != nil }
         return task

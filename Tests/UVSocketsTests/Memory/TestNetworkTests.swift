@@ -7,7 +7,7 @@ struct TestNetworkTests {
     @Test("A handler is tested in three lines")
     func threeLines() throws {
         let network = try UVTestNetwork()
-        let client = try network.connect { client, line in client.send(line) }
+        let client = try network.connect(framing: .lines) { $0.send($1) }
         #expect(client.exchange("hello\n") == "hello\n")
     }
 
@@ -54,7 +54,7 @@ struct TestNetworkTests {
     func pieces(size: Int) throws {
         let network = try UVTestNetwork()
         var lines: [String] = []
-        let client = try network.connect { lines.append(String(message: $1)) }
+        let client = try network.connect(framing: .lines) { lines.append(String(message: $1)) }
         client.send("one\ntwo\nthree\n", inPiecesOf: size)
         network.run()
         #expect(lines == ["one", "two", "three"])
@@ -98,7 +98,7 @@ struct TestNetworkTests {
     @Test("A peer that does not read by itself reads as much as it is told")
     func readsSlowly() throws {
         let network = try UVTestNetwork()
-        let client = try network.connect { client, _ in client.send("0123456789") }
+        let client = try network.connect(framing: .lines) { client, _ in client.send("0123456789") }
         client.isReading = false
         client.send("go\n")
         network.run()
