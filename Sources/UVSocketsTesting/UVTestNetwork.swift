@@ -16,7 +16,7 @@ public import UVSockets
 /// Nothing happens by itself. Call ``run()`` to let the server do what it can do now.
 ///
 /// What a handler awaits outside of the loop, such as `Task.sleep` or another actor, takes real time. To
-/// wait for it, use ``run(until:within:)``.
+/// wait for it, use ``wait(until:)``.
 ///
 /// A network belongs to whoever uses it: it is not `Sendable`. It has one loop. Its end closes whatever is open
 /// on it.
@@ -63,7 +63,11 @@ public final class UVTestNetwork {
     }
 
     /// Lets time pass until something holds. The time moves when nothing is left to do, to the next timer or
-    /// deadline. Where there is none, it waits for other threads, for at most ten seconds of real time.
+    /// deadline; the library has some of its own. Where there is none, it waits for other threads, for at most ten
+    /// seconds of real time.
+    ///
+    /// While a handler awaits something elsewhere, such as `Task.sleep`, use ``wait(until:)``: this would move
+    /// the time to the next deadline meanwhile.
     ///
     /// - Parameters:
     ///   - condition: What is to hold.
@@ -72,6 +76,16 @@ public final class UVTestNetwork {
     @discardableResult
     public func run(until condition: () -> Bool, within limit: Duration = .seconds(3600)) -> Bool {
         loop.run(until: condition, within: limit)
+    }
+
+    /// Waits until something holds that other threads bring about, for at most ten seconds of real time. The
+    /// network's time does not move.
+    ///
+    /// - Parameter condition: What is to hold.
+    /// - Returns: Whether it holds.
+    @discardableResult
+    public func wait(until condition: () -> Bool) -> Bool {
+        loop.wait(until: condition)
     }
 
     // MARK: - Servers
@@ -109,8 +123,8 @@ public final class UVTestNetwork {
         return try connect(to: listener.localEndpoint ?? listener.endpoint, from: address)
     }
 
-    /// Connects to whoever listens at an endpoint of this network. The server hears of it in the next
-    /// ``run()``.
+    /// Connects to whoever listens at an endpoint of this network, and runs it. In a callback, the server hears of
+    /// it when that has ended.
     ///
     /// - Parameters:
     ///   - endpoint: Whom to connect to.
@@ -124,7 +138,8 @@ public final class UVTestNetwork {
             throw UVError(call: "connect", subject: "\(endpoint)", code: .timedOut)
         }
         let peer = UVTestPeer(end, of: self)
-        run()
+        // In a callback, the round that goes on gets to it.
+        if !loop.isInRun { run() }
         return peer
     }
 

@@ -31,6 +31,7 @@ final class PeerWatch {
         silence = PeerSilence(patience: keepAlive.patience)
         let timer = try TimerHandle(on: loop) { [weak self] in self?.look() }
         timer.keepsLoopRunning = false
+        timer.isHousekeeping = true
         timer.start(after: .milliseconds(silence.interval))
         self.timer = timer
     }

@@ -27,6 +27,7 @@ final class ConnectAttempt {
     init(_ connector: UVConnector, timeout time: Duration) throws(UVError) {
         self.connector = connector
         deadline = try TimerHandle(on: connector.loop) { connector.deadlinePassed() }
+        deadline.onAbort = { connector.cancel() }
         deadline.start(after: time)
     }
 

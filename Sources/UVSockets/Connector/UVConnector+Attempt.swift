@@ -128,6 +128,7 @@ extension UVConnector {
     private func connect(_ attempt: ConnectAttempt, in network: MemoryNetwork) {
         do throws(UVError) {
             // If nobody answers, the deadline ends the attempt.
+            _ = try localAddress()
             guard let end = try network.connect(to: endpoint, from: settings.local) else { return }
             let ticket = MemoryTicket(end, of: network, on: loop)
             connected(attempt, ConnectedStream(source: .memory(ticket), peer: end.peer))

@@ -86,9 +86,10 @@ class ListeningHandle: Handle {
     /// - Throws: ``UVError`` if somebody listens there already.
     init(
         on loop: UVLoop, _ network: MemoryNetwork, at endpoint: UVEndpoint, backlog: Int32,
-        _ args: SocketEventArgs
+        isIPv6Only: Bool, _ args: SocketEventArgs
     ) throws(UVError) {
-        let port = try network.listen(at: endpoint, backlog: Int(backlog))
+        let port = try network.listen(
+            at: endpoint, backlog: Int(backlog), isIPv6Only: isIPv6Only)
         self.network = network
         self.port = port
         try unsafe super.init(UV_IDLE, on: loop, args) { memory in
@@ -97,6 +98,8 @@ class ListeningHandle: Handle {
         port.onArrival = { [unowned self] in network.wake(self) }
     }
 
+    /// Where it listens. A name stays a name.
+    var endpoint: UVEndpoint { port.endpoint }
     override var name: String { "port in memory \(port.endpoint)" }
     override var localAddress: SocketAddress? { isClosing ? nil : port.address }
 

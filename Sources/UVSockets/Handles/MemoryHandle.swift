@@ -61,12 +61,13 @@ internal import CLibuv
             unsafe loop.receiveBuffer.base.copyMemory(from: bytes, byteCount: bytes.count)
             received(bytes.count)
             wake()
+        } else if end.incoming.isAtEnd {
+            // The end comes before a reset that follows it.
+            received(Int(UV_EOF.rawValue))
+            hasToldEnd = true
         } else if end.isReset {
             hasToldEnd = true
             received(Int(UV_ECONNRESET.rawValue))
-        } else if end.incoming.isAtEnd {
-            hasToldEnd = true
-            received(Int(UV_EOF.rawValue))
         }
     }
 
@@ -79,7 +80,8 @@ internal import CLibuv
     }
 
     private var errorOfSending: Int32 {
-        end.isReset && !hasToldEnd ? UV_ECONNRESET.rawValue : UV_EPIPE.rawValue
+        end.isReset && !end.incoming.isFinished && !hasToldEnd
+            ? UV_ECONNRESET.rawValue : UV_EPIPE.rawValue
     }
 
     override func startWriting(
@@ -142,6 +144,7 @@ internal import CLibuv
     override var bytesUnacknowledged: Int { end.outgoing.unacknowledged }
     override var bytesUnread: Int { end.incoming.count }
     override var localAddress: SocketAddress? { isClosing ? nil : end.address }
+    override var listenedAt: UVEndpoint? { end.listenedAt }
 
     override var unanswered: Unanswered? {
         guard end.outgoing.isDead, end.outgoing.count > 0 else { return nil }
@@ -149,7 +152,10 @@ internal import CLibuv
     }
 
     override func takeError() -> UVError.Code? {
-        end.isReset && !hasToldEnd ? .connectionReset : nil
+        guard end.isReset else { return nil }
+        // What came before is delivered first.
+        guard end.incoming.isFinished else { return .connectionReset }
+        return hasToldEnd ? .brokenPipe : nil
     }
 }
 

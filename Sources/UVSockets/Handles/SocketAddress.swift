@@ -121,8 +121,8 @@ struct SocketAddress: Hashable, Sendable {
         family = isIPv6 ? .ipv6 : .ipv4
     }
 
-    /// 127.0.0.1, port 0.
-    static let loopback = SocketAddress(network: 0, 0x7f00_0001, isIPv6: false)
+    static let loopback4 = SocketAddress(network: 0, 0x7f00_0001, isIPv6: false)
+    static let loopback6 = SocketAddress(network: 0, 1, isIPv6: true)
 
     /// The same address with a port.
     func withPort(_ port: UInt16) -> SocketAddress {

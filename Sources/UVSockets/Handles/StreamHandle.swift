@@ -143,6 +143,8 @@ internal import CLibuv
 
     // MARK: - The state of a transport
 
+    /// The endpoint at which a client has come in, if the transport knows it.
+    var listenedAt: UVEndpoint? { nil }
     /// How many bytes of the write in flight the kernel has not taken yet.
     var bytesUnwritten: Int { unsafe stream.pointee.write_queue_size }
     /// How many bytes the kernel has taken to send but the peer has not acknowledged, including its

@@ -4,6 +4,11 @@ internal import CLibuv
 final class TimerHandle: Handle {
     /// Nil once the handle closes: the closure may refer to the handle's owner.
     private var onTick: (() -> Void)?
+    /// Called when the loop ends before the timer has.
+    var onAbort: (() -> Void)?
+    /// Whether nobody waits for it: a network in memory does not move its time for this timer alone.
+    /// It is set before the timer starts.
+    var isHousekeeping = false
 
     init(
         on loop: UVLoop, isLoopsOwn: Bool = false, onTick: @escaping () -> Void
@@ -33,6 +38,11 @@ final class TimerHandle: Handle {
             raw(), { unsafe TimerHandle.from($0).ticked() }, delay.wholeMilliseconds, interval)
     }
 
+    override func abort() {
+        onAbort?()
+        close()
+    }
+
     func stop() {
         guard !isClosing else { return }
         if let clock = loop.network?.clock { return clock.stop(self) }
@@ -45,7 +55,7 @@ final class TimerHandle: Handle {
 
     override func dropCallbacks() {
         withLoop { $0.network?.clock.stop(self) }
-        onTick = nil
+        (onTick, onAbort) = (nil, nil)
     }
 }
 

@@ -88,9 +88,9 @@ extension UVListener {
         let endpoint = place.endpoint
         if let network = loop.network {
             let socket = try MemoryListeningHandle(
-                on: loop, network, at: endpoint, backlog: backlog, makeArgs())
-            let isUnix = endpoint.unixAddress != nil
-            return [(socket, isUnix ? endpoint : socket.localAddress?.endpoint ?? endpoint)]
+                on: loop, network, at: endpoint, backlog: backlog, isIPv6Only: isIPv6Only,
+                makeArgs())
+            return [(socket, socket.endpoint)]
         }
         if let address = endpoint.unixAddress {
             let socket = try ListeningSocket(on: loop, at: address, backlog: backlog, makeArgs())
@@ -165,6 +165,7 @@ extension UVListener {
 
     /// The Unix-domain socket, of several, that a client has connected to.
     func unixEndpoint(of client: StreamHandle) -> UVEndpoint? {
+        if let endpoint = client.listenedAt { return endpoint }
         let all = endpoints.filter { $0.unixAddress != nil }
         guard all.count > 1, let name = client.socket?.unixName else { return all.first }
         return all.first { $0.unixAddress?.systemName == name }

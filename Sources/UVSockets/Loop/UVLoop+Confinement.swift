@@ -55,8 +55,9 @@ extension UVLoop {
             expected: 0, desired: thread, ordering: .relaxed)
         // A loop in memory belongs to the thread that uses it now. Two threads never use it at the
         // same time.
-        if network != nil, present != Self.nobody {
-            return owner.store(thread, ordering: .relaxed)
+        if network != nil {
+            if present != Self.nobody { owner.store(thread, ordering: .relaxed) }
+            return
         }
         let isFormer = present == Self.nobody && formerOwner.load(ordering: .relaxed) == thread
         guard isFirst || isFormer else {

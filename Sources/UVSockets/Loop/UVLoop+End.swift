@@ -129,7 +129,7 @@ extension UVLoop {
         endResidents()
         closeForcibly()
         network?.end()
-        leave()
+        runLate()
     }
 
     private func endResidents() {

@@ -7,7 +7,7 @@ internal import CLibuv
 extension UVLoop {
     /// How many rounds a run may take before that counts as a fault. The most common fault is two
     /// handlers that answer each other without end.
-    private static var longestRun: Int { 1_000_000 }
+    private static var longestRun: Int { 10_000_000 }
 
     /// Does everything that can be done at the current time.
     package func settle() {
@@ -16,15 +16,20 @@ extension UVLoop {
         isRunning = true
         finishRounds()
         isRunning = false
+        // A call to stop the loop ends a run, and this one is over.
+        takeStop()
         // The next caller may be on another thread. Until then, jobs of tasks come through the
         // inbox.
         release()
     }
 
+    /// Whether it runs now: the caller is in one of its callbacks.
+    package var isInRun: Bool { isRunning }
+
     /// Does everything that can be done until the time has passed.
     package func run(for time: Duration) {
         guard let clock = network?.clock else { return }
-        let end = clock.now + (time > .zero ? time.wholeMilliseconds : 0)
+        let end = clock.time(after: time)
         settle()
         while let next = clock.next, next <= end {
             clock.move(to: next)
@@ -39,21 +44,35 @@ extension UVLoop {
     /// - Returns: Whether the condition holds.
     package func run(until condition: () -> Bool, within time: Duration) -> Bool {
         guard let clock = network?.clock else { return condition() }
-        let end = clock.now + time.wholeMilliseconds
-        var waited = 0
+        let end = clock.time(after: time)
+        var patience = Self.longestWait
         while true {
             settle()
             if condition() { return true }
-            if let next = clock.next {
+            if !clock.isAwaited, patience > 0 {
+                // Only work on other threads can bring it now, and takes real time.
+                patience -= 1
+                sleepForMillisecond()
+            } else if let next = clock.next {
                 guard next <= end else { return false }
                 clock.move(to: next)
             } else {
-                // Work on other threads takes real time.
-                guard waited < Self.longestWait else { return false }
-                waited += 1
-                sleepForMillisecond()
+                return false
             }
         }
+    }
+
+    /// Does everything that can be done until a condition holds, while other threads work. The time does
+    /// not move.
+    ///
+    /// - Returns: Whether the condition holds.
+    package func wait(until condition: () -> Bool) -> Bool {
+        for _ in 0..<Self.longestWait {
+            settle()
+            if condition() { return true }
+            sleepForMillisecond()
+        }
+        return false
     }
 
     /// How many milliseconds of real time other threads may take.
@@ -63,9 +82,9 @@ extension UVLoop {
     /// do at any time. When nothing is left to do now, the time moves.
     func runInMemory(_ network: MemoryNetwork, untilStopped: Bool) {
         while !isStopping {
-            finishRounds()
+            finishRounds(untilStopped: true)
             if isStopping { return }
-            if let next = network.clock.next, untilStopped || network.clock.keepsLoopRunning {
+            if let next = network.clock.next, untilStopped || network.clock.isAwaited {
                 network.clock.move(to: next)
             } else if untilStopped {
                 // A task may come back from another thread.
@@ -76,7 +95,7 @@ extension UVLoop {
         }
     }
 
-    private func finishRounds() {
+    private func finishRounds(untilStopped: Bool = false) {
         guard let network else { return }
         var rounds = 0
         repeat {
@@ -86,7 +105,7 @@ extension UVLoop {
             callback { drainInbox() }
             turn(UV_RUN_NOWAIT)
             network.runRound()
-        } while !isStopping && (network.clock.fire() || !isQuiet(network))
+        } while !(isStopping && untilStopped) && (network.clock.fire() || !isQuiet(network))
     }
 
     private func isQuiet(_ network: MemoryNetwork) -> Bool {

@@ -241,6 +241,11 @@ internal import Synchronization
         isTurning = false
     }
 
+    /// A run has ended that was to be stopped.
+    func takeStop() {
+        isStopping = false
+    }
+
     private func updateWakeUp() {
         wakeUp?.keepsLoopRunning = runsUntilStopped || openLookups > 0
     }

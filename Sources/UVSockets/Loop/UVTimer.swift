@@ -3,12 +3,14 @@
 /// It keeps the loop running until it has fired or is cancelled. Releasing this object changes
 /// nothing.
 public final class UVTimer {
+    private let loop: UVLoop
     private var handle: TimerHandle?
 
     fileprivate init(
         _ loop: UVLoop, after delay: Duration, repeating interval: Duration?,
         _ body: @escaping () -> Void
     ) throws(UVError) {
+        self.loop = loop
         let isOnce = interval == nil
         handle = try TimerHandle(on: loop) {
             if isOnce { self.cancel() }
@@ -19,8 +21,8 @@ public final class UVTimer {
 
     /// Ends the timer. It does nothing if the timer has ended.
     public func cancel() {
+        loop.confine("UVTimer.cancel")
         guard let handle else { return }
-        handle.loop.confine("UVTimer.cancel")
         handle.close()
         self.handle = nil
     }

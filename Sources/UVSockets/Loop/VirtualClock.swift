@@ -1,18 +1,32 @@
+internal import HeapModule
+
 /// The clock of a loop that has no sockets. It stands still until it is moved.
 ///
 /// The loop's timers are its entries.
 @safe package final class VirtualClock {
-    private struct Entry {
+    private struct Entry: Comparable {
         let at: UInt64
+        /// Timers of the same time keep the order in which they were set.
+        let sequence: UInt64
         let timer: TimerHandle
         let interval: UInt64
+
+        static func < (one: Entry, other: Entry) -> Bool {
+            (one.at, one.sequence) < (other.at, other.sequence)
+        }
+
+        static func == (one: Entry, other: Entry) -> Bool { one.sequence == other.sequence }
     }
 
     /// The current time in milliseconds, at the address where the loop reads it.
     let time = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
-    /// The timers that will fire, the next one first. Timers of the same time keep the order in
-    /// which they were set.
-    private var entries: [Entry] = []
+    /// What will fire, and also what was stopped meanwhile.
+    private var entries = Heap<Entry>()
+    /// The sequence numbers of the timers that are set.
+    private var set: [ObjectIdentifier: UInt64] = [:]
+    private var lastSequence: UInt64 = 0
+    /// How many timers are set that are not the library's own housekeeping.
+    private var wanted = 0
 
     init() {
         unsafe time.initialize(to: 0)
@@ -25,23 +39,37 @@
     /// The current time, in milliseconds.
     package var now: UInt64 { unsafe time.pointee }
 
-    /// When the next timer fires.
-    var next: UInt64? { entries.first?.at }
+    /// Whether a timer is set that somebody waits for: any but the library's own housekeeping.
+    var isAwaited: Bool { wanted > 0 }
 
-    /// Whether a timer is set for which the loop goes on running.
-    var keepsLoopRunning: Bool { entries.contains { $0.timer.keepsLoopRunning } }
+    /// When the next timer fires.
+    var next: UInt64? {
+        while let first = entries.min, !isSet(first) { entries.removeMin() }
+        return entries.min?.at
+    }
+
+    /// The time after a duration. It does not overflow.
+    func time(after duration: Duration) -> UInt64 {
+        time(after: duration > .zero ? duration.wholeMilliseconds : 0)
+    }
+
+    private func time(after milliseconds: UInt64) -> UInt64 {
+        let (sum, isTooLarge) = now.addingReportingOverflow(milliseconds)
+        return isTooLarge ? .max : sum
+    }
 
     func start(_ timer: TimerHandle, after delay: UInt64, repeating interval: UInt64) {
         stop(timer)
-        let at = now.addingReportingOverflow(delay)
-        let entry = Entry(
-            at: at.overflow ? .max : at.partialValue, timer: timer, interval: interval)
-        let index = entries.firstIndex { $0.at > entry.at } ?? entries.count
-        entries.insert(entry, at: index)
+        lastSequence += 1
+        set[ObjectIdentifier(timer)] = lastSequence
+        if !timer.isHousekeeping { wanted += 1 }
+        entries.insert(
+            Entry(at: time(after: delay), sequence: lastSequence, timer: timer, interval: interval))
     }
 
     func stop(_ timer: TimerHandle) {
-        entries.removeAll { $0.timer === timer }
+        guard set.removeValue(forKey: ObjectIdentifier(timer)) != nil else { return }
+        if !timer.isHousekeeping { wanted -= 1 }
     }
 
     /// Moves the time forward. It never goes back.
@@ -53,19 +81,22 @@
     ///
     /// - Returns: Whether a timer was due.
     func fire() -> Bool {
-        let due = entries.prefix { $0.at <= now }
+        var due: [Entry] = []
+        while let first = entries.min, first.at <= now { due.append(entries.removeMin()) }
+        var hasFired = false
+        // A call may stop or restart another timer.
         for entry in due where isSet(entry) {
+            hasFired = true
             stop(entry.timer)
             if entry.interval > 0 {
                 start(entry.timer, after: entry.interval, repeating: entry.interval)
             }
             entry.timer.ticked()
         }
-        return !due.isEmpty
+        return hasFired
     }
 
-    /// Whether nobody has stopped or restarted the timer meanwhile.
     private func isSet(_ entry: Entry) -> Bool {
-        entries.contains { $0.timer === entry.timer && $0.at == entry.at }
+        set[ObjectIdentifier(entry.timer)] == entry.sequence
     }
 }

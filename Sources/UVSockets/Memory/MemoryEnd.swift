@@ -13,15 +13,23 @@ package final class MemoryEnd {
     /// The other end. The two keep each other alive until both are closed.
     private var other: MemoryEnd?
     private let otherAddress: SocketAddress
+    /// Where the server listens.
+    let listenedAt: UVEndpoint
 
-    private init(_ address: SocketAddress, peer: SocketAddress) {
+    private init(_ address: SocketAddress, peer: SocketAddress, _ listenedAt: UVEndpoint) {
         self.address = address
         otherAddress = peer
+        self.listenedAt = listenedAt
     }
 
     /// Makes a stream.
-    static func pair(_ one: SocketAddress, _ other: SocketAddress) -> (MemoryEnd, MemoryEnd) {
-        let ends = (MemoryEnd(one, peer: other), MemoryEnd(other, peer: one))
+    static func pair(
+        _ client: SocketAddress, _ server: SocketAddress, at listenedAt: UVEndpoint
+    ) -> (MemoryEnd, MemoryEnd) {
+        let ends = (
+            MemoryEnd(client, peer: server, listenedAt),
+            MemoryEnd(server, peer: client, listenedAt)
+        )
         ends.0.other = ends.1
         ends.1.other = ends.0
         return ends
@@ -48,6 +56,8 @@ package final class MemoryEnd {
     /// - Returns: How many bytes were taken; nil if the other end is gone.
     package func send(_ bytes: some Collection<UInt8>, piece: Int = .max) -> Int? {
         guard let other, !isReset, !other.incoming.isFinished else { return nil }
+        // A Unix-domain socket whose peer has closed takes nothing.
+        if other.isClosed, address.isUnix { return nil }
         guard !other.isClosed else {
             // A kernel answers bytes to a closed socket with a reset.
             isReset = true
@@ -86,7 +96,8 @@ package final class MemoryEnd {
         isClosed = true
         onChange = nil
         guard let other else { return }
-        if byReset || incoming.count > 0 {
+        // A Unix-domain socket has no reset of its own; it tells of bytes that were left unread.
+        if byReset && !address.isUnix || incoming.count > 0 {
             other.isReset = true
             other.onChange?()
         } else {

@@ -1,3 +1,5 @@
+internal import DequeModule
+
 /// One direction of a stream in memory: the bytes that one end has sent and the other has not read.
 ///
 /// It is a pure value. It has room for as much as two kernels hold. The sender's part is the bytes
@@ -17,7 +19,7 @@ package struct MemoryLane {
     /// Where the unread bytes begin.
     private var start = 0
     /// Where reads end, counted from the beginning of the stream.
-    private var cuts: [Int] = []
+    private var cuts = Deque<Int>()
     private var taken = 0
     /// Whether nothing is sent after these bytes.
     package private(set) var isFinished = false
@@ -48,7 +50,7 @@ package struct MemoryLane {
         guard count > 0 else { return 0 }
         let end = taken + self.count
         if piece < count {
-            cuts += stride(from: end + piece, to: end + count, by: piece)
+            cuts.append(contentsOf: stride(from: end + piece, to: end + count, by: piece))
         }
         if piece < .max { cuts.append(end + count) }
         bytes += source.prefix(count)

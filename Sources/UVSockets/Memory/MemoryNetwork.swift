@@ -6,7 +6,7 @@ package final class MemoryNetwork {
     package let clock = VirtualClock()
     /// The source of the random waits of the loop's connectors.
     var random: SeededRandom
-    private var ports: [UVEndpoint: MemoryPort] = [:]
+    private var ports: [MemoryPort] = []
     private var nextPort: UInt16 = 49_152
     /// The actors that have something to do in the next round.
     private var ready: [any MemoryActor] = []
@@ -42,43 +42,37 @@ package final class MemoryNetwork {
     /// Opens a port.
     ///
     /// - Parameters:
-    ///   - endpoint: Where to listen. With port 0 a free port is chosen.
+    ///   - endpoint: Where to listen. Port 0 takes a free port.
     ///   - backlog: How many clients may wait to be accepted.
+    ///   - isIPv6Only: Whether `[::]` takes no IPv4 clients.
     /// - Returns: The port.
-    /// - Throws: ``UVError`` if the endpoint is taken.
+    /// - Throws: ``UVError`` if somebody listens there already.
     package func listen(
-        at endpoint: UVEndpoint, backlog: Int = 4096
+        at endpoint: UVEndpoint, backlog: Int = 4096, isIPv6Only: Bool = false
     ) throws(UVError) -> MemoryPort {
         var endpoint = endpoint
         if endpoint.unixAddress == nil, endpoint.port == 0 {
             repeat {
-                endpoint = UVEndpoint(host: endpoint.host, port: nextPort)
-                nextPort = nextPort == .max ? 49_152 : nextPort + 1
-            } while port(at: endpoint) != nil
+                endpoint = UVEndpoint(host: endpoint.host, port: takePort())
+            } while ports.contains { $0.endpoint.port == endpoint.port }
         }
-        guard port(at: endpoint) == nil else {
+        let port = MemoryPort(at: endpoint, backlog: backlog, isIPv6Only: isIPv6Only)
+        guard !ports.contains(where: { $0.excludes(port) }) else {
             throw UVError(call: "bind", subject: "\(endpoint)", code: .addressInUse)
         }
-        let port = MemoryPort(at: endpoint, backlog: backlog)
-        ports[endpoint] = port
+        ports.append(port)
         return port
+    }
+
+    private func takePort() -> UInt16 {
+        defer { nextPort = nextPort == .max ? 49_152 : nextPort + 1 }
+        return nextPort
     }
 
     /// Closes a port. Clients that wait there to be accepted see a reset.
     package func close(_ port: MemoryPort) {
-        ports[port.endpoint] = nil
+        ports.removeAll { $0 === port }
         port.close()
-    }
-
-    /// The port that listens at an endpoint: at the endpoint itself, or at the same port number if
-    /// one of the two addresses is a wildcard.
-    private func port(at endpoint: UVEndpoint) -> MemoryPort? {
-        if let port = ports[endpoint] { return port }
-        guard endpoint.unixAddress == nil else { return nil }
-        return ports.values.first {
-            $0.endpoint.port == endpoint.port && $0.endpoint.unixAddress == nil
-                && ($0.endpoint.isWildcard || endpoint.isWildcard)
-        }
     }
 
     /// Connects without waiting.
@@ -87,19 +81,41 @@ package final class MemoryNetwork {
     ///   - endpoint: Where to connect to.
     ///   - address: The address of this end; nil for an address of the loopback network.
     /// - Returns: This end; nil if the port never answers.
-    /// - Throws: ``UVError`` if nobody listens there, or the backlog is full.
+    /// - Throws: ``UVError`` if nobody listens there, the backlog is full, or the two addresses are of
+    ///   different families.
     package func connect(
         to endpoint: UVEndpoint, from address: UVEndpoint? = nil
     ) throws(UVError) -> MemoryEnd? {
-        guard let port = port(at: endpoint), !port.isFull else {
+        let target = MemoryAddress(endpoint).target(from: address.flatMap { SocketAddress($0) })
+        // An exact address comes before a wildcard.
+        let port = ports.first { $0.key == target } ?? ports.first { $0.takes(target) }
+        guard let port, !port.isFull else {
             throw UVError(call: "connect", subject: "\(endpoint)", code: .connectionRefused)
         }
         if port.isSilent { return nil }
-        let ends = MemoryEnd.pair(clientAddress(address, for: port), port.address)
+        let client = try clientAddress(address, connectingTo: target, endpoint)
+        var server = port.address
+        if case .ip(let address) = target { server = address }
+        let ends = MemoryEnd.pair(client, server, at: port.endpoint)
         if streams.count >= 2 * openStreams { forgetClosedStreams() }
         streams.append(ends.0)
         port.arrived(ends.1)
         return ends.0
+    }
+
+    private func clientAddress(
+        _ wanted: UVEndpoint?, connectingTo target: MemoryAddress, _ endpoint: UVEndpoint
+    ) throws(UVError) -> SocketAddress {
+        if let credentials = wanted?.credentials { return SocketAddress(credentials) }
+        if case .unix = target { return .unixPeer }
+        var isIPv6 = false
+        if case .ip(let address) = target { isIPv6 = address.isIPv6 }
+        let address = wanted.flatMap { SocketAddress($0) } ?? .loopback(isIPv6: isIPv6)
+        if case .ip = target, address.isIPv6 != isIPv6 {
+            throw UVError(
+                call: "connect", subject: "\(endpoint)", code: .addressFamilyNotSupported)
+        }
+        return address.port == 0 ? address.withPort(takePort()) : address
     }
 
     /// How many streams were open when they were last counted, at least 16.
@@ -113,18 +129,8 @@ package final class MemoryNetwork {
     /// Lets go of every stream and of everybody who listens.
     func end() {
         for stream in streams { stream.networkEnded() }
-        for port in ports.values { port.close() }
-        (streams, ports, waiting, ready) = ([], [:], [:], [])
-    }
-
-    private func clientAddress(_ wanted: UVEndpoint?, for port: MemoryPort) -> SocketAddress {
-        if let credentials = wanted?.credentials { return SocketAddress(credentials) }
-        if port.endpoint.unixAddress != nil {
-            return SocketAddress(UVPeerCredentials(pid: 1, uid: 1000, gid: 1000))
-        }
-        defer { nextPort = nextPort == .max ? 49_152 : nextPort + 1 }
-        let address = wanted.flatMap { SocketAddress($0) } ?? .loopback
-        return address.port == 0 ? address.withPort(nextPort) : address
+        for port in ports { port.close() }
+        (streams, ports, waiting, ready) = ([], [], [:], [])
     }
 
     // MARK: - Streams on their way
@@ -159,13 +165,19 @@ package final class MemoryPort {
     private let backlog: Int
     private var arrivals: [MemoryEnd] = []
 
-    init(at endpoint: UVEndpoint, backlog: Int) {
+    let key: MemoryAddress
+    let isIPv6Only: Bool
+
+    init(at endpoint: UVEndpoint, backlog: Int, isIPv6Only: Bool) {
         self.endpoint = endpoint
         self.backlog = backlog
-        address =
-            endpoint.unixAddress == nil
-            ? SocketAddress(endpoint) ?? .loopback.withPort(endpoint.port)
-            : SocketAddress(UVPeerCredentials(pid: 1, uid: 1000, gid: 1000))
+        self.isIPv6Only = isIPv6Only
+        key = MemoryAddress(endpoint)
+        switch key {
+        case .unix: address = .unixPeer
+        case .ip(let ip): address = ip
+        case .name(_, let port): address = .loopback(isIPv6: false).withPort(port)
+        }
     }
 
     var isFull: Bool { arrivals.count >= backlog }
@@ -187,8 +199,10 @@ package final class MemoryPort {
     }
 }
 
-extension UVEndpoint {
-    fileprivate var isWildcard: Bool { host == "::" || host == "0.0.0.0" }
+extension SocketAddress {
+    /// The peer of a Unix-domain socket in memory.
+    fileprivate static let unixPeer = SocketAddress(
+        UVPeerCredentials(pid: 1, uid: 1000, gid: 1000))
 }
 
 /// A generator of pseudo-random numbers. The same seed gives the same numbers (SplitMix64, Steele,
