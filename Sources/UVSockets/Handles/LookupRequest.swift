@@ -35,7 +35,7 @@ final class LookupRequest {
         }
         key = loop.register(self)
         do throws(UVError) {
-            ticket = try Resolver.shared.look(
+            ticket = try loop.resolver.look(
                 up: .init(host: endpoint.host, isPassive: isPassive)
             ) { [weak loop, key] answer in
                 guard let loop else { return }
@@ -71,7 +71,7 @@ final class LookupRequest {
     /// Cancels the request. The answer is not wanted any more.
     func cancel() {
         guard let ticket = ticket.take() else { return }
-        Resolver.shared.cancel(ticket)
+        loop.resolver.cancel(ticket)
         completion = nil
         deadline?.close()
         // The request and its timer refer to each other.

@@ -56,6 +56,8 @@ internal import Synchronization
     let messageCopies = MessageCopies()
     /// The number of open handles, without the loop's own. While there are any, ``close()`` throws.
     var openHandles = 0
+    /// What looks up names. A test may have one of its own, whose threads are its own, too.
+    var resolver = Resolver.shared
     /// How many names are being looked up. The loop keeps running for them.
     var openLookups = 0 {
         didSet { updateWakeUp() }

@@ -12,6 +12,8 @@ struct LookupTests {
         let listener = try RawListener()
         try withSilentDNS(at: "127.77.0.53") {
             let loop = try UVLoop()
+            // A thread of another test would ask the name server of the system.
+            loop.resolver = Resolver()
             let start = ContinuousClock.now
             var silent: [UVConnector] = []
             for number in 0..<8 {
@@ -46,6 +48,8 @@ struct LookupTests {
     func stopped() throws {
         try withSilentDNS(at: "127.77.0.54") {
             let loop = try UVLoop()
+            // A thread of another test would ask the name server of the system.
+            loop.resolver = Resolver()
             let start = ContinuousClock.now
             let listener = UVListener(on: loop, at: "silent.example:0") { _, _ in }
             try listener.startAccept()
