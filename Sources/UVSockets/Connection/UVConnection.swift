@@ -146,13 +146,7 @@ public final class UVConnection: Identifiable {
     /// An object of your choice that you want to find at this connection. The connection retains
     /// it.
     public var userToken: AnyObject? {
-        get {
-            loop.confine("UVConnection.userToken")
-            return token
-        }
-        set {
-            loop.confine("UVConnection.userToken")
-            token = newValue
-        }
+        get { confined("UVConnection.userToken").token }
+        set { confined("UVConnection.userToken").token = newValue }
     }
 }

@@ -11,14 +11,8 @@ extension UVConnector {
     ///
     /// Messages that you send here leave before the kept messages.
     public var onConnected: ((UVConnection) -> Void)? {
-        get {
-            loop.confine("UVConnector.onConnected")
-            return events.onConnected
-        }
-        set {
-            loop.confine("UVConnector.onConnected")
-            events.onConnected = newValue
-        }
+        get { confined("UVConnector.onConnected").events.onConnected }
+        set { confined("UVConnector.onConnected").events.onConnected = newValue }
     }
 
     /// Called when the connection has ended, with the reason.
@@ -26,14 +20,8 @@ extension UVConnector {
     /// It is called exactly once after each ``onConnected``. You may call ``startConnect()`` here.
     /// If the connector reconnects by itself, it already waits for the next attempt.
     public var onDisconnected: ((UVConnection, UVEndReason) -> Void)? {
-        get {
-            loop.confine("UVConnector.onDisconnected")
-            return events.onDisconnected
-        }
-        set {
-            loop.confine("UVConnector.onDisconnected")
-            events.onDisconnected = newValue
-        }
+        get { confined("UVConnector.onDisconnected").events.onDisconnected }
+        set { confined("UVConnector.onDisconnected").events.onDisconnected = newValue }
     }
 
     /// Called when you may send more after you were told to wait.
@@ -41,28 +29,16 @@ extension UVConnector {
     /// Either the connection's queue was above the high watermark and has fallen to the low one. Or
     /// the connection has taken the kept messages after there were many.
     public var onDrained: ((UVConnection) -> Void)? {
-        get {
-            loop.confine("UVConnector.onDrained")
-            return events.onDrained
-        }
-        set {
-            loop.confine("UVConnector.onDrained")
-            events.onDrained = newValue
-        }
+        get { confined("UVConnector.onDrained").events.onDrained }
+        set { confined("UVConnector.onDrained").events.onDrained = newValue }
     }
 
     /// Called when the server has finished sending.
     ///
     /// It is called only if the options allow half-open connections.
     public var onPeerFinished: ((UVConnection) -> Void)? {
-        get {
-            loop.confine("UVConnector.onPeerFinished")
-            return events.onPeerFinished
-        }
-        set {
-            loop.confine("UVConnector.onPeerFinished")
-            events.onPeerFinished = newValue
-        }
+        get { confined("UVConnector.onPeerFinished").events.onPeerFinished }
+        set { confined("UVConnector.onPeerFinished").events.onPeerFinished = newValue }
     }
 
     /// Called when it could not connect and does not try again, with the error of the last attempt.
@@ -74,14 +50,8 @@ extension UVConnector {
     /// Messages that were kept for the connection are already dropped. ``messagesDropped`` counts
     /// them.
     public var onFailed: ((UVConnector, UVError) -> Void)? {
-        get {
-            loop.confine("UVConnector.onFailed")
-            return failureCallback
-        }
-        set {
-            loop.confine("UVConnector.onFailed")
-            failureCallback = newValue
-        }
+        get { confined("UVConnector.onFailed").failureCallback }
+        set { confined("UVConnector.onFailed").failureCallback = newValue }
     }
 
     /// Called when it will try again, with the wait and the reason.
@@ -90,14 +60,8 @@ extension UVConnector {
     /// it is the reason why the connection ended. In that case the call comes after
     /// `onDisconnected`.
     public var onReconnecting: ((UVConnector, Duration, UVEndReason) -> Void)? {
-        get {
-            loop.confine("UVConnector.onReconnecting")
-            return reconnectCallback
-        }
-        set {
-            loop.confine("UVConnector.onReconnecting")
-            reconnectCallback = newValue
-        }
+        get { confined("UVConnector.onReconnecting").reconnectCallback }
+        set { confined("UVConnector.onReconnecting").reconnectCallback = newValue }
     }
 
     /// How many messages were kept for a connection and then dropped.

@@ -4,40 +4,22 @@ extension UVListener {
     /// Called when the listener listens. It is called after ``startAccept()`` has returned, never
     /// within it.
     public var onListening: ((UVListener) -> Void)? {
-        get {
-            loop.confine("UVListener.onListening")
-            return listeningCallback
-        }
-        set {
-            loop.confine("UVListener.onListening")
-            listeningCallback = newValue
-        }
+        get { confined("UVListener.onListening").listeningCallback }
+        set { confined("UVListener.onListening").listeningCallback = newValue }
     }
 
     /// Called when the listener could not listen, although ``startAccept()`` did not throw.
     ///
     /// The host was not found, the address is not one of this machine, or the port is taken.
     public var onFailed: ((UVListener, UVError) -> Void)? {
-        get {
-            loop.confine("UVListener.onFailed")
-            return failureCallback
-        }
-        set {
-            loop.confine("UVListener.onFailed")
-            failureCallback = newValue
-        }
+        get { confined("UVListener.onFailed").failureCallback }
+        set { confined("UVListener.onFailed").failureCallback = newValue }
     }
 
     /// Called when a client has connected, before its first message.
     public var onConnected: ((UVConnection) -> Void)? {
-        get {
-            loop.confine("UVListener.onConnected")
-            return events.onConnected
-        }
-        set {
-            loop.confine("UVListener.onConnected")
-            events.onConnected = newValue
-        }
+        get { confined("UVListener.onConnected").events.onConnected }
+        set { confined("UVListener.onConnected").events.onConnected = newValue }
     }
 
     /// Called when a client's connection has ended, with the reason.
@@ -45,14 +27,8 @@ extension UVListener {
     /// It is called exactly once for each client that connected. The client is not one of the
     /// ``clients`` any more.
     public var onDisconnected: ((UVConnection, UVEndReason) -> Void)? {
-        get {
-            loop.confine("UVListener.onDisconnected")
-            return events.onDisconnected
-        }
-        set {
-            loop.confine("UVListener.onDisconnected")
-            events.onDisconnected = newValue
-        }
+        get { confined("UVListener.onDisconnected").events.onDisconnected }
+        set { confined("UVListener.onDisconnected").events.onDisconnected = newValue }
     }
 
     /// Called when a slow client can be sent more, or when nobody needs to wait for it any more.
@@ -62,40 +38,22 @@ extension UVListener {
     /// ends, or leaves a group. The call comes after the call that caused it has returned, and
     /// before ``onDisconnected``.
     public var onDrained: ((UVConnection) -> Void)? {
-        get {
-            loop.confine("UVListener.onDrained")
-            return events.onDrained
-        }
-        set {
-            loop.confine("UVListener.onDrained")
-            events.onDrained = newValue
-        }
+        get { confined("UVListener.onDrained").events.onDrained }
+        set { confined("UVListener.onDrained").events.onDrained = newValue }
     }
 
     /// Called when a client has finished sending.
     ///
     /// It is called only if the options allow half-open connections.
     public var onPeerFinished: ((UVConnection) -> Void)? {
-        get {
-            loop.confine("UVListener.onPeerFinished")
-            return events.onPeerFinished
-        }
-        set {
-            loop.confine("UVListener.onPeerFinished")
-            events.onPeerFinished = newValue
-        }
+        get { confined("UVListener.onPeerFinished").events.onPeerFinished }
+        set { confined("UVListener.onPeerFinished").events.onPeerFinished = newValue }
     }
 
     /// An object of your choice that you want to find at this listener. The listener retains it.
     public var userToken: AnyObject? {
-        get {
-            loop.confine("UVListener.userToken")
-            return token
-        }
-        set {
-            loop.confine("UVListener.userToken")
-            token = newValue
-        }
+        get { confined("UVListener.userToken").token }
+        set { confined("UVListener.userToken").token = newValue }
     }
 
     /// The endpoint it listens on, with the real port where port 0 was asked for.

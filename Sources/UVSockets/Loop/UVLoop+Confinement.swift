@@ -67,3 +67,21 @@ extension UVLoop {
         }
     }
 }
+
+/// A class whose objects belong to a loop's thread.
+protocol LoopConfined: AnyObject {
+    var loop: UVLoop { get }
+}
+
+extension LoopConfined {
+    /// The object itself, for a property of it. It traps as ``UVLoop/confine(_:)`` does.
+    @inline(__always)
+    func confined(_ property: StaticString) -> Self {
+        loop.confine(property)
+        return self
+    }
+}
+
+extension UVListener: LoopConfined {}
+extension UVConnector: LoopConfined {}
+extension UVConnection: LoopConfined {}
