@@ -1,12 +1,13 @@
 internal import UVSockets
 
-/// What a ``UVTestPeer`` does by itself: it reads what comes, and sends what had to wait. The network keeps it
-/// while the stream is open, whether or not the test keeps the peer.
+/// The part of a ``UVTestPeer`` that works by itself. It reads what comes, and sends what had to wait.
+///
+/// The network keeps it while the stream is open, even if the test releases the peer.
 final class PeerProcess {
     let stream: MemoryEnd
     private unowned let network: MemoryNetwork
     private(set) var received: [UInt8] = []
-    /// What there was no room for yet, and how many bytes of it are one read.
+    /// The bytes that wait for room, and how many of them are one read.
     private var unsent: [(bytes: ArraySlice<UInt8>, piece: Int)] = []
     private var isFinishing = false
     /// Whether it closes as soon as nothing is left to be sent.

@@ -1,25 +1,28 @@
 public import Logging
 public import UVSockets
 
-/// A network in memory, for tests: listeners, connectors and handlers run on it unchanged, without a socket
-/// and without waiting.
+/// A network in memory, for tests.
+///
+/// Listeners, connectors and handlers run on it unchanged, without a socket and without waiting:
 ///
 ///     let network = try UVTestNetwork()
 ///     let client = try network.connect(framing: .lines) { $0.send($1) }
 ///     #expect(client.exchange("hello\n") == "hello\n")
 ///
-/// Whatever is made on its ``loop`` is on this network: listeners, connectors, timers, tasks. Framing, limits,
-/// deadlines and drain are those of a real server. Any endpoint can be listened at, also one that this machine
-/// does not have; names are not looked up. The loop's time stands still until ``run(for:)`` or
-/// ``run(until:within:)`` moves it: two minutes pass in a millisecond.
+/// Everything made on its ``loop`` is on this network: listeners, connectors, timers and tasks.
+/// Framing, limits, deadlines and the drain are those of a real server. You can listen at any
+/// endpoint, even at one that this machine does not have. Names are not looked up.
 ///
-/// Nothing happens by itself. Call ``run()`` to let the server do what it can do now.
+/// The loop's time stands still until ``run(for:)`` or ``run(until:within:)`` moves it. Two minutes
+/// pass in a millisecond.
 ///
-/// What a handler awaits outside of the loop, such as `Task.sleep` or another actor, takes real time. To
-/// wait for it, use ``wait(until:)``.
+/// Nothing happens by itself. ``run()`` lets the server do everything that it can do now.
 ///
-/// A network belongs to whoever uses it: it is not `Sendable`. It has one loop. Its end closes whatever is open
-/// on it.
+/// A handler may await something outside of the loop, such as `Task.sleep` or another actor. That
+/// takes real time. ``wait(until:)`` waits for it.
+///
+/// A network is not `Sendable`: it belongs to the code that uses it. It has one loop. When the
+/// network is released, everything that is open on it is closed.
 public final class UVTestNetwork {
     /// The loop to make listeners, connectors and timers on.
     public let loop: UVLoop
@@ -28,10 +31,10 @@ public final class UVTestNetwork {
     /// Makes a network.
     ///
     /// - Parameters:
-    ///   - seed: What the random waits of reconnecting connectors come from: the same seed brings the same
-    ///     waits.
-    ///   - logger: Where the loop reports.
-    /// - Throws: ``UVError`` where the process has no descriptors left for a loop.
+    ///   - seed: The source of the random waits of reconnecting connectors. The same seed gives the
+    ///     same waits.
+    ///   - logger: The logger of the loop.
+    /// - Throws: ``UVError`` if the process has no descriptors left for a loop.
     public init(
         seed: UInt64 = 0, logger: Logger = Logger(label: "UVSocketsTesting")
     ) throws(UVError) {
@@ -45,44 +48,47 @@ public final class UVTestNetwork {
 
     // MARK: - Time
 
-    /// How much time has passed on the network since it was made.
+    /// The time that has passed on the network since it was made.
     public var now: Duration { .milliseconds(memory.clock.now) }
 
-    /// Does all that can be done now. The time does not move.
+    /// Does everything that can be done now. The time does not move.
     ///
-    /// It traps after a million rounds: two handlers answer each other without end.
+    /// It traps after ten million rounds, because then two handlers answer each other without end.
     public func run() {
         loop.settle()
     }
 
-    /// Lets time pass, and does what comes up meanwhile.
+    /// Moves the time, and does everything that is due meanwhile.
     ///
-    /// - Parameter time: How long, in whole milliseconds.
+    /// - Parameter time: How far, in whole milliseconds.
     public func run(for time: Duration) {
         loop.run(for: time)
     }
 
-    /// Lets time pass until something holds. The time moves when nothing is left to do, to the next timer or
-    /// deadline; the library has some of its own. Where there is none, it waits for other threads, for at most ten
-    /// seconds of real time.
+    /// Moves the time until a condition holds.
     ///
-    /// While a handler awaits something elsewhere, such as `Task.sleep`, use ``wait(until:)``: this would move
+    /// When nothing is left to do, the time moves to the next timer or deadline. The library has some
+    /// of its own. If there is none, this waits for other threads, for at most ten seconds of real
+    /// time.
+    ///
+    /// If a handler awaits something outside of the loop, use ``wait(until:)``. This method would move
     /// the time to the next deadline meanwhile.
     ///
     /// - Parameters:
-    ///   - condition: What is to hold.
-    ///   - limit: How much of the network's time may pass.
-    /// - Returns: Whether it holds.
+    ///   - condition: The condition.
+    ///   - limit: How far the time may move.
+    /// - Returns: Whether the condition holds.
     @discardableResult
     public func run(until condition: () -> Bool, within limit: Duration = .seconds(3600)) -> Bool {
         loop.run(until: condition, within: limit)
     }
 
-    /// Waits until something holds that other threads bring about, for at most ten seconds of real time. The
-    /// network's time does not move.
+    /// Waits until a condition holds, while other threads work. The network's time does not move.
     ///
-    /// - Parameter condition: What is to hold.
-    /// - Returns: Whether it holds.
+    /// It waits for at most ten seconds of real time.
+    ///
+    /// - Parameter condition: The condition.
+    /// - Returns: Whether the condition holds.
     @discardableResult
     public func wait(until condition: () -> Bool) -> Bool {
         loop.wait(until: condition)
@@ -95,7 +101,7 @@ public final class UVTestNetwork {
     /// - Parameters:
     ///   - framing: How the listener divides the bytes into messages.
     ///   - options: How the listener behaves.
-    ///   - onMessageReceived: What it does with a message.
+    ///   - onMessageReceived: The listener's handler of messages.
     /// - Returns: The client.
     /// - Throws: ``UVError`` as ``UVListener/startAccept()`` does.
     public func connect(
@@ -108,13 +114,13 @@ public final class UVTestNetwork {
         return try connect(to: listener)
     }
 
-    /// Connects to a listener, which is started where it was not.
+    /// Connects to a listener. If the listener has not started, this starts it.
     ///
     /// - Parameters:
     ///   - listener: A listener on this network's loop.
     ///   - address: Where the client comes from, such as `10.0.0.7:0`; nil for 127.0.0.1.
     /// - Returns: The client.
-    /// - Throws: ``UVError`` where it cannot listen, or nobody listens there any more.
+    /// - Throws: ``UVError`` if it cannot listen, or does not listen any more.
     public func connect(
         to listener: UVListener, from address: UVEndpoint? = nil
     ) throws(UVError) -> UVTestPeer {
@@ -123,14 +129,15 @@ public final class UVTestNetwork {
         return try connect(to: listener.localEndpoint ?? listener.endpoint, from: address)
     }
 
-    /// Connects to whoever listens at an endpoint of this network, and runs it. In a callback, the server hears of
-    /// it when that has ended.
+    /// Connects to an endpoint of this network, and lets the server accept the client.
+    ///
+    /// If you call it in a callback, the server accepts the client when the callback has ended.
     ///
     /// - Parameters:
-    ///   - endpoint: Whom to connect to.
+    ///   - endpoint: Where to connect to.
     ///   - address: Where the client comes from, such as `10.0.0.7:0`; nil for 127.0.0.1.
     /// - Returns: The client.
-    /// - Throws: ``UVError`` with the code ``UVError/Code/connectionRefused`` where nobody listens there.
+    /// - Throws: ``UVError`` with the code ``UVError/Code/connectionRefused`` if nobody listens there.
     public func connect(
         to endpoint: UVEndpoint, from address: UVEndpoint? = nil
     ) throws(UVError) -> UVTestPeer {
@@ -143,14 +150,14 @@ public final class UVTestNetwork {
         return peer
     }
 
-    /// Serves clients by tasks, as `UVListener.serve` does, on this network's loop.
+    /// Serves clients with tasks on this network's loop, as `UVListener.serve` does.
     ///
     /// - Parameters:
-    ///   - endpoint: Where to listen; port 0 takes a free port.
+    ///   - endpoint: Where to listen. Port 0 takes a free port.
     ///   - framing: How the bytes are divided into messages.
     ///   - options: How the server and its connections behave.
-    ///   - drainTime: How long clients have when the task is cancelled.
-    ///   - setUp: Called with the listener, before it listens: to set its callbacks or its `userToken`.
+    ///   - drainTime: The time that clients have when the task is cancelled.
+    ///   - setUp: Called with the listener before it listens. It can set callbacks or the `userToken`.
     ///   - handler: Serves a client.
     /// - Returns: The server's task, which listens already. Cancel it to stop the server.
     public func serve(
@@ -172,13 +179,13 @@ public final class UVTestNetwork {
         return task
     }
 
-    /// Connects to the server of a task that ``serve(at:framing:options:drainFor:handler:)`` began.
+    /// Connects to a server that ``serve(at:framing:options:drainFor:setUp:handler:)`` began.
     ///
     /// - Parameters:
     ///   - server: The task.
     ///   - address: Where the client comes from; nil for 127.0.0.1.
     /// - Returns: The client.
-    /// - Throws: What the task has failed with; ``UVError`` where nobody listens any more.
+    /// - Throws: The error that the task has ended with; ``UVError`` if nobody listens any more.
     public func connect(
         to server: UVTestTask<Void>, from address: UVEndpoint? = nil
     ) throws -> UVTestPeer {
@@ -189,21 +196,21 @@ public final class UVTestNetwork {
         return try connect(to: endpoint, from: address)
     }
 
-    /// Listens as a server that connectors on this network's loop connect to.
+    /// Makes a server for connectors on this network's loop.
     ///
-    /// - Parameter endpoint: Where; port 0 takes a free port.
+    /// - Parameter endpoint: Where to listen. Port 0 takes a free port.
     /// - Returns: The server.
-    /// - Throws: ``UVError`` with the code ``UVError/Code/addressInUse`` where somebody listens there.
+    /// - Throws: ``UVError`` with the code ``UVError/Code/addressInUse`` if somebody listens there.
     public func listen(at endpoint: UVEndpoint) throws(UVError) -> UVTestServer {
         UVTestServer(try memory.listen(at: endpoint), of: self)
     }
 
     // MARK: - Tasks
 
-    /// Starts a task on the loop, where it runs while the network is run.
+    /// Starts a task on the loop. It runs while the network runs.
     ///
-    /// - Parameter body: The task.
-    /// - Returns: The task, which tells its result.
+    /// - Parameter body: The task's code.
+    /// - Returns: The task.
     public func start<Value: Sendable>(
         _ body: nonisolated(nonsending) @escaping @Sendable () async throws -> Value
     ) -> UVTestTask<Value> {
@@ -228,11 +235,11 @@ public final class UVTestNetwork {
     /// Runs a task on the loop until it has ended. The time moves when nothing is left to do.
     ///
     /// - Parameters:
-    ///   - limit: How much of the network's time may pass.
-    ///   - body: The task.
-    /// - Returns: What the task returns.
-    /// - Throws: What the task throws; ``UVError`` with the code ``UVError/Code/timedOut`` where it has not
-    ///   ended in time, and it is cancelled then.
+    ///   - limit: How far the time may move.
+    ///   - body: The task's code.
+    /// - Returns: The result of the task.
+    /// - Throws: The error of the task. If the task has not ended in time, it is cancelled, and this
+    ///   throws ``UVError`` with the code ``UVError/Code/timedOut``.
     public func run<Value: Sendable>(
         within limit: Duration = .seconds(3600),
         task body: nonisolated(nonsending) @escaping @Sendable () async throws -> Value

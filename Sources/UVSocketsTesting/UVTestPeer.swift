@@ -1,14 +1,14 @@
 public import UVSockets
 
-/// The other end of a connection under test. A test says what it sends, how the bytes are cut, what it
-/// takes, and how it ends.
+/// The other end of a connection under test.
 ///
-/// It reads whatever comes, unless ``isReading`` is false. What it does reaches the connection in the
-/// next ``UVTestNetwork/run()``.
+/// A test decides what it sends, how the bytes are cut, how much it reads, and how it ends. It reads
+/// everything that comes, unless ``isReading`` is false. The connection sees what the peer does in
+/// the next ``UVTestNetwork/run()``.
 public final class UVTestPeer {
     /// How the stream from the connection under test has ended.
     public enum End: Sendable {
-        /// It has not.
+        /// It has not ended.
         case open
         /// The connection has finished sending.
         case finished
@@ -25,7 +25,8 @@ public final class UVTestPeer {
         self.network = network
     }
 
-    /// Whether it reads. Where it does not, its kernel takes ``receiveBuffer`` bytes more, and then nothing.
+    /// Whether it reads. If it does not, its kernel takes ``receiveBuffer`` more bytes, and then
+    /// nothing.
     public var isReading: Bool {
         get { process.isReading }
         set { process.isReading = newValue }
@@ -33,11 +34,12 @@ public final class UVTestPeer {
 
     // MARK: - Sending
 
-    /// Sends bytes. What the connection's kernel has no room for waits.
+    /// Sends bytes. If the connection's kernel has no room for them, they wait.
     ///
     /// - Parameters:
     ///   - bytes: The bytes.
-    ///   - piece: How many of them the connection gets in one read, at least 1; by default as many as fit.
+    ///   - piece: How many bytes the connection gets in one read, at least 1. By default it gets as
+    ///     many as fit.
     public func send(_ bytes: [UInt8], inPiecesOf piece: Int = .max) {
         precondition(piece > 0, "a piece has at least one byte")
         process.send(bytes, inPiecesOf: piece)
@@ -52,10 +54,10 @@ public final class UVTestPeer {
         send(Array(text.utf8), inPiecesOf: piece)
     }
 
-    /// Sends a text, lets the network do all that it can do now, and takes what has come.
+    /// Sends a text, runs the network, and takes the answer.
     ///
     /// - Parameter text: The text.
-    /// - Returns: What has come, as text.
+    /// - Returns: Everything that was received, as text.
     public func exchange(_ text: String) -> String {
         send(text)
         network.run()
@@ -64,34 +66,35 @@ public final class UVTestPeer {
 
     // MARK: - Receiving
 
-    /// Reads once, where it does not read by itself (``isReading``): so a peer reads slowly.
+    /// Reads once. Use it while ``isReading`` is false, to read slowly.
     ///
-    /// - Parameter count: How many bytes at most of what its kernel holds.
+    /// - Parameter count: The most bytes to read of those that its kernel holds.
     public func read(_ count: Int) {
         process.read(count)
     }
 
-    /// What it has received and nobody has taken.
+    /// The bytes that it has received and nobody has taken.
     public var received: [UInt8] { process.received }
 
-    /// What it has received and nobody has taken, as text.
+    /// The bytes that it has received and nobody has taken, as text.
     public var receivedText: String { String(decoding: received, as: UTF8.self) }
 
-    /// Takes what it has received.
+    /// Takes the bytes that it has received. After that, ``received`` is empty.
     ///
-    /// - Returns: The bytes, which are not among ``received`` any more.
+    /// - Returns: The bytes.
     public func take() -> [UInt8] {
         process.take()
     }
 
-    /// Takes what it has received, as text.
+    /// Takes the bytes that it has received, as text.
     ///
     /// - Returns: The text.
     public func takeText() -> String {
         String(decoding: take(), as: UTF8.self)
     }
 
-    /// How many bytes its kernel holds while it does not read: 64 KiB at first. They count as acknowledged.
+    /// How many bytes its kernel holds while it does not read. The default is 64 KiB. These bytes count
+    /// as acknowledged.
     public var receiveBuffer: Int {
         get { stream.incoming.receiveRoom }
         set {
@@ -100,7 +103,7 @@ public final class UVTestPeer {
         }
     }
 
-    /// How many bytes the kernel of the connection under test holds for it beyond that: 64 KiB at first.
+    /// How many more bytes the kernel of the connection under test holds for it. The default is 64 KiB.
     public var sendBuffer: Int {
         get { stream.incoming.sendRoom }
         set {
@@ -118,35 +121,38 @@ public final class UVTestPeer {
         }
     }
 
-    /// How the stream from the connection has ended, for all that this has read.
+    /// How the stream from the connection has ended. The end counts when all bytes before it were read.
     public var end: End {
         if stream.isReset { return .reset }
         return stream.incoming.isFinished && stream.incoming.count == 0 ? .finished : .open
     }
 
-    /// Where it comes from, as the connection under test sees it.
+    /// Its address, as the connection under test sees it.
     public var endpoint: UVEndpoint { stream.endpoint }
 
     // MARK: - Its end
 
-    /// Sends no more, behind what was sent before. It still receives.
+    /// Finishes sending, after everything that was sent before. It still receives.
     public func finish() {
         process.finish()
     }
 
-    /// Closes its end: no more is sent, behind what was sent before, and nothing is read. The connection
-    /// sees a reset where it sends more, or where this has left bytes unread.
+    /// Closes its end, after everything that was sent before. Nothing is read any more.
+    ///
+    /// The connection sees a reset if it sends more, or if bytes were left unread here.
     public func close() {
         process.close()
     }
 
-    /// Gives the connection up: it sees a reset. What waits to be sent is lost.
+    /// Resets the connection. Bytes that wait to be sent are lost.
+    ///
+    /// A Unix-domain socket has no reset: its other end sees the end of the stream.
     public func reset() {
         process.end { $0.close(byReset: true) }
     }
 
-    /// Is gone without a word, as a machine whose power has failed: it sends nothing, reads nothing, and
-    /// acknowledges nothing. Only what is sent to it finds that out.
+    /// Disappears, like a machine whose power has failed. It sends nothing, reads nothing, and
+    /// acknowledges nothing. The connection notices only if it sends something.
     public func vanish() {
         process.end { $0.incoming.isDead = true }
     }

@@ -1,13 +1,13 @@
 public import UVSockets
 
-/// A server for connectors under test: a test says what it does.
+/// A server for connectors under test. A test decides what it does.
 ///
-/// It accepts every client at once, as a ``UVTestPeer``, until it is closed. Where nobody keeps this object, it
-/// still listens, and clients wait to be accepted.
+/// It accepts every client at once, as a ``UVTestPeer``, until it is closed. If the object is
+/// released, the port still listens, but nobody accepts the clients.
 public final class UVTestServer {
     private let network: UVTestNetwork
     private let port: MemoryPort
-    /// Those who have connected, in their order, also those that have gone again.
+    /// The clients that have connected, in their order. Those that have gone are among them.
     public private(set) var peers: [UVTestPeer] = []
 
     init(_ port: MemoryPort, of network: UVTestNetwork) {
@@ -19,13 +19,13 @@ public final class UVTestServer {
     /// Where it listens.
     public var endpoint: UVEndpoint { port.endpoint }
 
-    /// Whether it does not answer: whoever connects waits until a deadline of its own.
+    /// Whether it does not answer. A connector then waits until its own deadline.
     public var isSilent: Bool {
         get { port.isSilent }
         set { port.isSilent = newValue }
     }
 
-    /// Listens no more: whoever connects is refused. Its ``peers`` stay connected.
+    /// Stops listening. New clients are refused. The ``peers`` stay connected.
     public func close() {
         network.memory.close(port)
     }

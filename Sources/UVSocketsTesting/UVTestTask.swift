@@ -16,28 +16,29 @@ public final class UVTestTask<Value: Sendable>: Sendable {
         self.listening = listening
     }
 
-    /// The server that the task serves, with its broadcasts and its statistics; nil for other tasks, and
-    /// where it cannot listen.
+    /// The server of the task, with its broadcasts and its statistics. It is nil for other tasks, and
+    /// if the server cannot listen.
     public var server: UVServerHandle? { try? listening?.result?.get() }
 
-    /// How it has ended; nil while it has not.
+    /// The result of the task; nil while it has not ended.
     public var result: Result<Value, any Error>? { outcome.result }
 
-    /// Waits for its end, which comes only while the network is run, or when that has ended.
+    /// Waits until the task has ended. It goes on only while the network runs, or when the network
+    /// was released.
     ///
-    /// - Returns: How it has ended.
+    /// - Returns: The result of the task.
     public func end() async -> Result<Value, any Error>? {
         await task.value
         return outcome.result
     }
 
-    /// Cancels it. It hears of that when the network is run.
+    /// Cancels the task. The task notices when the network runs.
     public func cancel() {
         task.cancel()
     }
 }
 
-/// What a task brings.
+/// The result of a task, once there is one.
 final class Outcome<Value: Sendable>: Sendable {
     private let state = Mutex<Result<Value, any Error>?>(nil)
 

@@ -10,9 +10,9 @@ extension UVConnection {
         if slow == .skip, watermark.isAbove { return .skipped }
         flushCork()
         guard canSend("UVListener.broadcast") else { return .disconnected }
-        if extras != nil, sendOnWire(buffer) { return isWriting ? .queued : .sent }
-        if buffer.key != nil, replaceQueued(with: buffer) { return .replaced }
         let waits = isWriting
+        if extras != nil, sendOnWire(buffer) { return waits ? .queued : .sent }
+        if buffer.key != nil, replaceQueued(with: buffer) { return .replaced }
         enqueue { $0.append(buffer) }
         writeLater()
         return waits ? .queued : .sent

@@ -12,13 +12,14 @@ package final class MemoryEnd {
     package private(set) var isClosed = false
     /// The other end. The two keep each other alive until both are closed.
     private var other: MemoryEnd?
-    private let otherAddress: SocketAddress
+    /// The address of the other end.
+    let peer: SocketAddress
     /// Where the server listens.
     let listenedAt: UVEndpoint
 
     private init(_ address: SocketAddress, peer: SocketAddress, _ listenedAt: UVEndpoint) {
         self.address = address
-        otherAddress = peer
+        self.peer = peer
         self.listenedAt = listenedAt
     }
 
@@ -35,8 +36,6 @@ package final class MemoryEnd {
         return ends
     }
 
-    /// The address of the other end.
-    var peer: SocketAddress { otherAddress }
     /// The address of the other end as an endpoint.
     package var peerEndpoint: UVEndpoint { peer.endpoint }
     /// The address of this end as an endpoint.

@@ -32,6 +32,7 @@ package struct LayerPort {
     /// Sends bytes on the wire.
     package func write(_ bytes: Span<UInt8>) {
         connection.leave(bytes)
+        connection.writeLater()
     }
 
     /// Ends the opening phase: the user is told of the connection.
@@ -59,6 +60,11 @@ extension UVConnection {
         guard state.isOpening, !state.isClosed else { return }
         state.opened()
         agent.connectionDidOpen(self)
+        // What the layer has delivered meanwhile.
+        if let extras, extras.assembler.isMidFrame {
+            extras.hasBacklog = true
+            updateReceiving()
+        }
     }
 
     /// Handles bytes that have come to a connection with a layer or a tap.
@@ -66,8 +72,8 @@ extension UVConnection {
         extras.tap?.received(bytes, by: self)
         guard let layer = extras.layer else { return deliver(bytes) }
         layer.receive(bytes, LayerPort(connection: self))
-        guard extras.assembler.isMidFrame, state.delivers else { return }
-        if isDemanding, !state.isOpening {
+        guard extras.assembler.isMidFrame, state.delivers, !state.isOpening else { return }
+        if isDemanding {
             let nothing: [UInt8] = []
             deliver(nothing.span)
         } else {
@@ -83,6 +89,7 @@ extension UVConnection {
             ends.prefix.withSpan { pass($0, extras) }
             pass(message, extras)
             ends.suffix.withSpan { pass($0, extras) }
+            writeLater()
             return sendResult
         } catch {
             return .refused(error)
@@ -96,6 +103,7 @@ extension UVConnection {
     func sendOnWire(_ buffer: SendBuffer) -> Bool {
         guard let extras, extras.isOnWire else { return false }
         buffer.withBytes(0..<buffer.count) { pass($0, extras) }
+        writeLater()
         return true
     }
 
@@ -111,7 +119,6 @@ extension UVConnection {
         guard state.isWritable, bytes.count > 0 else { return }
         extras?.tap?.sent(bytes, by: self)
         enqueue { $0.append(copying: bytes) }
-        writeLater()
     }
 
     /// Lets the layer send its last bytes, once.

@@ -6,7 +6,7 @@ import UVSockets
 struct ConfinementTests {
     static let calls = [
         "UVLoop.run", "UVLoop.close", "UVLoop.mailbox", "UVLoop.on", "UVLoop.after", "UVLoop.every",
-        "UVTimer.cancel", "UVSignalWatch.cancel",
+        "UVTimer.cancel", "UVTimer.cancel=", "UVSignalWatch.cancel",
         "UVListener.init", "UVListener.startAccept", "UVListener.stop", "UVListener.clients",
         "UVListener.client", "UVListener.kick", "UVListener.broadcast",
         "UVConnector.init", "UVConnector.startConnect", "UVConnector.cancel",
@@ -21,6 +21,7 @@ struct ConfinementTests {
         "UVListener.onDisconnected", "UVListener.onDisconnected=", "UVListener.onDrained",
         "UVListener.onDrained=", "UVListener.onPeerFinished", "UVListener.onPeerFinished=",
         "UVListener.userToken", "UVListener.userToken=", "UVListener.localEndpoint",
+        "UVListener.localEndpoints",
         "UVListener.acceptFailures", "UVListener.bytesQueued", "UVListener.refusals",
         "UVListener.remote", "UVConnector.onConnected", "UVConnector.onConnected=",
         "UVConnector.onDisconnected", "UVConnector.onDisconnected=", "UVConnector.onDrained",
@@ -63,6 +64,8 @@ struct ConfinementTests {
         guard let client else { return }
         let connector = UVConnector(on: loop, to: listener.endpoint) { _, _ in }
         let timer = try loop.after(.seconds(60)) {}
+        let fired = try loop.after(.milliseconds(1)) { loop.stop() }
+        loop.run()
         let watch = try loop.on(.user1) {}
         let room = UVRoom(of: listener)
 
@@ -74,6 +77,8 @@ struct ConfinementTests {
             "UVLoop.after": { try loop.after(.seconds(1)) {} },
             "UVLoop.every": { try loop.every(.seconds(1)) {} },
             "UVTimer.cancel": { timer.cancel() },
+            // One that has fired already.
+            "UVTimer.cancel=": { fired.cancel() },
             "UVSignalWatch.cancel": { watch.cancel() },
             "UVListener.init": { _ = UVListener(on: loop, at: "127.0.0.1:0") { _, _ in } },
             "UVListener.startAccept": { try listener.startAccept() },
@@ -106,6 +111,7 @@ struct ConfinementTests {
             "UVListener.userToken": { _ = listener.userToken },
             "UVListener.userToken=": { listener.userToken = nil },
             "UVListener.localEndpoint": { _ = listener.localEndpoint },
+            "UVListener.localEndpoints": { _ = listener.localEndpoints },
             "UVListener.acceptFailures": { _ = listener.acceptFailures },
             "UVListener.bytesQueued": { _ = listener.bytesQueued },
             "UVListener.refusals": { _ = listener.refusals },

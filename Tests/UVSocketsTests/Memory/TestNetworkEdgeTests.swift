@@ -19,12 +19,13 @@ struct TestNetworkEdgeTests {
         let network = try UVTestNetwork()
         var options = UVListenerOptions()
         options.connection.idleTimeout = .seconds(120)
+        let answered = Journal<Void>()
         let server = network.serve(framing: .lines, options: options) { client in
             for try await line in client.messages {
-                // A thread of its own: those of the pool may be busy with other tests.
+                // On a thread of its own: those of the pool may be busy with other tests.
                 await withCheckedContinuation { continuation in
                     Thread.detachNewThread {
-                        usleep(20_000)
+                        #expect(throws: Never.self) { try answered.wait(for: 1) }
                         continuation.resume()
                     }
                 }
@@ -33,7 +34,14 @@ struct TestNetworkEdgeTests {
         }
         let client = try network.connect(to: server)
         client.send("a\n")
-        #expect(network.wait { client.receivedText == "a\n" })
+        var looks = 0
+        let hasCome = network.wait {
+            looks += 1
+            // The network has waited for a while when the answer comes.
+            if looks == 10 { answered.append(()) }
+            return client.receivedText == "a\n"
+        }
+        #expect(hasCome)
         #expect(network.now < .seconds(1))
     }
 

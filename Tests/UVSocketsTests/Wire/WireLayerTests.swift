@@ -123,6 +123,34 @@ struct WireLayerTests {
         #expect(client.take() == Array("ok\n".utf8) + masked("welcome\n"))
     }
 
+    /// Delivers what comes at once, and opens later.
+    private final class Late: WireLayer {
+        var port: LayerPort?
+
+        func begin(_ port: LayerPort) { self.port = port }
+        func receive(_ bytes: Span<UInt8>, _ port: LayerPort) { port.deliver(bytes) }
+        func send(_ bytes: Span<UInt8>, _ port: LayerPort) { port.write(bytes) }
+        func finish(_ port: LayerPort) {}
+    }
+
+    @Test("What a layer delivers before it opens waits, and nothing behind it is held up")
+    func late() throws {
+        let network = try UVTestNetwork()
+        let layer = Late()
+        let listener = makeListener(network) { layer }
+        let client = try network.connect(to: listener)
+        client.send("one\n")
+        network.run()
+        client.send("two\n")
+        network.run()
+        #expect(client.received == [])
+        try network.loop.after(.milliseconds(1)) { layer.port?.open() }
+        network.run(for: .milliseconds(1))
+        #expect(client.takeText() == "one\ntwo\n")
+        #expect(client.exchange("three\n") == "three\n")
+        layer.port = nil
+    }
+
     @Test("One that fails ends the connection, which was never told")
     func failure() throws {
         let network = try UVTestNetwork()
