@@ -72,11 +72,11 @@ final class ConnectAttempt {
 
     /// Ends the attempt. Closes every socket except the one that has connected.
     func end(keeping winner: TCPHandle? = nil) {
+        if let loop = connector?.loop { connected.take()?.close(on: loop) }
         connector = nil
         deadline.close()
         delay?.close()
         lookup?.cancel()
-        connected.take()?.close()
         for socket in earlier where socket !== winner { socket.close() }
         if let socket, socket !== winner { socket.close() }
     }

@@ -130,7 +130,7 @@ extension UVConnector {
             // If nobody answers, the deadline ends the attempt.
             _ = try localAddress()
             guard let end = try network.connect(to: endpoint, from: settings.local) else { return }
-            let ticket = MemoryTicket(end, of: network, on: loop)
+            let ticket = MemoryTicket(end, of: network)
             connected(attempt, ConnectedStream(source: .memory(ticket), peer: end.peer))
         } catch {
             attempt.failLater(error)
@@ -153,7 +153,7 @@ extension UVConnector {
             state = .connected
             join(handle, stream.peer)
         } catch {
-            stream.close()
+            stream.close(on: loop)
             fail(error)
         }
     }

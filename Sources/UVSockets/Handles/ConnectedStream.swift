@@ -6,6 +6,8 @@
 
 /// A connected stream that belongs to no connection yet. It may be passed to another loop. Its
 /// holder must close it, or make a ``StreamHandle`` of it.
+///
+/// It refers to no object, so that it costs nothing to pass it on.
 struct ConnectedStream: Sendable {
     enum Source: Sendable {
         case socket(SocketDescriptor)
@@ -16,23 +18,29 @@ struct ConnectedStream: Sendable {
     let peer: SocketAddress
 
     /// Closes it so that the peer gets a reset.
-    func reset() {
+    ///
+    /// - Parameter loop: The loop that it belongs to.
+    func reset(on loop: UVLoop) {
         switch source {
         case .socket(let socket):
             socket.resetWhenClosed()
             socket.close()
-        case .memory(let ticket): ticket.take()?.close(byReset: true)
+        case .memory(let ticket): ticket.take(on: loop)?.close(byReset: true)
         }
     }
 
     /// Sends as much of a last message as the kernel takes at once, and closes the stream.
-    func close(saying goodbye: [UInt8] = []) {
+    ///
+    /// - Parameters:
+    ///   - loop: The loop that it belongs to.
+    ///   - goodbye: The message.
+    func close(on loop: UVLoop, saying goodbye: [UInt8] = []) {
         switch source {
         case .socket(let socket):
             socket.offer(goodbye)
             socket.close()
         case .memory(let ticket):
-            guard let end = ticket.take() else { return }
+            guard let end = ticket.take(on: loop) else { return }
             _ = end.send(goodbye)
             end.close(byReset: false)
         }

@@ -116,7 +116,7 @@ class ListeningHandle: Handle {
     override func acceptNow() -> Bool {
         guard let end = port.accept() else { return false }
         args.accepted = ConnectedStream(
-            source: .memory(MemoryTicket(end, of: network, on: loop)), peer: end.peer)
+            source: .memory(MemoryTicket(end, of: network)), peer: end.peer)
         return true
     }
 }

@@ -15,7 +15,7 @@ internal import CLibuv
     private var isAwake = false
 
     init(on loop: UVLoop, owning ticket: MemoryTicket) throws(UVError) {
-        guard let network = loop.network, let end = ticket.take() else {
+        guard let network = loop.network, let end = ticket.take(on: loop) else {
             throw UVError(call: "open", code: .invalidArgument)
         }
         self.end = end
@@ -161,16 +161,14 @@ internal import CLibuv
 
 /// A stream in memory that belongs to no connection yet. Whoever takes it owns it.
 struct MemoryTicket: Sendable {
-    let loop: UVLoop
-    let number: Int
+    private let number: Int
 
     /// Makes a ticket for an end.
-    init(_ end: MemoryEnd, of network: MemoryNetwork, on loop: UVLoop) {
-        self.loop = loop
+    init(_ end: MemoryEnd, of network: MemoryNetwork) {
         number = network.ticket(for: end)
     }
 
-    func take() -> MemoryEnd? {
+    func take(on loop: UVLoop) -> MemoryEnd? {
         loop.network?.take(number)
     }
 }

@@ -18,7 +18,7 @@ extension UVListener {
         case .hold:
             guard case .listening(let listening) = state else {
                 letNextIn(part.admissions.close(part.index))
-                return accepted.reset()
+                return accepted.reset(on: loop)
             }
             listening.held = accepted
         case .refuse(let reason):
@@ -32,9 +32,9 @@ extension UVListener {
         loop.logger.debug(
             "refused", metadata: ["peer": "\(accepted.peer.endpoint)", "reason": "\(reason)"])
         if case .refuse(let goodbye) = part.admissions.policy.whenFull {
-            accepted.close(saying: goodbye)
+            accepted.close(on: loop, saying: goodbye)
         } else {
-            accepted.close()
+            accepted.close(on: loop)
         }
     }
 

@@ -64,7 +64,7 @@ extension UVListener {
 
     /// Hands a client over to another loop.
     func handOver(_ accepted: ConnectedStream, toPart index: Int) {
-        let transit = SocketInTransit(accepted, to: index, by: part.admissions)
+        let transit = SocketInTransit(accepted, from: self, to: index)
         let isPosted = server?.parts[index].post { $0.takeOver(transit) } ?? false
         // The loop has ended by itself. No more clients may be passed to it.
         if !isPosted { part.admissions.close(index) }
@@ -81,18 +81,20 @@ extension UVListener {
 /// client is reset, and its place is free again.
 private final class SocketInTransit: Sendable {
     private let accepted: Locked<ConnectedStream?>
+    private let loop: UVLoop
     private let part: Int
     private let admissions: Admissions
 
-    init(_ accepted: ConnectedStream, to part: Int, by admissions: Admissions) {
+    init(_ accepted: ConnectedStream, from listener: UVListener, to part: Int) {
         self.accepted = Locked(accepted)
+        loop = listener.loop
         self.part = part
-        self.admissions = admissions
+        admissions = listener.part.admissions
     }
 
     deinit {
         guard let accepted = take() else { return }
-        accepted.reset()
+        accepted.reset(on: loop)
         _ = admissions.left(accepted.peer, part: part)
     }
 

@@ -68,7 +68,7 @@ extension UVListener {
         let nextTurn = try IdleHandle(on: loop) { self.accept() }
         do throws(UVError) {
             let pause = try TimerHandle(on: loop) { self.pauseEnded() }
-            return Listening(sockets, nextTurn: nextTurn, pause: pause)
+            return Listening(on: loop, sockets, nextTurn: nextTurn, pause: pause)
         } catch {
             nextTurn.close()
             throw error

@@ -73,6 +73,7 @@ public final class UVListener {
 
     /// What a listener holds while it listens.
     final class Listening {
+        private let loop: UVLoop
         private let sockets: [ListeningHandle]
         /// The index of the socket that is asked first.
         private var first = 0
@@ -81,7 +82,10 @@ public final class UVListener {
         /// An accepted client that waits for a place.
         var held: ConnectedStream?
 
-        init(_ sockets: [ListeningHandle], nextTurn: IdleHandle, pause: TimerHandle) {
+        init(
+            on loop: UVLoop, _ sockets: [ListeningHandle], nextTurn: IdleHandle, pause: TimerHandle
+        ) {
+            self.loop = loop
             self.sockets = sockets
             self.nextTurn = nextTurn
             self.pause = pause
@@ -93,6 +97,7 @@ public final class UVListener {
         /// - Returns: The answer of a socket that had a client at once. Nil if all requests are
         ///   pending.
         func accept() -> SocketEventArgs? {
+            if sockets.count == 1 { return sockets[0].accept() ? nil : sockets[0].args }
             for offset in sockets.indices {
                 let index = (first + offset) % sockets.count
                 if sockets[index].accept() { continue }
@@ -105,13 +110,14 @@ public final class UVListener {
 
         /// Cancels the requests to all sockets, because one has answered.
         func withdraw() {
+            guard sockets.count > 1 else { return }
             for socket in sockets { socket.withdraw() }
         }
 
         /// Ends listening. A client that waits for a place is reset.
         func close() {
             for socket in sockets { socket.stop() }
-            held?.reset()
+            held?.reset(on: loop)
             nextTurn.close()
             pause.close()
         }
@@ -244,7 +250,7 @@ public final class UVListener {
         do throws(UVError) {
             socket = try StreamHandle.make(on: loop, owning: accepted)
         } catch {
-            accepted.reset()
+            accepted.reset(on: loop)
             clientLeft(accepted.peer)
             return acceptFailed(error.code)
         }
