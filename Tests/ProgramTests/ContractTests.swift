@@ -155,63 +155,6 @@ struct ContractTests {
         "What a task's connection must not do does not compile",
         arguments: Batch.snippets([
             Snippet(
-                "a client in a detached task", refusedWith: race, "client",
-                source: serving("Task.detached { client.reset() }")),
-            Snippet(
-                "a client in a task of the handler's", refusedWith: race, "client",
-                source: serving("Task { try await client.send(\"late\") }")),
-            Snippet(
-                "a client in two tasks", refusedWith: race, "client",
-                source: """
-                    func serve() async throws {
-                        try await UVListener.serve(at: "[::]:0") { client in
-                            async let sent: Void = client.send("x")
-                            for try await message in client.messages { print(message) }
-                            try await sent
-                        }
-                    }
-                    """),
-            Snippet(
-                "a client in an actor", refusedWith: race, "client",
-                source: """
-                    actor Room {
-                        var clients: [UVAsyncConnection] = []
-                        func join(_ client: UVAsyncConnection) { clients.append(client) }
-                    }
-                    func serve(_ room: Room) async throws {
-                        try await UVListener.serve(at: "[::]:0") { client in await room.join(client) }
-                    }
-                    """),
-            Snippet(
-                "a connection beyond its scope", refusedWith: "UVAsyncConnection", "Sendable",
-                source: """
-                    func connect() async throws {
-                        _ = try await UVConnector.connect(to: "localhost:1") { server in server }
-                    }
-                    """),
-            Snippet(
-                "a handler's own connection beyond its scope", refusedWith: "UVAsyncConnection",
-                "Sendable",
-                source: """
-                    func serve() async throws {
-                        try await UVListener.serve(at: "[::]:0") { client in
-                            let server = try await client.connect(to: "localhost:1") { $0 }
-                            try await client.relay(with: server)
-                        }
-                    }
-                    """),
-            Snippet(
-                "a client on another connection's loop", refusedWith: "client", "Sendable",
-                source: """
-                    func serve() async throws {
-                        try await UVListener.serve(at: "[::]:0") { client in
-                            try await UVConnector.connect(to: "localhost:1") { server in
-                                try await client.relay(with: server)
-                            }
-                        }
-                    }
-                    """),
-            Snippet(
                 "a borrowed message that is kept", refusedWith: "Escapable",
                 source: """
                     func serve() async throws {
@@ -234,16 +177,6 @@ struct ContractTests {
         try Self.expectRefusal(of: snippet)
     }
 
-    private static func serving(_ statement: String) -> String {
-        """
-        func serve() async throws {
-            try await UVListener.serve(at: "[::]:0") { client in
-                \(statement)
-            }
-        }
-        """
-    }
-
     static func expectRefusal(of snippet: Snippet) throws {
         let outcome = try snippet.outcome()
         #expect(outcome.ending == .code(1))
@@ -262,7 +195,9 @@ struct ContractTests {
     @Test(
         "A switch over what may grow must say what it does about the unknown",
         arguments: Batch.snippets([
-            switching(over: "UVSendResult", [".taken", ".takenButFull", ".closed", ".refused"]),
+            switching(
+                over: "UVSendResult",
+                [".taken", ".takenButFull", ".closed", ".posted", ".overloaded", ".refused"]),
             switching(
                 over: "FramingError", [".frameTooLong", ".truncated", ".malformed", ".unsendable"]),
             switching(
@@ -420,6 +355,46 @@ struct ContractTests {
                     }
                     """),
             Snippet(
+                "a client in child tasks, in an actor, and beyond its scope",
+                imports: "import Foundation",
+                source: """
+                    actor Room {
+                        var clients: [UVAsyncConnection] = []
+                        func join(_ client: UVAsyncConnection) { clients.append(client) }
+                        func say(_ text: String) { for client in clients { client.send(text) } }
+                        func tell(_ text: String) async throws {
+                            for client in clients { try await client.send(text) }
+                        }
+                    }
+                    func serve(_ room: Room) async throws {
+                        try await UVListener.serve(at: "[::]:0", framing: .lines) { client in
+                            await room.join(client)
+                            async let greeting: Void = client.send("welcome")
+                            Task { try await client.send("later") }
+                            Thread.detachNewThread { client.send("from a thread") }
+                            let first = try await withThrowingTaskGroup(of: [UInt8]?.self) { group in
+                                group.addTask { try await client.nextMessage() }
+                                group.addTask {
+                                    try await Task.sleep(for: .seconds(5))
+                                    return nil
+                                }
+                                defer { group.cancelAll() }
+                                return try await group.next() ?? nil
+                            }
+                            try await greeting
+                            print(first ?? [], try await client.nextMessage(within: .seconds(1)) ?? [])
+                            try await withThrowingTaskGroup { group in
+                                group.addTask { for try await line in client.messages { print(line) } }
+                                group.addTask { client.post("news"); print(try await client.ended) }
+                                try await group.next()
+                            }
+                        }
+                    }
+                    func connect() async throws -> UVAsyncConnection {
+                        try await UVConnector.connect(to: "localhost:1") { server in server }
+                    }
+                    """),
+            Snippet(
                 "a switch over what cannot grow, and over what may",
                 source: """
                     func use(_ search: FrameSearch, _ order: LengthPrefixCodec.ByteOrder) {
@@ -428,7 +403,7 @@ struct ContractTests {
                     }
                     func use(_ result: UVSendResult) {
                         switch result {
-                        case .taken, .takenButFull, .closed, .refused: break
+                        case .taken, .takenButFull, .closed, .posted, .overloaded, .refused: break
                         @unknown default: break
                         }
                     }

@@ -6,6 +6,8 @@ final class AsyncClient {
     private var server: UVAsyncConnection?
     private var failure: UVError?
     private var hasEnded = false
+    /// Runs from the task's cancellation to the reset of its connection.
+    private var grace: TimerHandle?
     /// Its key among the loop's addressees, while it is in use.
     private var key = 0
 
@@ -66,7 +68,7 @@ final class AsyncClient {
 
     /// Ends the connection that `begin` made, because nobody uses it.
     func abandon() {
-        server?.connection.reset()
+        server?.base.reset()
         leave()
     }
 
@@ -85,6 +87,7 @@ final class AsyncClient {
 
     private func leave() {
         loop.unregister(key)
+        grace.take()?.close()
         if let connector { loop.endTiming(connector.events) }
         // Breaks a reference cycle: the connection retains the connector, which retains this
         // object.
@@ -112,14 +115,20 @@ final class AsyncClient {
 
     private func cancel() {
         connector?.cancel()
-        if let server, server.relay != nil {
-            // The relay has not passed on everything, so the peer must see a reset.
-            server.connection.state.wantEnd()
-            server.connection.close(.closed, byReset: true)
-        } else {
-            connector?.connection?.close()
-        }
         turn.wake(on: loop)
+        guard let server else { return }
+        // Its task may wait for a message, or for a relay.
+        server.wake(on: loop)
+        server.relay?.slot.wake(on: loop)
+        beginGrace(server)
+    }
+
+    /// The task was cancelled: the connection is reset if it has not ended soon.
+    private func beginGrace(_ server: UVAsyncConnection) {
+        guard grace == nil else { return }
+        grace = try? TimerHandle(on: loop) { server.base.reset(.closed) }
+        guard let grace else { return server.base.reset(.closed) }
+        grace.start(after: UVConnector.cancellationGrace)
     }
 
     private func makeConnector(_ settings: ConnectSettings) -> UVConnector {
@@ -166,6 +175,8 @@ final class AsyncClient {
         _ server: UVAsyncConnection,
         _ body: nonisolated(nonsending) (UVAsyncConnection) async throws -> Result
     ) async throws -> Result {
+        server.owner = .current
+        defer { server.owner = nil }
         do {
             let result = try await body(server)
             await end(server, .closed)
@@ -180,6 +191,8 @@ final class AsyncClient {
         _ server: UVAsyncConnection, _ why: UVEndReason
     ) async {
         server.end(why)
+        // It may have been cancelled before there was a connection.
+        if Task.isCancelled { beginGrace(server) }
         while !hasEnded {
             await turn.wait(on: loop)
         }

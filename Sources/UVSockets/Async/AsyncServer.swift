@@ -45,6 +45,7 @@ actor AsyncServer {
         }
         listener.events.onBegun = { self.arrived($0) }
         let events = listener.events
+        events.server.withLock { $0 = server }
         loop.beginTiming(events)
         listener.onStopped = { [loop] in
             loop.endTiming(events)
@@ -97,6 +98,8 @@ actor AsyncServer {
     /// Serves one client from its arrival to the end of its handler.
     private func serveNext() async {
         guard let client = arrivals.popFirst() else { return }
+        client.owner = .current
+        defer { client.owner = nil }
         do {
             try await handler(client)
             client.end(.closed)

@@ -37,30 +37,37 @@ extension UVAsyncConnection {
     ///   of either connection.
     /// - Throws: ``UVEndReason`` if one of them did not end normally, as for ``messages``.
     ///   ``FramingError`` if a message cannot be one frame of the other's framing.
+    ///   `CancellationError` if the task is cancelled.
     nonisolated(nonsending) public func relay(with other: UVAsyncConnection) async throws {
-        let loop = connection.loop
+        let loop = self.loop
         loop.confine("UVAsyncConnection.relay")
         precondition(
-            other !== self && other.connection.loop === loop,
+            other !== self && other.base.loop === loop,
             "a relay needs two different connections on the same loop")
         precondition(
             !isTaken && !other.isTaken, "only one task may wait for the messages of a connection")
         let relay = Relay(self, other)
         relay.begin()
-        while !relay.isOver { await relay.wait(on: loop) }
+        while !relay.isOver {
+            await relay.slot.waitUnlessCancelled(on: loop)
+            if Task.isCancelled, !relay.isOver { relay.isCancelled = true }
+        }
         try relay.end()
     }
 }
 
 /// Two connections that each send what the other receives, and the task that waits for the end.
-final class Relay: ParkingSlot {
+final class Relay {
     private struct Lane {
         let source: UVAsyncConnection
         let target: UVAsyncConnection
         var isOver = false
     }
 
-    var job: UnownedJob?
+    /// Where its task waits.
+    let slot = TaskSlot()
+    /// Whether its task was cancelled before it was over.
+    var isCancelled = false
     private var lanes: [Lane]
 
     init(_ one: UVAsyncConnection, _ other: UVAsyncConnection) {
@@ -70,18 +77,19 @@ final class Relay: ParkingSlot {
     /// Whether the relay is over. Either everything was passed on and has left, or nobody can get
     /// it any more, or something was cut off.
     var isOver: Bool {
-        lanes.allSatisfy {
-            let state = $0.target.connection.state
-            return $0.isOver ? !state.isFinishing : state.reason != nil
-        }
+        isCancelled
+            || lanes.allSatisfy {
+                let state = $0.target.base.state
+                return $0.isOver ? !state.isFinishing : state.reason != nil
+            }
             || lanes.contains { $0.source.failure != nil || $0.source.cutOff != nil }
     }
 
     func begin() {
         for lane in lanes {
             lane.source.relay = self
-            lane.source.connection.release(.sendQueue)
-            if lane.target.connection.watermark.isAbove { lane.source.connection.hold(.relay) }
+            lane.source.base.release(.sendQueue)
+            if lane.target.base.watermark.isAbove { lane.source.base.hold(.relay) }
         }
         for lane in lanes {
             lane.source.lendMessages { [self] message in
@@ -101,12 +109,13 @@ final class Relay: ParkingSlot {
         for source in sources {
             if let failure = source.takeBack() { failures.append(failure) }
             source.relay = nil
-            source.connection.holdIfFull()
-            source.connection.release(.relay)
+            source.base.holdIfFull()
+            source.base.release(.relay)
             // The listener's stop left this to the relay.
-            if source.connection.listener?.drain != nil { source.agentStops() }
+            if source.base.listener?.drain != nil { source.agentStops() }
         }
-        guard let end = failures.first ?? cutOff else { return }
+        let cancellation = isCancelled ? CancellationError() : nil
+        guard let end = failures.first ?? cutOff ?? cancellation else { return }
         for source in sources { source.cutOffAt = source.progress }
         throw end
     }
@@ -115,14 +124,14 @@ final class Relay: ParkingSlot {
         _ message: Span<UInt8>, from source: UVAsyncConnection, to target: UVAsyncConnection
     ) throws {
         switch target.send(message) {
-        case .taken, .takenButFull: return
+        case .taken, .takenButFull, .posted: return
         case .refused(let error): throw error
-        case .closed:
+        case .closed, .overloaded:
             // If the target was cut off or its peer is gone, that is the reason why the relay ends.
             // First it passes on what that peer had sent before.
-            let isGone = target.cutOff != nil || target.connection.state.isBroken
+            let isGone = target.cutOff != nil || target.base.state.isBroken
             guard isGone else { throw UVEndReason.closed }
-            source.connection.hold(.task)
+            source.base.hold(.task)
         }
     }
 
@@ -132,19 +141,19 @@ final class Relay: ParkingSlot {
             let lane = lanes[number]
             guard lane.source.isAtEnd else { continue }
             lanes[number].isOver = true
-            if lane.source.cutOff == nil { lane.target.connection.finish() }
+            if lane.source.cutOff == nil { lane.target.base.finish() }
         }
-        if isOver, let lane = lanes.first { wake(on: lane.source.connection.loop) }
+        if isOver, let lane = lanes.first { slot.wake(on: lane.source.loop) }
     }
 
     /// The queue of one connection has risen above the high watermark.
     func filled(_ target: UVAsyncConnection) {
-        other(than: target).connection.hold(.relay)
+        other(than: target).base.hold(.relay)
     }
 
     /// The queue of one connection has fallen to the low watermark.
     func drained(_ target: UVAsyncConnection) {
-        other(than: target).connection.release(.relay)
+        other(than: target).base.release(.relay)
     }
 
     func other(than one: UVAsyncConnection) -> UVAsyncConnection {

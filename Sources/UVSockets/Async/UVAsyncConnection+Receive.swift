@@ -1,15 +1,15 @@
-/// The events that the receive cycle, the listener and a relay report to a task's connection.
+/// The events that the receive cycle, the listener and a relay report to a task's base.
 extension UVAsyncConnection: MessageSink {
     /// Gives the received bytes to the consumer: the relay's other connection, a closure, or the
     /// task.
     func received(_ bytes: Span<UInt8>) {
-        guard let borrower else { return connection.give(bytes, to: self) }
-        guard let target = relay?.other(than: self).connection else {
-            return lent(connection.lend(bytes, to: borrower))
+        guard let borrower else { return base.give(bytes, to: self) }
+        guard let target = relay?.other(than: self).base else {
+            return lent(base.lend(bytes, to: borrower))
         }
         // The other connection gathers what it is given, and sends it together.
-        connection.loop.cork.begin(for: target)
-        lent(connection.lend(bytes, to: borrower))
+        loop.cork.begin(for: target)
+        lent(base.lend(bytes, to: borrower))
         target.flushCork()
         if target.state.isFinishing { target.settle() }
     }
@@ -22,11 +22,11 @@ extension UVAsyncConnection: MessageSink {
             do {
                 try borrower(message.span)
             } catch {
-                connection.hold(.task)
+                base.hold(.task)
                 lent(error)
             }
         } else {
-            wakeNow(on: connection.loop)
+            wakeNow(on: loop)
         }
     }
 
@@ -68,32 +68,35 @@ extension UVAsyncConnection: MessageSink {
     var isPassing: Bool { relay != nil }
 
     func queueDrained() {
-        wakeSenders()
+        wakeWaiters()
         relay?.drained(self)
     }
 
     func sendingEnded() {
-        wakeSenders()
-    }
-
-    private func wakeSenders() {
-        guard !senders.isEmpty else { return }
-        let waiting = senders
-        senders = []
-        for sender in waiting { sender.wake(on: connection.loop) }
+        wakeWaiters()
     }
 
     func receivingEnded() {
         wakeReceiver()
-        if !connection.isOpen { queueDrained() }
+        if !base.isOpen { queueDrained() }
     }
 
     /// What is sent still leaves. A relay goes on, because ending it would cut off what it passes
     /// on.
     func agentStops() {
-        guard relay == nil else { return }
-        connection.hold([.task, .finished])
+        if let relay {
+            // Its task may have been cancelled.
+            return relay.slot.wake(on: loop)
+        }
+        base.hold([.task, .finished])
         wakeReceiver()
+    }
+
+    /// The socket is closed. If that was not the handler's own doing, its task is cancelled.
+    func connectionEnded() {
+        wakeWaiters(atEnd: true)
+        let isClient = base.agent is UVListener
+        if isClient, base.options.cancelsHandlerAtEnd, !base.state.endIsWanted { owner?.cancel() }
     }
 
     /// The handler has returned.
@@ -102,46 +105,46 @@ extension UVAsyncConnection: MessageSink {
         let isCutOff = cutOffAt < .max && cutOffAt == progress
         if isFinished, !isCutOff { sendGoodbye() }
         // The connection ends because its peer has finished.
-        let isAnswer = why == .closed && connection.state.hasPeerFinished
-        connection.close(
+        let isAnswer = why == .closed && base.state.hasPeerFinished
+        base.close(
             isFinished ? .listenerStopped : isCutOff ? .reset : isAnswer ? .peerClosed : why,
             byReset: isCutOff)
     }
 
     /// A number that grows with everything received and sent.
     var progress: UInt64 {
-        connection.messagesReceived + connection.bytesSent + UInt64(connection.bytesQueued)
+        base.messagesReceived + base.bytesSent + UInt64(base.bytesQueued)
     }
 
     private func sendGoodbye() {
-        guard let goodbye = connection.listener?.drain?.goodbye, !goodbye.isEmpty,
-            connection.queuedBytes <= connection.options.sendLimit
+        guard let goodbye = base.listener?.drain?.goodbye, !goodbye.isEmpty,
+            base.queuedBytes <= base.options.sendLimit
         else { return }
-        connection.send(goodbye.span)
+        base.send(goodbye.span)
     }
 
     /// Whether no more messages come, although the connection has not ended.
-    var isFinished: Bool { connection.holds.contains(.finished) }
+    var isFinished: Bool { base.holds.contains(.finished) }
 
     private func wakeReceiver() {
         borrower = nil
-        wake(on: connection.loop)
+        wake(on: loop)
         relay?.sourceEnded()
     }
 
     /// Whether no more messages come.
-    var isAtEnd: Bool { isFinished || !connection.state.delivers }
+    var isAtEnd: Bool { isFinished || !base.state.delivers }
 
     /// Why what a relay has passed on is not complete. Nil while it still may be, and when the peer
     /// has finished.
     var cutOff: UVEndReason? {
-        if let reason = connection.state.reason { return reason == .peerClosed ? nil : reason }
+        if let reason = base.state.reason { return reason == .peerClosed ? nil : reason }
         return isFinished ? .listenerStopped : nil
     }
 
     /// Why the connection ended, if it did not end normally.
     var unexpectedEnd: UVEndReason? {
-        switch connection.state.reason {
+        switch base.state.reason {
         case nil, .peerClosed, .closed, .reset, .listenerStopped: nil
         case let reason?: reason
         }

@@ -55,7 +55,6 @@ extension UVConnection {
     /// none is left, or if the connection is held.
     @inline(__always)
     func takeReceived() -> [UInt8]? {
-        loop.confine("UVAsyncConnection.messages")
         guard isDemanding else { return nil }
         do throws(FramingError) {
             return try loop.takeReceived(for: self)

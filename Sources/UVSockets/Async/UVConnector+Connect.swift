@@ -1,4 +1,7 @@
 extension UVConnector {
+    /// How long the connection of a cancelled `connect` may last before it is reset: 500 ms.
+    public static let cancellationGrace = Duration.milliseconds(500)
+
     /// Connects to a server, and closes the connection when the closure returns or throws.
     ///
     ///     let greeting = try await UVConnector.connect(to: "localhost:8081") { server in
@@ -10,7 +13,9 @@ extension UVConnector {
     /// back there. If it blocks, it blocks everything on the loop. When it has ended, what was sent
     /// still leaves. This call returns when the socket is closed.
     ///
-    /// When this task is cancelled, the connection is closed, so the server's messages end.
+    /// When this task is cancelled, what the closure awaits of the connection throws
+    /// `CancellationError`. The closure has ``cancellationGrace`` to end, and what it has sent to
+    /// leave. Then the connection is reset.
     ///
     /// A handler that connects its client to another server uses
     /// ``UVAsyncConnection/connect(to:from:timeout:framing:options:body:)``. That closure may use
@@ -137,7 +142,7 @@ extension UVAsyncConnection {
         options: UVConnectionOptions = .connector,
         body: nonisolated(nonsending) (UVAsyncConnection) async throws -> Result
     ) async throws -> Result {
-        try await AsyncClient(on: connection.loop).connect(
+        try await AsyncClient(on: loop).connect(
             ConnectSettings(
                 endpoint: endpoint, local: local, timeout: timeout, framing: framing,
                 options: options),

@@ -16,11 +16,13 @@ extension UVListener {
     /// it throws anything except a ``UVEndReason``, the error is logged, and the client ends with
     /// ``UVEndReason/handlerFailed``.
     ///
-    /// When this task is cancelled, nobody is accepted any more. The messages of every client end,
-    /// so that its handler can finish. The handlers' tasks are cancelled, too. Clients that are
-    /// still there after the drain time are reset. This call returns when all handlers have
-    /// returned, and never leaves a task behind. So a handler that waits for anything except its
-    /// client must make sure that this wait ends.
+    /// When this task is cancelled, nobody is accepted any more. The handlers' tasks are cancelled,
+    /// too, so what they await of their clients throws `CancellationError`. Clients that are still
+    /// there after the drain time are reset. This call returns when all handlers have returned, and
+    /// never leaves a task behind. So a handler that waits for anything except its client must make
+    /// sure that this wait ends.
+    ///
+    /// ``UVServerHandle/stop(drainFor:goodbye:)`` is the graceful end: it lets the handlers finish.
     ///
     /// - Parameters:
     ///   - endpoint: Where to listen. Port 0 takes a free port.

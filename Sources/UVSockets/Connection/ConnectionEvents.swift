@@ -40,6 +40,8 @@ final class ConnectionEvents {
 
     /// Makes the layer between the wire and the framing of each connection. Nil means no layer.
     var makeLayer: (() -> any WireLayer)?
+    /// The server that the clients of tasks belong to. Other threads ask for it, too.
+    let server: Locked<UVServerHandle?>
     /// What the library itself does when a connection has begun, after the user was told.
     var onBegun: ((UVConnection) -> Void)?
 
@@ -47,6 +49,7 @@ final class ConnectionEvents {
         _ options: UVConnectionOptions, _ framing: UVFraming, outboundBudget: Int = .max,
         onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
     ) {
+        server = Locked(nil)
         let options = options.withinBounds
         self.options = options
         self.outboundBudget = max(0, outboundBudget)
@@ -70,6 +73,7 @@ final class ConnectionEvents {
         _ other: ConnectionEvents,
         onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
     ) {
+        server = other.server
         options = other.options
         coder = other.coder
         limits = other.limits
@@ -90,6 +94,7 @@ final class ConnectionEvents {
     func releaseCallbacks() {
         (onConnected, onDisconnected) = (nil, nil)
         (onPeerFinished, onDrained, onBegun) = (nil, nil, nil)
+        server.withLock { $0 = nil }
     }
 
     func receive(_ message: Span<UInt8>, from connection: UVConnection) {

@@ -16,6 +16,8 @@ protocol MessageSink: AnyObject {
     func sendingEnded()
     /// No more messages come.
     func receivingEnded()
+    /// The socket is closed. It is the last call.
+    func connectionEnded()
     /// The agent stops. No more messages are to be taken.
     func agentStops()
     /// Whether taken messages are on their way to another connection.

@@ -192,7 +192,7 @@ extension UVConnection {
     func handleDidClose() {
         if deadlineSlot != nil { loop.unschedule(self) }
         if isDrainedDue { callOnDrained() }
-        sink = nil
+        sink.take()?.connectionEnded()
         agent.connectionDidEnd(self, state.reason ?? .closed)
         if queuedBytes > 0 { enqueue { $0.removeAll() } }
     }

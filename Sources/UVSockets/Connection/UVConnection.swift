@@ -108,6 +108,11 @@ public final class UVConnection: Identifiable {
     /// `pid 812, uid 1000`.
     public var peer: UVEndpoint {
         loop.confine("UVConnection.peer")
+        return peerEndpoint
+    }
+
+    /// The same, for any thread: it depends on constants alone.
+    var peerEndpoint: UVEndpoint {
         if isUnix, let connector = agent as? UVConnector { return connector.endpoint }
         return peerAddress.endpoint
     }

@@ -131,6 +131,14 @@ public struct UVConnectionOptions: Sendable {
     /// closed. If true, `onPeerFinished` is called, and you must close the connection.
     public var allowsHalfOpen = false
 
+    /// Whether the task that handles a client is cancelled when the client's connection ends
+    /// otherwise than by the handler's own doing.
+    ///
+    /// True by default: a handler that waits for something else learns that its client has gone.
+    /// It concerns the handlers of servers, not the closure of a `connect`, which is part of your
+    /// own task. See also ``UVAsyncConnection/ended``.
+    public var cancelsHandlerAtEnd = true
+
     /// The options with every size and count within its bounds. Times are limited where they are
     /// used.
     var withinBounds: Self {

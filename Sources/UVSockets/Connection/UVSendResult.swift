@@ -20,9 +20,16 @@ public enum UVSendResult: Sendable, Hashable {
     /// The connection has ended or is about to end. Or a connector without a connection does not
     /// try to connect, or has no room to keep the message.
     case closed
+    /// It is on its way to the connection's loop, which belongs to another thread.
+    case posted
+    /// It was not taken: the connection's loop belongs to another thread, and its
+    /// `submissionLimit` is reached.
+    case overloaded
     /// It was not taken, because it cannot be one frame of the connection's framing.
     case refused(FramingError)
 
     /// Whether the message will be sent, unless the connection ends before.
-    public var isTaken: Bool { self == .taken || self == .takenButFull }
+    public var isTaken: Bool {
+        self == .taken || self == .takenButFull || self == .posted
+    }
 }

@@ -75,8 +75,8 @@ extension UVConnector {
     func sendKept(on server: UVConnection) {
         kept.drain { message in
             switch server.send(message) {
-            case .taken, .takenButFull: return true
-            case .closed: return false
+            case .taken, .takenButFull, .posted: return true
+            case .closed, .overloaded: return false
             case .refused:
                 dropped += 1
                 return true

@@ -83,7 +83,26 @@ extension ParkingSlot {
     }
 }
 
+extension ParkingSlot where Self: Sendable {
+    /// Suspends the task that calls until this slot is woken, or until the task is cancelled.
+    ///
+    /// A slot that is used again may be woken by the cancellation of an earlier wait. So the caller
+    /// looks whether there is something for it, and waits again if there is not.
+    // The closure captures `isolation`, so that it runs in the caller's isolation, too.
+    func waitUnlessCancelled(
+        on loop: UVLoop, isolation: isolated (any Actor)? = #isolation
+    ) async {
+        await withTaskCancellationHandler {
+            _ = isolation
+            await wait(on: loop)
+        } onCancel: {
+            loop.submitAlways { self.wake(on: loop) }
+        }
+    }
+}
+
 /// A slot with no other purpose.
-final class TaskSlot: ParkingSlot {
+// Unchecked because only the loop's thread touches it.
+final class TaskSlot: ParkingSlot, @unchecked Sendable {
     var job: UnownedJob?
 }

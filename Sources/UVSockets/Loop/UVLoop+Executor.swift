@@ -48,7 +48,7 @@ extension UVLoop: TaskExecutor, SerialExecutor {
         parking.latest = nil
         job.run(on: self)
         let time = coarseTime - began
-        let connection = (parking.latest as? UVAsyncConnection)?.connection
+        let connection = (parking.latest as? UVAsyncConnection)?.base
         parking.latest = nil
         for events in timedEvents where connection.map({ $0.events === events }) ?? true {
             events.handlerTook(time, for: connection, on: self)

@@ -22,6 +22,14 @@ extension UVLoop {
         inbox.post(body, isLimited: false)
     }
 
+    /// Releases an object on the loop's thread, where its owner's release may not be.
+    func release(_ object: AnyObject) {
+        // A loop in memory is used by one thread at a time.
+        guard !isOnLoop, network == nil else { return }
+        nonisolated(unsafe) let object = object
+        submitAlways { unsafe withExtendedLifetime(object) {} }
+    }
+
     /// Removes a registered object.
     func unregister(_ key: Int) {
         // The object is released after its removal, because its end may remove other objects.

@@ -46,6 +46,9 @@ extension Action {
         connector("loop") { $0.expect($1.loop === $0.loop, "it is of its loop") },
         connector("messagesDropped") { _ = ($0, $1.messagesDropped) },
         connector("messagesPending") { $0.expect($1.messagesPending >= 0, "it counts") },
+        Action("UVConnector.cancellationGrace") {
+            $0.expect(UVConnector.cancellationGrace > .zero, "a cancelled task may say goodbye")
+        },
         Action("UVConnector.defaultQueueLimit") {
             $0.expect(UVConnector.defaultQueueLimit > 0, "there is room")
         },

@@ -13,6 +13,11 @@ extension TaskAction {
 
     static let receiving: [TaskAction] = [
         taking("nextMessage()") { _ = try await ($0, $1.connection.nextMessage()) },
+        taking("nextMessage(within:)") { world, entry in
+            let limit = world.random.milliseconds(0...50)
+            _ = try await entry.connection.nextMessage(within: limit)
+        },
+        taking("nextMessage()") { try await $0.elsewhere($1) { _ = try await $0.nextMessage() } },
         taking("messages") { world, entry in
             var count = world.random.number(1...5)
             for try await message in entry.connection.messages {
@@ -71,6 +76,43 @@ extension TaskAction {
         },
     ]
 
+    static let elsewhere: [TaskAction] = [
+        TaskAction("UVAsyncConnection.ended") { _, entry in
+            if !entry.isSteady { _ = try await entry.connection.ended }
+        },
+        TaskAction("UVAsyncConnection.ended") { world, entry in
+            try await world.elsewhere(entry) { _ = try await $0.ended }
+        },
+        waiting("send(_:)-([UInt8])") { world, entry in
+            let message = world.random.message()
+            try await world.elsewhere(entry) { try await $0.send(message) }
+        },
+        posting("[UInt8]") { $0.post($1) },
+        posting("some Collection<UInt8>") { $0.post($1[...]) },
+        posting("some StringProtocol") { $0.post(String(decoding: $1, as: UTF8.self)) },
+        TaskAction("UVAsyncConnection.loop") { world, entry in
+            world.expect(entry.connection.loop === world.loop, "it is on this loop")
+        },
+        TaskAction("UVAsyncConnection.close()") { world, entry in
+            if !entry.isSteady, world.random.once(in: 3) { entry.connection.close() }
+        },
+        TaskAction("UVAsyncConnection.finish()") { world, entry in
+            if !entry.isSteady, world.random.once(in: 3) { entry.connection.finish() }
+        },
+    ]
+
+    /// A call that does not wait, here or on another thread.
+    private static func posting(
+        _ type: String, _ body: @escaping @Sendable (UVAsyncConnection, [UInt8]) -> Void
+    ) -> TaskAction {
+        TaskAction("UVAsyncConnection.post(_:)-(\(type))") { world, entry in
+            guard !entry.isSteady else { return }
+            let message = world.random.message()
+            if world.random.once(in: 2) { return body(entry.connection, message) }
+            try await world.elsewhere(entry) { body($0, message) }
+        }
+    }
+
     static let facts: [TaskAction] = [
         TaskAction("UVAsyncConnection.id") { world, entry in
             world.expect(entry.connection.id > 0, "an id counts from 1")
@@ -92,6 +134,22 @@ extension TaskAction {
 }
 
 extension World {
+    /// Uses a connection in a task on another thread, which may be cancelled meanwhile.
+    nonisolated(nonsending) func elsewhere(
+        _ entry: TaskEntry,
+        _ body: @escaping @concurrent @Sendable (UVAsyncConnection) async throws -> Void
+    ) async throws {
+        guard !entry.isSteady else { return }
+        let connection = entry.connection
+        let task = Task.detached { try await body(connection) }
+        if random.once(in: 2) { task.cancel() }
+        try await withTaskCancellationHandler {
+            try await task.value
+        } onCancel: {
+            task.cancel()
+        }
+    }
+
     /// Lets two connections exchange their messages, where no other task waits for either's.
     nonisolated(nonsending) func relay(_ one: TaskEntry, _ other: TaskEntry) async throws {
         let isFree = !one.isReceiving && !other.isReceiving

@@ -14,7 +14,7 @@ struct TaskAction: Sendable {
         self.body = body
     }
 
-    static let all = receiving + sending + facts + connecting + serving
+    static let all = receiving + sending + elsewhere + facts + connecting + serving
 }
 
 /// What the closure of a task throws to get its connection back.

@@ -59,8 +59,11 @@ struct ServeOnGivenLoopTests {
                                 at: "127.0.0.1:0", on: loop, onListening: { servers.append($0) }
                             ) { client in
                                 try await client.send(answer)
-                                while try await client.nextMessage() != nil {}
-                                try await client.send(", bye")
+                                do {
+                                    while try await client.nextMessage() != nil {}
+                                } catch is CancellationError {
+                                    try await client.send(", bye")
+                                }
                             }
                         }
                     }

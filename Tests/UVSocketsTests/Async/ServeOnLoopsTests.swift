@@ -242,12 +242,16 @@ struct ServeOnLoopsTests {
             loops: loops, balance: balance,
             handler: { client in
                 begun.append(())
-                if client.id % 2 == 0 {
-                    for try await message in client.messages { try await client.send(message) }
-                } else {
-                    try? await client.forEachMessage { client.send($0) }
+                do {
+                    if client.id % 2 == 0 {
+                        for try await message in client.messages { try await client.send(message) }
+                    } else {
+                        try await client.forEachMessage { client.send($0) }
+                    }
+                    ended.append(false)
+                } catch {
+                    ended.append(error is CancellationError)
                 }
-                ended.append(Task.isCancelled)
             },
             body: { server in
                 let peers = try (0..<count).map { _ in try server.connect() }

@@ -219,20 +219,29 @@ struct ServeTests {
             })
     }
 
-    @Test("A cancelled server lets its handlers finish, and returns when they have")
-    func drains() async throws {
+    @Test(
+        "A server that ends lets its handlers finish, and returns when they have",
+        arguments: [false, true])
+    func drains(isCancelled: Bool) async throws {
         let (begun, ended) = (Journal<Void>(), Journal<Void>())
         try await withTaskServer(
             handler: { client in
                 begun.append(())
-                for try await message in client.messages { try await client.send(message) }
+                do {
+                    for try await message in client.messages { try await client.send(message) }
+                } catch is CancellationError where isCancelled {}
                 try await client.send("goodbye")
                 ended.append(())
             },
             body: { server in
                 let peers = try (0..<20).map { _ in try server.connect() }
                 try begun.wait(for: 20)
-                server.cancel()
+                if isCancelled {
+                    server.cancel()
+                } else {
+                    let remote = server.remote
+                    Task { await remote.stop(drainFor: .seconds(20)) }
+                }
                 for peer in peers { #expect(try peer.receiveToEnd() == Array("goodbye".utf8)) }
                 try ended.wait(for: 20)
             })

@@ -1,0 +1,171 @@
+extension UVAsyncConnection {
+    /// The messages, each whole, in the order they came. Without a framing, the bytes as they come.
+    ///
+    /// They end when the peer has finished sending, when the listener is stopped, or when this side
+    /// has closed the connection. In the first two cases, what the handler sends after that still
+    /// leaves. Any other end is thrown as a ``UVEndReason``.
+    ///
+    /// Only one task at a time may wait for a message. A new iterator continues after the last
+    /// message. Messages that came in one read of at most 64 KiB are there at once: between them
+    /// nothing else runs on the loop, unless the task awaits something else.
+    ///
+    /// The task may keep a message. If nobody has it any more when the next one is asked for, its
+    /// memory is used again, and the next message costs no allocation.
+    public var messages: Messages { Messages(connection: self) }
+
+    /// The messages of a connection, from ``UVAsyncConnection/messages``.
+    public struct Messages: AsyncSequence, AsyncIteratorProtocol, Sendable {
+        /// A message.
+        public typealias Element = [UInt8]
+        /// ``UVEndReason`` if the connection did not end normally, or `CancellationError`.
+        public typealias Failure = any Error
+
+        @usableFromInline let connection: UVAsyncConnection
+
+        /// Waits for the next message.
+        ///
+        /// - Parameter actor: The caller's actor.
+        /// - Returns: The message. Nil when no more will come.
+        /// - Throws: ``UVEndReason`` if the connection did not end normally. `CancellationError` if
+        ///   the task is cancelled and no message is there.
+        @inlinable
+        nonisolated(nonsending) public func next(
+            isolation actor: (any Actor)?
+        ) async throws -> [UInt8]? {
+            try await connection.nextMessage()
+        }
+
+        /// Returns the messages themselves: they are their own iterator.
+        ///
+        /// - Returns: The iterator.
+        public func makeAsyncIterator() -> Messages { self }
+    }
+
+    /// Waits for the next message, as a loop over ``messages`` does.
+    ///
+    /// It is for protocols in which the two sides ask and answer in turn.
+    ///
+    /// - Returns: The message. Nil when no more will come.
+    /// - Throws: ``UVEndReason`` if the connection did not end normally. `CancellationError` if the
+    ///   task is cancelled and no message is there.
+    @inlinable
+    nonisolated(nonsending) public func nextMessage() async throws -> [UInt8]? {
+        if let message = takeMessage() { return message }
+        return try await waitForMessage(within: nil)
+    }
+
+    /// Waits for the next message, but not longer than this.
+    ///
+    /// Messages that come later stay to be received.
+    ///
+    /// - Parameter limit: How long to wait, in whole milliseconds rounded up, at least 1.
+    /// - Returns: The message. Nil when no more will come.
+    /// - Throws: ``UVError`` with the code ``UVError/Code/timedOut`` if no message has come in this
+    ///   time. Otherwise as ``nextMessage()`` does.
+    nonisolated(nonsending) public func nextMessage(
+        within limit: Duration
+    ) async throws -> [UInt8]? {
+        if let message = takeMessage() { return message }
+        return try await waitForMessage(within: limit)
+    }
+
+    @usableFromInline
+    nonisolated(nonsending) func waitForMessage(within limit: Duration?) async throws -> [UInt8]? {
+        guard loop.isOnLoop else {
+            return try await LoopScope(loop).run { try await self.waitForMessage(within: limit) }
+        }
+        if let message = takeMessage() { return message }
+        precondition(!isTaken, "only one task may wait for the messages of a connection")
+        let limit = try limit.map { (limit) throws(UVError) in try WaitLimit(limit, for: self) }
+        defer { limit?.end() }
+        while true {
+            if let end = unexpectedEnd { throw end }
+            try Task.checkCancellation()
+            if isAtEnd { return nil }
+            if let limit, limit.isOver { throw limit.error(of: self) }
+            await waitInTurn()
+            if let message = pending.take() { return message }
+        }
+    }
+
+    /// Suspends the task until a message or the end has come, or it is cancelled.
+    nonisolated(nonsending) private func waitInTurn() async {
+        if let owner, owner.isCurrent {
+            await wait(on: loop)
+        } else {
+            await waitUnlessCancelled(on: loop)
+        }
+    }
+
+    /// Calls a closure with each message, without a copy, until no more will come.
+    ///
+    /// The closure is called within the receive cycle, as a callback is, so it cannot await. Its
+    /// answers to messages that came together leave together. The task sleeps meanwhile, and wakes
+    /// once, at the end.
+    ///
+    /// Call it on the connection's loop, as the handler does. On another thread it traps.
+    ///
+    /// - Parameter body: Called with each message, which is valid during the call. If it throws, it
+    ///   is not called again, and the remaining messages stay to be received.
+    /// - Throws: What the closure throws. ``UVEndReason`` if the connection did not end normally,
+    ///   as for ``messages``. `CancellationError` if the task is cancelled.
+    nonisolated(nonsending) public func forEachMessage(
+        _ body: @escaping (Span<UInt8>) throws -> Void
+    ) async throws {
+        loop.confine("UVAsyncConnection.forEachMessage")
+        precondition(!isTaken, "only one task may wait for the messages of a connection")
+        try Task.checkCancellation()
+        lendMessages(to: body)
+        while isLending, !Task.isCancelled { await waitInTurn() }
+        // Messages that had come before the listener was stopped.
+        if isFinished, failure == nil { lendMessages(to: body) }
+        if let failure = takeBack() { throw failure }
+        if let end = unexpectedEnd { throw end }
+        try Task.checkCancellation()
+    }
+
+    /// A message that has come already, possibly together with the one that woke the task. Nil on
+    /// another thread than the loop's.
+    @usableFromInline
+    func takeMessage() -> [UInt8]? {
+        guard loop.isOnLoop else { return nil }
+        if let message = base.takeReceived() { return message }
+        return takeKept()
+    }
+
+    /// A message that was kept for the task. If there is none, receiving starts again.
+    func takeKept() -> [UInt8]? {
+        if let message = pending.take() { return message }
+        guard base.holds.contains(.task) else { return nil }
+        return base.takeKeptMessage()
+    }
+}
+
+/// The time limit of one wait for a message.
+private final class WaitLimit {
+    private let time: Duration
+    private var timer: UVTimer?
+    private(set) var isOver = false
+
+    init(_ time: Duration, for connection: UVAsyncConnection) throws(UVError) {
+        self.time = time
+        let loop = connection.loop
+        guard !loop.isClosed else { return }
+        timer = try loop.after(time) { [self] in
+            isOver = true
+            timer = nil
+            connection.wake(on: loop)
+        }
+    }
+
+    func end() {
+        timer?.cancel()
+        timer = nil
+    }
+
+    func error(of connection: UVAsyncConnection) -> UVError {
+        UVError(
+            call: "receive from", subject: "\(connection.peer)", code: .timedOut,
+            reason: "no message came within \(time)")
+    }
+}

@@ -1,0 +1,22 @@
+/// Brings a task of another thread onto a loop's thread.
+///
+/// A task that calls a method here hops to the loop, and back when the method returns.
+actor LoopScope {
+    nonisolated let loop: UVLoop
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+    init(_ loop: UVLoop) {
+        self.loop = loop
+    }
+
+    /// Runs a closure on the loop.
+    func run<Value: Sendable>(
+        _ body: nonisolated(nonsending) @Sendable () async throws -> Value
+    ) async throws -> Value {
+        // Also makes sure that the hop takes place: Swift 6.3 leaves it out of a method that does
+        // nothing but call an async function.
+        loop.confine("LoopScope.run")
+        return try await body()
+    }
+}

@@ -1,0 +1,306 @@
+import Foundation
+import Testing
+import UVSockets
+
+/// The waits of a task: their limits, their cancellation, and the end of what they wait for.
+@Suite("A task's waits", .onPool, .onEachTransport, .timeLimit(.minutes(2)))
+struct WaitTests {
+    /// Everything that a task may wait for at a connection.
+    enum Wait: CaseIterable {
+        case message, messageWithin, messages, borrowed, room, end
+
+        /// Waits for ever, unless it is cancelled.
+        nonisolated(nonsending) func begin(_ client: UVAsyncConnection) async throws {
+            switch self {
+            case .message: _ = try await client.nextMessage()
+            case .messageWithin: _ = try await client.nextMessage(within: .seconds(3600))
+            case .messages: for try await _ in client.messages {}
+            case .borrowed: try await client.forEachMessage { _ in }
+            case .room: while true { try await client.send(pattern(100_000)) }
+            case .end: _ = try await client.ended
+            }
+        }
+    }
+
+    /// Options under which a peer that does not read stays.
+    private static var forgiving: UVListenerOptions {
+        var options = UVListenerOptions.patient
+        options.connection.writeStallTimeout = nil
+        return options
+    }
+
+    // MARK: - Cancellation
+
+    @Test("Each wait ends at once when the server is cancelled", arguments: Wait.allCases)
+    func cancelledServer(wait: Wait) async throws {
+        let (begun, ends) = (Journal<Void>(), Journal<Bool>())
+        try await withTaskServer(
+            options: Self.forgiving,
+            handler: { client in
+                begun.append(())
+                do {
+                    try await wait.begin(client)
+                } catch {
+                    ends.append(error is CancellationError)
+                    client.reset()
+                }
+            },
+            body: { server in
+                let peer = try server.connect()
+                try begun.first()
+                server.cancel()
+                #expect(try ends.first())
+                peer.close()
+            })
+    }
+
+    @Test(
+        "Each wait of a child task ends at once when that is cancelled",
+        arguments: Wait.allCases, [false, true])
+    func cancelledChild(wait: Wait, isEarly: Bool) async throws {
+        // Borrowed messages are for a task on the loop.
+        guard wait != .borrowed else { return }
+        let ends = Journal<Void>()
+        try await withTaskServer(
+            options: Self.forgiving,
+            handler: { client in
+                let child = Task.detached { try await wait.begin(client) }
+                // Most probably it waits by then. It must end in any case.
+                if !isEarly { try await Task.sleep(for: .milliseconds(20)) }
+                child.cancel()
+                await #expect(throws: CancellationError.self) { try await child.value }
+                // Another may wait now.
+                await #expect(throws: UVError.self) {
+                    try await client.nextMessage(within: .milliseconds(10))
+                }
+                ends.append(())
+                client.reset()
+            },
+            body: { server in
+                let peer = try server.connect()
+                try ends.first()
+                peer.close()
+            })
+    }
+
+    @Test("A cancelled connect is told so at once, and its peer after a short grace", .tcpOnly)
+    func cancelledConnect() async throws {
+        let listener = try RawListener()
+        let begun = Journal<Void>()
+        let endpoint = listener.local
+        let task = Task {
+            try await UVConnector.connect(to: endpoint) { server in
+                begun.append(())
+                try await server.send("the last words")
+                _ = try await server.nextMessage()
+            }
+        }
+        try await onThreadOfItsOwn {
+            let peer = try listener.accept()
+            try begun.first()
+            #expect(try peer.receive(14) == Array("the last words".utf8))
+            task.cancel()
+            #expect(try peer.receiveToEnd() == [])
+            // It does not close, and is reset.
+            #expect(throws: SocketError.self) {
+                while true {
+                    try peer.send("still here")
+                    usleep(10_000)  // The pace of a peer that goes on.
+                }
+            }
+        }.get()
+        await #expect(throws: CancellationError.self) { try await task.value }
+    }
+
+    @Test("A cancelled task still gets what has come, and may still send")
+    func cancelledButServed() async throws {
+        let received = Journal<String>()
+        try await withTaskServer(
+            framing: .lines,
+            handler: { client in
+                guard let first = try await client.nextMessage() else { return }
+                received.append(String(decoding: first, as: UTF8.self))
+                unsafe withUnsafeCurrentTask { unsafe $0?.cancel() }
+                for try await line in client.messages {
+                    received.append(String(decoding: line, as: UTF8.self))
+                    if received.entries.count == 3 { try await client.send("three came") }
+                }
+            },
+            body: { server in
+                let peer = try server.connect()
+                try peer.send("1\n2\n3\n")
+                #expect(try peer.receiveToEnd() == Array("three came\n".utf8))
+                #expect(received.entries == ["1", "2", "3"])
+            })
+    }
+
+    // MARK: - A time limit
+
+    @Test("A wait with a limit ends with it, and the message that comes later is the next one")
+    func limit() async throws {
+        let (waited, late) = (Journal<UVError?>(), Journal<Void>())
+        try await withTaskServer(
+            handler: { client in
+                let start = ContinuousClock.now
+                do {
+                    _ = try await client.nextMessage(within: .milliseconds(200))
+                    waited.append(nil)
+                } catch let error as UVError {
+                    #expect(ContinuousClock.now - start >= .milliseconds(199))
+                    waited.append(error)
+                }
+                let next = try await client.nextMessage(within: .seconds(30))
+                try await client.send(next ?? [])
+                late.append(())
+                // One that is there already needs no time.
+                #expect(try await client.nextMessage(within: .zero) == nil)
+            },
+            body: { server in
+                let peer = try server.connect()
+                let error = try waited.first()
+                #expect(error?.code == .timedOut)
+                #expect(
+                    error.map { "\($0)" }?.contains("no message came within 0.2 seconds") == true)
+                try peer.send("late")
+                #expect(try peer.receive(4) == Array("late".utf8))
+                try late.first()
+                try peer.finish()
+                #expect(try peer.receiveToEnd() == [])
+            })
+    }
+
+    @Test(
+        "Any limit is taken: none, a negative one, the greatest",
+        arguments: [Duration.zero, .seconds(-5), .nanoseconds(1), .seconds(Int64.max)])
+    func limits(limit: Duration) async throws {
+        let ends = Journal<Bool>()
+        try await withTaskServer(
+            handler: { client in
+                do {
+                    let message = try await client.nextMessage(within: limit)
+                    ends.append(message == [1] && limit > .seconds(1))
+                } catch {
+                    ends.append((error as? UVError)?.code == .timedOut && limit < .seconds(1))
+                }
+            },
+            body: { server in
+                let peer = try server.connect()
+                if limit > .seconds(1) { try peer.send([1]) }
+                #expect(try ends.first())
+            })
+    }
+
+    // MARK: - The end of a connection
+
+    @Test(
+        "A handler that waits for something else is cancelled when its client has gone",
+        arguments: [true, false])
+    func gone(isDefault: Bool) async throws {
+        var options = UVListenerOptions.patient
+        options.connection.cancelsHandlerAtEnd = isDefault
+        let (begun, ends) = (Journal<Void>(), Journal<Bool>())
+        let (nothing, end) = AsyncStream<Never>.makeStream()
+        try await withTaskServer(
+            options: options,
+            handler: { client in
+                begun.append(())
+                for await _ in nothing {}
+                ends.append(Task.isCancelled)
+            },
+            body: { server in
+                let peer = try server.connect()
+                try begun.first()
+                let remote = server.remote
+                // A kick is no doing of the handler's. It ends a Unix-domain socket, too.
+                Task { await remote.kick(1) }
+                #expect(try peer.receiveToEnd() == [])
+                peer.close()
+                if !isDefault {
+                    try server.connect().close()
+                    end.finish()
+                }
+                #expect(try ends.first() == isDefault)
+                end.finish()
+            })
+    }
+
+    @Test("A handler that ends its connection itself is not cancelled")
+    func ownDoing() async throws {
+        let ends = Journal<Bool>()
+        try await withTaskServer(
+            handler: { client in
+                switch client.id % 3 {
+                case 0: client.close()
+                case 1: client.reset()
+                default: client.finish()
+                }
+                let reason = try await client.ended
+                ends.append(!Task.isCancelled && [.closed, .reset, .peerClosed].contains(reason))
+            },
+            body: { server in
+                for _ in 0..<6 {
+                    let peer = try server.connect()
+                    _ = try? peer.receiveToEnd()
+                    peer.close()
+                }
+                #expect(try ends.wait(for: 6).allSatisfy(\.self))
+            })
+    }
+
+    @Test("Many tasks await one end, on the loop and elsewhere, and all are told the reason")
+    func ended() async throws {
+        let reasons = Journal<UVEndReason>()
+        try await withTaskServer(
+            handler: { client in
+                await withTaskGroup { group in
+                    for _ in 0..<5 {
+                        group.addTask {
+                            if let reason = try? await client.ended { reasons.append(reason) }
+                        }
+                    }
+                    if let reason = try? await client.ended { reasons.append(reason) }
+                }
+                // After the end, too.
+                #expect(Task.isCancelled)
+                if let reason = try? await client.ended { reasons.append(reason) }
+            },
+            body: { server in
+                let peer = try server.connect()
+                let remote = server.remote
+                Task { await remote.kick(1) }
+                #expect(try peer.receiveToEnd() == [])
+                peer.close()
+                let all = try reasons.wait(for: 7)
+                #expect(all == Array(repeating: .kicked, count: 7))
+            })
+    }
+
+    @Test(
+        "Handlers that each wait for something else in a child are gone after their clients' resets",
+        .tcpOnly)
+    func manyChildren() async throws {
+        await #expect(processExitsWith: .success) {
+            let count = 10_000
+            let (begun, ended) = (Journal<Void>(), Journal<Void>())
+            try await withTaskServer(
+                handler: { client in
+                    defer { ended.append(()) }
+                    try await withThrowingTaskGroup { group in
+                        group.addTask { try await waitForCancellation() }
+                        group.addTask { for try await _ in client.messages {} }
+                        begun.append(())
+                        try await group.waitForAll()
+                    }
+                },
+                body: { server in
+                    // Not more than this process may open, for both ends.
+                    for batch in 1...4 {
+                        let peers = try (0..<count / 4).map { _ in try server.connect() }
+                        try begun.wait(for: batch * count / 4, seconds: 60)
+                        for peer in peers { try peer.reset() }
+                    }
+                    try ended.wait(for: count, seconds: 60)
+                })
+        }
+    }
+}
