@@ -1,5 +1,13 @@
 #include <uv.h>
 
+/*
+ * Functions of Swift's runtime that compiled async code calls: the task that runs on this thread,
+ * and its cancellation. `UnsafeCurrentTask` does the same at 30 times the cost, because its layout
+ * is not known at compile time.
+ */
+void *swift_task_getCurrent(void);
+void swift_task_cancel(void *task);
+
 /* The first version with uv_available_parallelism. */
 #if UV_VERSION_HEX < ((1 << 16) | (44 << 8))
 #error "UVSockets needs libuv 1.44.0 or newer"

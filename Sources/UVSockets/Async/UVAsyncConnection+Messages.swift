@@ -51,7 +51,7 @@ extension UVAsyncConnection {
     @inlinable
     nonisolated(nonsending) public func nextMessage() async throws -> [UInt8]? {
         if let message = takeMessage() { return message }
-        return try await waitForMessage(within: nil)
+        return try await waitForMessage()
     }
 
     /// Waits for the next message, but not longer than this.
@@ -70,31 +70,44 @@ extension UVAsyncConnection {
     }
 
     @usableFromInline
-    nonisolated(nonsending) func waitForMessage(within limit: Duration?) async throws -> [UInt8]? {
+    nonisolated(nonsending) func waitForMessage() async throws -> [UInt8]? {
         guard loop.isOnLoop else {
-            return try await LoopScope(loop).run { try await self.waitForMessage(within: limit) }
+            return try await LoopScope(loop).run { try await self.nextMessage() }
         }
-        if let message = takeMessage() { return message }
         precondition(!isTaken, "only one task may wait for the messages of a connection")
-        let limit = try limit.map { (limit) throws(UVError) in try WaitLimit(limit, for: self) }
-        defer { limit?.end() }
-        while true {
-            if let end = unexpectedEnd { throw end }
-            try Task.checkCancellation()
-            if isAtEnd { return nil }
-            if let limit, limit.isOver { throw limit.error(of: self) }
-            await waitInTurn()
+        while try mayWait() {
+            if owner?.isCurrent == true {
+                await wait(on: loop)
+            } else {
+                await waitUnlessCancelled(on: loop)
+            }
             if let message = pending.take() { return message }
         }
+        return nil
     }
 
-    /// Suspends the task until a message or the end has come, or it is cancelled.
-    nonisolated(nonsending) private func waitInTurn() async {
-        if let owner, owner.isCurrent {
-            await wait(on: loop)
-        } else {
-            await waitUnlessCancelled(on: loop)
+    nonisolated(nonsending) private func waitForMessage(
+        within limit: Duration
+    ) async throws -> [UInt8]? {
+        guard loop.isOnLoop else {
+            return try await LoopScope(loop).run { try await self.nextMessage(within: limit) }
         }
+        precondition(!isTaken, "only one task may wait for the messages of a connection")
+        let limit = try WaitLimit(limit, for: self)
+        defer { limit.end() }
+        while try mayWait() {
+            if limit.isOver { throw limit.error(of: self) }
+            await waitUnlessCancelled(on: loop)
+            if let message = pending.take() { return message }
+        }
+        return nil
+    }
+
+    /// Whether a message may still come.
+    private func mayWait() throws -> Bool {
+        if let end = unexpectedEnd { throw end }
+        try Task.checkCancellation()
+        return !isAtEnd
     }
 
     /// Calls a closure with each message, without a copy, until no more will come.
@@ -116,7 +129,7 @@ extension UVAsyncConnection {
         precondition(!isTaken, "only one task may wait for the messages of a connection")
         try Task.checkCancellation()
         lendMessages(to: body)
-        while isLending, !Task.isCancelled { await waitInTurn() }
+        while isLending, !Task.isCancelled { await waitUnlessCancelled(on: loop) }
         // Messages that had come before the listener was stopped.
         if isFinished, failure == nil { lendMessages(to: body) }
         if let failure = takeBack() { throw failure }

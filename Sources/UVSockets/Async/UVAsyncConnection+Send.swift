@@ -14,10 +14,8 @@ extension UVAsyncConnection {
     ///   taken, and still leaves.
     @inlinable
     nonisolated(nonsending) public func send(_ message: [UInt8]) async throws {
-        guard loop.isOnLoop else { return try await sendFromElsewhere(message) }
-        let result = base.send(message.span)
-        if case .taken = result, !loop.endsTurn(message.count) { return }
-        try await sent(result)
+        let rest = offer(message.span)
+        if rest != .nothing { try await finishSending(rest, message) }
     }
 
     /// Sends a text as UTF-8, and waits for room as the `send` of an array does.
@@ -38,26 +36,46 @@ extension UVAsyncConnection {
     /// - Throws: As the `send` of an array does.
     @inlinable
     nonisolated(nonsending) public func send(_ message: some Collection<UInt8>) async throws {
-        guard loop.isOnLoop else { return try await sendFromElsewhere(Array(message)) }
-        let (result, count) = message.withSpan { (base.send($0), $0.count) }
-        if case .taken = result, !loop.endsTurn(count) { return }
-        try await sent(result)
+        let rest = message.withSpan { offer($0) }
+        if rest != .nothing { try await finishSending(rest, Array(message)) }
+    }
+
+    /// What is left to do for a message.
+    @usableFromInline
+    enum Rest: UInt8 {
+        case nothing
+        /// It is to be sent on the loop.
+        case all
+        case waitForTurn, waitForRoom
+        case throwEnd, throwRefusal
+    }
+
+    /// Sends a message, if the caller is on the loop.
+    @usableFromInline
+    func offer(_ message: Span<UInt8>) -> Rest {
+        guard loop.isOnLoop else { return .all }
+        switch base.sendHere(message) {
+        case .taken, .posted: return loop.endsTurn(message.count) ? .waitForTurn : .nothing
+        case .takenButFull: return .waitForRoom
+        case .refused: return .throwRefusal
+        case .closed, .overloaded: return .throwEnd
+        }
     }
 
     @usableFromInline
-    nonisolated(nonsending) func sendFromElsewhere(_ message: [UInt8]) async throws {
-        try Task.checkCancellation()
-        try await LoopScope(loop).run { try await self.send(message) }
-    }
-
-    @usableFromInline
-    nonisolated(nonsending) func sent(_ result: UVSendResult) async throws {
-        switch result {
-        case .takenButFull:
+    nonisolated(nonsending) func finishSending(_ rest: Rest, _ message: [UInt8]) async throws {
+        switch rest {
+        case .nothing: return
+        case .all:
+            try Task.checkCancellation()
+            return try await LoopScope(loop).run { try await self.send(message) }
+        case .waitForTurn: await waitForTurn()
+        case .waitForRoom:
             guard await waitAside(forEnd: false) else { throw CancellationError() }
-        case .refused(let error): throw error
-        case .taken: await waitForTurn()
-        default: break
+        case .throwRefusal:
+            // It was not taken, so it is refused again.
+            if case .refused(let error) = base.send(message.span) { throw error }
+        case .throwEnd: throw base.state.endOfSending
         }
         if !base.isOpen { throw base.state.endOfSending }
     }
@@ -84,7 +102,7 @@ extension UVAsyncConnection {
     ///   ``UVSendResult/overloaded`` or ``UVSendResult/closed`` if the loop does not take it.
     @discardableResult
     public func post(_ message: [UInt8]) -> UVSendResult {
-        if loop.isOnLoop { return base.send(message.span) }
+        if loop.isOnLoop { return base.sendHere(message.span) }
         let isPosted = loop.submit { [self] in base.send(message.span) }
         return isPosted ? .posted : loop.isClosed ? .closed : .overloaded
     }
@@ -116,7 +134,7 @@ extension UVAsyncConnection {
     /// - Returns: As ``post(_:)-([UInt8])`` does.
     @discardableResult
     public func send(_ message: Span<UInt8>) -> UVSendResult {
-        if loop.isOnLoop { return base.send(message) }
+        if loop.isOnLoop { return base.sendHere(message) }
         return post([UInt8](message: message))
     }
 

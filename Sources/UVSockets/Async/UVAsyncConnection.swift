@@ -36,8 +36,8 @@ public final class UVAsyncConnection: Identifiable, ParkingSlot, @unchecked Send
     /// The tasks that wait for the queue to fall to the low watermark or for the end of the
     /// connection, in the order they came.
     var waiters: [Waiter] = []
-    /// The task that handles the connection. Its cancellation wakes the wait for a message without
-    /// a handler for each wait.
+    /// The task that handles the connection. Who cancels it also wakes it, so that its waits need
+    /// no handler for that.
     var owner: TaskReference?
     /// The relay that passes the messages on to another connection.
     var relay: Relay? {

@@ -9,7 +9,7 @@ extension UVConnection {
         guard state.acceptsBytes else { return .none }
         if slow == .skip, watermark.isAbove { return .skipped }
         flushCork()
-        guard canSend("UVListener.broadcast") else { return .disconnected }
+        guard canSend() else { return .disconnected }
         let waits = isWriting
         if extras != nil, sendOnWire(buffer) { return waits ? .queued : .sent }
         if buffer.key != nil, replaceQueued(with: buffer) { return .replaced }

@@ -9,7 +9,14 @@ extension UVConnection {
     /// - Returns: Whether it was taken, and whether to send more.
     @discardableResult
     public func send(_ message: Span<UInt8>) -> UVSendResult {
-        guard canSend("UVConnection.send") else { return .closed }
+        loop.confine("UVConnection.send")
+        return sendHere(message)
+    }
+
+    /// The same, for a caller that has checked that it is on the loop.
+    @inline(__always)
+    func sendHere(_ message: Span<UInt8>) -> UVSendResult {
+        guard canSend() else { return .closed }
         if extras == nil {
             if let result = events.send(message, on: self) { return result }
             if corks(message) { return sendResult }
@@ -69,8 +76,7 @@ extension UVConnection {
     }
 
     @inline(__always)
-    func canSend(_ call: StaticString) -> Bool {
-        loop.confine(call)
+    func canSend() -> Bool {
         guard state.acceptsBytes else { return false }
         guard queuedBytes <= events.options.sendLimit else {
             perform(state.reset(.slowReceiver))

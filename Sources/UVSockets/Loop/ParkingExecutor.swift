@@ -89,6 +89,7 @@ extension ParkingSlot where Self: Sendable {
     /// A slot that is used again may be woken by the cancellation of an earlier wait. So the caller
     /// looks whether there is something for it, and waits again if there is not.
     // The closure captures `isolation`, so that it runs in the caller's isolation, too.
+    @inline(__always)
     func waitUnlessCancelled(
         on loop: UVLoop, isolation: isolated (any Actor)? = #isolation
     ) async {

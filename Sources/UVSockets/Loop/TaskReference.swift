@@ -1,22 +1,21 @@
-/// A task, for the code that has to know it again or to cancel it. It keeps the task's memory.
+internal import CLibuv
+
+/// A task, for the code that has to know it again, or to cancel it. It does not keep the task: its
+/// user forgets it before the task ends.
 @safe struct TaskReference {
-    private let task: UnsafeCurrentTask
+    private let task: UnsafeMutableRawPointer
 
     /// The task that calls; nil outside of a task.
     static var current: TaskReference? {
-        unsafe withUnsafeCurrentTask { task in
-            guard let task = unsafe task else { return nil }
-            return unsafe TaskReference(task: task)
-        }
+        guard let task = unsafe swift_task_getCurrent() else { return nil }
+        return unsafe TaskReference(task: task)
     }
 
     /// Whether it is the task that calls.
-    var isCurrent: Bool {
-        unsafe withUnsafeCurrentTask { task in unsafe task == self.task }
-    }
+    var isCurrent: Bool { unsafe swift_task_getCurrent() == task }
 
-    /// Cancels the task. Any thread may call it (`UnsafeCurrentTask.cancel`).
+    /// Cancels the task.
     func cancel() {
-        unsafe task.cancel()
+        unsafe swift_task_cancel(task)
     }
 }
