@@ -42,6 +42,8 @@ final class ConnectionEvents {
     var makeLayer: (() -> any WireLayer)?
     /// The server that the clients of tasks belong to. Other threads ask for it, too.
     let server: Locked<UVServerHandle?>
+    /// What the library itself does when a slow connection has room again or ends.
+    var onRoom: (() -> Void)?
     /// What the library itself does when a connection has begun, after the user was told.
     var onBegun: ((UVConnection) -> Void)?
 
@@ -86,7 +88,7 @@ final class ConnectionEvents {
         self.onMessageReceived = onMessageReceived
         (onConnected, onDisconnected) = (other.onConnected, other.onDisconnected)
         (onPeerFinished, onDrained) = (other.onPeerFinished, other.onDrained)
-        (onBegun, makeLayer) = (other.onBegun, other.makeLayer)
+        (onBegun, makeLayer, onRoom) = (other.onBegun, other.makeLayer, other.onRoom)
     }
 
     /// Releases the callbacks. This breaks reference cycles, because callbacks often refer to the

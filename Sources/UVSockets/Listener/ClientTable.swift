@@ -7,6 +7,8 @@ final class ClientTable {
     private var members = Members()
     /// The rooms of each client that is in at least one room.
     var rooms: [UVConnection.ID: [UVRoom]] = [:]
+    /// The rooms of the whole server that have members here, by their names.
+    var named: [String: UVRoom] = [:]
 
     /// The clients, in no order.
     var all: [UVConnection] { members.all }

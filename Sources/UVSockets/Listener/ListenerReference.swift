@@ -25,14 +25,20 @@ struct ListenerReference: Sendable {
     /// - Returns: False if the closure is refused or the loop is closed. Then it does not run.
     @discardableResult
     func post(isLimited: Bool = false, _ body: @escaping @Sendable (UVListener) -> Void) -> Bool {
-        if loop.isOnLoop {
-            guard let listener = loop.addressees[key] as? UVListener else { return false }
-            body(listener)
-            return true
-        }
+        if loop.isOnLoop { return withListener(body) }
         return loop.inbox.post(
             { [unowned loop, key] in (loop.addressees[key] as? UVListener).map(body) },
             isLimited: isLimited
         )
+    }
+
+    /// Calls a closure with the listener, for a caller on its loop.
+    ///
+    /// - Returns: False if the listener is gone.
+    @discardableResult
+    func withListener(_ body: (UVListener) -> Void) -> Bool {
+        guard let listener = loop.addressees[key] as? UVListener else { return false }
+        body(listener)
+        return true
     }
 }

@@ -45,6 +45,8 @@ public final class UVListener {
     weak var serverHandle: UVServerHandle?
     /// Finds clients that have vanished. It runs from the first client to the end of the listener.
     var peerWatch: PeerWatch?
+    /// What waits for slow clients.
+    var slowWaits = SlowWaits()
     private var isAccepting = false
     private var isAcceptWanted = false
 

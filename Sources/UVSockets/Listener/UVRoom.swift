@@ -14,14 +14,21 @@ public final class UVRoom {
     /// The members, in no order.
     private(set) var all: [UVConnection] = []
     private var places: [UVConnection.ID: Int] = [:]
+    /// The name of the server's room that this is a part of.
+    private let name: String?
 
     /// Makes a room without members.
     ///
     /// - Parameter listener: The listener whose clients may join the room.
-    public init(of listener: UVListener) {
+    public convenience init(of listener: UVListener) {
+        listener.loop.confine("UVRoom.init")
+        self.init(of: listener, named: nil)
+    }
+
+    init(of listener: UVListener, named name: String?) {
         loop = listener.loop
         table = listener.clientTable
-        loop.confine("UVRoom.init")
+        self.name = name
     }
 
     /// Whether its members are this listener's clients.
@@ -87,11 +94,17 @@ public final class UVRoom {
     /// Removes a client from the room's own lists. The caller removes the room from the client's
     /// rooms.
     func remove(_ client: UVConnection) {
+        defer { endIfEmpty() }
         guard let place = places.removeValue(forKey: client.id), let last = all.popLast(),
             last !== client
         else { return }
         all[place] = last
         places[last.id] = place
+    }
+
+    /// A room of the whole server ends with its last member.
+    private func endIfEmpty() {
+        if let name, all.isEmpty { table.named[name] = nil }
     }
 }
 

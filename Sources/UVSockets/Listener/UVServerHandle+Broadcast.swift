@@ -6,23 +6,47 @@ extension UVServerHandle {
     /// - Parameters:
     ///   - message: The message.
     ///   - exception: The client that does not get it, if any.
-    ///   - slow: What to do with slow clients. With ``UVSlowReceiver/wait`` all loops are asked
-    ///     first. A client that becomes slow after that still gets the message.
+    ///   - slow: What to do with slow clients. With ``UVSlowReceiver/wait`` this call waits until
+    ///     no client on any loop is slow. A client that becomes slow after that still gets the
+    ///     message.
     /// - Returns: What became of the message. If the framing refuses it, or if it has no bytes,
-    ///   nobody gets it.
+    ///   nobody gets it. If the task is cancelled while it waits, nobody gets it, and
+    ///   ``UVBroadcastReceipt/waitsFor`` tells for how many it waited.
     @discardableResult
-    public func broadcast(
+    nonisolated(nonsending) public func broadcast(
         _ message: [UInt8], except exception: UVConnection.ID? = nil,
         whenSlow slow: UVSlowReceiver = .disconnect
     ) async -> UVBroadcastReceipt {
+        await broadcast(message, to: ServerAudience(exception: exception), slow)
+    }
+
+    nonisolated(nonsending) func broadcast(
+        _ message: [UInt8], to audience: ServerAudience, _ slow: UVSlowReceiver
+    ) async -> UVBroadcastReceipt {
         guard let shared = share(message.span, slow) else { return UVBroadcastReceipt() }
         if slow == .wait {
-            let waitsFor = await ask { $1($0.slowClients(of: $0.audience(except: exception))) }
-                .reduce(0, +)
+            let waitsFor = await waitForRoom(audience)
             if waitsFor > 0 { return UVBroadcastReceipt(waitsFor: waitsFor) }
         }
-        return await ask { $1($0.broadcast(shared, except: exception)) }
+        return await ask { $1($0.broadcast(shared, to: audience)) }
             .reduce(into: UVBroadcastReceipt()) { $0.add($1) }
+    }
+
+    /// Waits until no client of the audience is slow.
+    ///
+    /// - Returns: 0. If the task is cancelled first, how many are slow.
+    nonisolated(nonsending) private func waitForRoom(_ audience: ServerAudience) async -> Int {
+        while true {
+            let waitsFor = await ask { $1($0.slowClients(of: audience)) }.reduce(0, +)
+            if waitsFor == 0 || Task.isCancelled { return waitsFor }
+            _ = await askCancellably { listener, cancellation, reply in
+                listener.wait { [unowned listener] in
+                    cancellation.isSet || listener.slowClients(of: audience) == 0
+                } _: {
+                    reply(())
+                }
+            }
+        }
     }
 
     /// Sends one text to all clients, as ``broadcast(_:except:whenSlow:)-([UInt8],_,_)`` does.
@@ -74,9 +98,13 @@ extension UVServerHandle {
         _ message: Span<UInt8>, except exception: UVConnection.ID? = nil,
         whenSlow slow: UVSlowReceiver = .disconnect
     ) -> Bool {
+        post(message, to: ServerAudience(exception: exception), slow)
+    }
+
+    func post(_ message: Span<UInt8>, to audience: ServerAudience, _ slow: UVSlowReceiver) -> Bool {
         precondition(slow != .wait, "UVServerHandle.post cannot wait for slow receivers")
         guard let shared = share(message, slow) else { return false }
-        return forEachListener { $0.broadcast(shared, except: exception) }
+        return forEachListener { $0.broadcast(shared, to: audience) }
     }
 
     /// Sends one message to all clients, as ``post(_:except:whenSlow:)-(Span<UInt8>,_,_)`` does.
@@ -133,21 +161,5 @@ extension UVServerHandle {
             ends.count + message.count > 0
         else { return nil }
         return SharedMessage(message, between: ends, whenSlow: slow)
-    }
-}
-
-extension UVListener {
-    /// All of this listener's clients except one. The exception may be a client of another loop.
-    func audience(except exception: UVConnection.ID?) -> UVAudience {
-        exception.flatMap { clientTable[$0] }.map { .all(except: $0) } ?? .all
-    }
-
-    @discardableResult
-    func broadcast(
-        _ message: SharedMessage, except exception: UVConnection.ID?
-    ) -> UVBroadcastReceipt {
-        message.withPayload {
-            send(message.buffer, $0, to: audience(except: exception), message.slow)
-        }
     }
 }

@@ -150,7 +150,7 @@ public final class UVServerHandle: Sendable {
 
 extension UVServerHandle {
     /// The listener whose client has the id. The listeners take turns in giving ids.
-    private func part(of id: UVConnection.ID) -> ListenerReference? {
+    func part(of id: UVConnection.ID) -> ListenerReference? {
         id > 0 ? parts[Int((id - 1) % UInt64(parts.count))] : nil
     }
 
@@ -173,6 +173,37 @@ extension UVServerHandle {
                 let isAsked = part.post { listener in question(listener) { answers.add($0) } }
                 if !isAsked { answers.add(nil) }
             }
+        }
+    }
+
+    /// Asks listeners that may answer much later. Each looks at the cancellation, and answers when
+    /// it is set.
+    nonisolated(nonsending) func askCancellably<Answer: Sendable>(
+        _ parts: [ListenerReference]? = nil,
+        _ question:
+            @escaping @Sendable (
+                UVListener, Cancellation, @escaping @Sendable (Answer) -> Void
+            ) -> Void
+    ) async -> [Answer] {
+        await ask(parts ?? self.parts, question, isolation: #isolation)
+    }
+
+    // The closures capture `isolation`, so that they run in the caller's isolation, too.
+    private func ask<Answer: Sendable>(
+        _ parts: [ListenerReference],
+        _ question:
+            @escaping @Sendable (
+                UVListener, Cancellation, @escaping @Sendable (Answer) -> Void
+            ) -> Void,
+        isolation: isolated (any Actor)?
+    ) async -> [Answer] {
+        let cancellation = Cancellation()
+        return await withTaskCancellationHandler {
+            _ = isolation
+            return await ask(parts) { question($0, cancellation, $1) }
+        } onCancel: {
+            cancellation.set()
+            for part in parts { part.post { $0.checkSlowWaits() } }
         }
     }
 

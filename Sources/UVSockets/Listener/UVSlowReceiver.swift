@@ -23,10 +23,11 @@ public enum UVSlowReceiver: Sendable, Hashable {
     /// one yet. So a slow receiver gets the latest of a value that changes often, such as a
     /// position or a price. Otherwise it works as ``disconnect``.
     case keepLatest(key: String)
-    /// Nobody gets the message while one receiver is slow. Send it again from `onDrained`.
+    /// Nobody gets the message while one receiver is slow. So the slowest receiver sets the pace.
     ///
-    /// So the slowest receiver sets the pace. `onDrained` is also called for a slow client that is
-    /// closed, ends or leaves a room: nobody needs to wait for it any more.
+    /// A ``UVListener`` does not wait: send the message again from `onDrained`. That is also called
+    /// for a slow client that is closed, ends or leaves a room: nobody needs to wait for it any
+    /// more. The `broadcast` of a ``UVServerHandle`` or a ``UVServerRoom`` waits.
     case wait
 }
 

@@ -250,7 +250,7 @@ extension UVConnection {
     }
 
     func callOnDrainedLater() {
-        guard events.onDrained != nil, !isDrainedDue else { return }
+        guard events.onDrained != nil || events.onRoom != nil, !isDrainedDue else { return }
         isDrainedDue = true
         loop.callOnDrainedLater(of: self)
     }
@@ -259,5 +259,6 @@ extension UVConnection {
         guard isDrainedDue else { return }
         isDrainedDue = false
         events.onDrained?(self)
+        events.onRoom?()
     }
 }

@@ -39,6 +39,26 @@ extension Action {
         server("post(_:except:whenSlow:)-(some StringProtocol)") { world, server in
             server.remote.post("posted", whenSlow: world.random.slowReceiver(mayWait: false))
         },
+        server("post(_:to:)-([UInt8])") { world, server in
+            guard !server.isSteady, let record = world.anyRecord() else { return }
+            server.remote.post(world.random.message(), to: record.connection.id)
+        },
+        server("post(_:to:)-(some StringProtocol)") { world, server in
+            guard !server.isSteady, let record = world.anyRecord() else { return }
+            server.remote.post("posted to one", to: record.connection.id)
+        },
+        server("room(_:)") { world, server in
+            let room = server.remote.room(world.random.pick(["tea", "coffee"]))
+            if let record = world.anyRecord() {
+                world.random.once(in: 2)
+                    ? room.join(record.connection) : room.leave(record.connection)
+            }
+            if let entry = world.clients.pick(&world.random) {
+                world.random.once(in: 2)
+                    ? room.join(entry.connection) : room.leave(entry.connection)
+            }
+            room.post(server.isSteady ? world.random.line() : world.random.message())
+        },
         server("forEachListener(_:)") { world, server in
             let scene = world.scene
             server.remote.forEachListener { listener in

@@ -44,6 +44,20 @@ extension TaskAction {
             let snapshot = await server.remote.snapshot()
             world.expect(snapshot.clients.count == snapshot.stats.clients, "a snapshot adds up")
         },
+        server("send(_:to:)-([UInt8])") { world, server in
+            guard !server.isSteady, let record = world.anyRecord() else { return }
+            _ = try? await server.remote.send(world.random.message(), to: record.connection.id)
+        },
+        server("send(_:to:)-(some StringProtocol)") { world, server in
+            guard !server.isSteady, let record = world.anyRecord() else { return }
+            _ = try? await server.remote.send("sent to one", to: record.connection.id)
+        },
+        server("room(_:)") { world, server in
+            let room = server.remote.room("tea")
+            await room.broadcast(world.random.line(), whenSlow: world.random.slowReceiver())
+            let (count, members) = await (room.count(), room.members())
+            world.expect(count >= 0 && members.allSatisfy { $0 > 0 }, "a room counts")
+        },
         server("kick(_:)") { world, server in
             guard !server.isSteady, let record = world.anyRecord() else { return }
             await server.remote.kick(record.connection.id)

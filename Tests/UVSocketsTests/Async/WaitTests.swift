@@ -249,9 +249,10 @@ struct WaitTests {
 
     @Test("Many tasks await one end, on the loop and elsewhere, and all are told the reason")
     func ended() async throws {
-        let reasons = Journal<UVEndReason>()
+        let (begun, reasons) = (Journal<Void>(), Journal<UVEndReason>())
         try await withTaskServer(
             handler: { client in
+                begun.append(())
                 await withTaskGroup { group in
                     for _ in 0..<5 {
                         group.addTask {
@@ -266,6 +267,7 @@ struct WaitTests {
             },
             body: { server in
                 let peer = try server.connect()
+                try begun.first()
                 let remote = server.remote
                 Task { await remote.kick(1) }
                 #expect(try peer.receiveToEnd() == [])

@@ -64,20 +64,39 @@ struct GroupSlowReceiverTests {
         }
     }
 
-    @Test("Nobody on any loop gets what has to wait for them")
+    @Test("A broadcast that waits for them leaves when the last of them has read")
     func wait() async throws {
         try await Self.withSlowOnes { server, slow, good in
-            let receipt = try server.ask { await $0.broadcast("x", whenSlow: .wait) }
-            #expect(receipt == UVBroadcastReceipt(waitsFor: 2))
-            // But for one of them it waits for the other alone.
+            let receipts = Journal<UVBroadcastReceipt>()
+            let remote = server.remote
             let first = server.connected.entries[0].id
-            let other = try server.ask { await $0.broadcast("x", except: first, whenSlow: .wait) }
-            #expect(other == UVBroadcastReceipt(waitsFor: 1))
-            #expect(!good.poll(seconds: 0))
-            for peer in slow { try expect(peer.receive(Self.much.count), are: Self.much) }
-            try Self.untilNobodyIsSlow(server)
-            #expect(try server.ask { await $0.broadcast("y", whenSlow: .wait) }.receivers == 3)
-            for peer in slow + [good] { #expect(try peer.receive(1) == [UInt8(ascii: "y")]) }
+            // The first to ask waits for one of them alone.
+            Task { receipts.append(await remote.broadcast("x", except: first, whenSlow: .wait)) }
+            try expect(slow[1].receive(Self.much.count), are: Self.much)
+            #expect(try receipts.first() == UVBroadcastReceipt(sent: 2))
+            #expect(try good.receive(1) == Array("x".utf8))
+            Task { receipts.append(await remote.broadcast("y", whenSlow: .wait)) }
+            try expect(slow[0].receive(Self.much.count), are: Self.much)
+            #expect(try receipts.wait(for: 2)[1].receivers == 3)
+            #expect(try slow[0].receive(1) == Array("y".utf8))
+            #expect(try slow[1].receive(2) == Array("xy".utf8))
+            #expect(try good.receive(1) == Array("y".utf8))
+        }
+    }
+
+    @Test("A broadcast that waits for them is told when they go, and when it is cancelled")
+    func waitEnds() async throws {
+        try await Self.withSlowOnes { server, slow, good in
+            let receipts = Journal<UVBroadcastReceipt>()
+            let remote = server.remote
+            let task = Task { receipts.append(await remote.broadcast("x", whenSlow: .wait)) }
+            task.cancel()
+            #expect(try receipts.first() == UVBroadcastReceipt(waitsFor: 2))
+            Task { receipts.append(await remote.broadcast("y", whenSlow: .wait)) }
+            for peer in slow { peer.close() }
+            let second = try receipts.wait(for: 2)[1]
+            #expect(second == UVBroadcastReceipt(sent: 1))
+            #expect(try good.receive(1) == Array("y".utf8))
         }
     }
 
