@@ -4,11 +4,8 @@ internal import Logging
 /// A listener that serves each client in a task of its own. The listener and the handlers run on
 /// the loop's thread.
 actor AsyncServer {
-    typealias Handler =
-        nonisolated(nonsending) @Sendable (UVAsyncConnection) async throws -> Void
-
     nonisolated let loop: UVLoop
-    private let handler: Handler
+    private let handler: UVServer.Handler
     /// Accepted clients whose task has not started yet.
     private var arrivals: Deque<UVAsyncConnection> = []
     /// How many accepted clients have no task yet.
@@ -19,27 +16,28 @@ actor AsyncServer {
     private var clientTask: @isolated(any) @Sendable () async throws -> Void = {}
     /// The listener. Nil once it has joined the server.
     private var listener: UVListener?
+    private var watches: [UVSignalWatch] = []
     private var isOver = false
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
-    init(on loop: UVLoop, _ handler: @escaping Handler) {
+    init(on loop: UVLoop, _ handler: @escaping UVServer.Handler) {
         self.loop = loop
         self.handler = handler
     }
 
     /// Makes the listener. The returned reference is used to start it.
-    func makeListener(_ settings: ServeSettings, part: ServerPart?) -> ListenerReference {
-        let listener = UVListener(loop, settings.listening, part: part)
+    func makeListener(_ settings: ListenSettings, part: ServerPart?) -> ListenerReference {
+        let listener = UVListener(loop, settings, part: part)
         self.listener = listener
         return ListenerReference(listener)
     }
 
     /// Makes the listener a part of the server.
-    func join(_ server: UVServerHandle, _ settings: ServeSettings) {
+    func join(_ server: UVServerHandle, _ setUp: @Sendable (UVListener) -> Void) {
         guard let listener = listener.take() else { return }
         listener.join(server) { listener in
-            settings.setUp(listener)
+            setUp(listener)
             // The sink gets every message, so this handler is never called.
             return { _, _ in }
         }
@@ -61,8 +59,30 @@ actor AsyncServer {
         reception.wake(on: loop)
     }
 
+    /// Lets signals stop the server: the first one gracefully, the second one at once.
+    func stop(
+        _ server: UVServerHandle, on signals: [UVSignal], drainFor time: Duration,
+        _ goodbye: [UInt8]
+    ) async throws(UVError) {
+        var isStopping = false
+        do throws(UVError) {
+            for signal in signals {
+                let watch = try loop.on(signal) {
+                    server.beginStop(drainFor: isStopping ? .zero : time, goodbye: goodbye)
+                    isStopping = true
+                }
+                if isOver { watch.cancel() } else { watches.append(watch) }
+            }
+        } catch {
+            await server.stop(drainFor: .zero)
+            throw error
+        }
+    }
+
     private func end() {
         isOver = true
+        for watch in watches { watch.cancel() }
+        watches = []
         reception.wake(on: loop)
     }
 
@@ -122,15 +142,4 @@ actor AsyncServer {
                 "connection": "\(client.id)", "peer": "\(client.peer)", "times": "\(times)",
             ])
     }
-}
-
-/// The settings of a server.
-struct ServeSettings: Sendable {
-    var listening: ListenSettings
-    let loop: UVLoop?
-    let loops: Int
-    let balance: UVBalance
-    let drainTime: Duration
-    let onListening: @Sendable (UVServerHandle) -> Void
-    let setUp: @Sendable (UVListener) -> Void
 }

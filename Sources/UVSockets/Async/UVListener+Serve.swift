@@ -50,105 +50,63 @@ extension UVListener {
         drainFor drainTime: Duration = .seconds(5),
         onListening: @escaping @Sendable (UVServerHandle) -> Void = { _ in },
         setUp: @escaping @Sendable (UVListener) -> Void = { _ in },
-        handler:
-            nonisolated(nonsending) @escaping @Sendable (UVAsyncConnection) async throws -> Void
+        handler: @escaping UVServer.Handler
     ) async throws(UVError) {
-        try await serve(
-            ServeSettings(
-                listening: ListenSettings(
-                    endpoint: endpoint, backlog: backlog, framing: framing, options: options),
-                loop: loop, loops: loops, balance: balance, drainTime: drainTime,
-                onListening: onListening, setUp: setUp), handler)
+        precondition(loop == nil || loops == 1, "loops must be 1 where a loop is given")
+        var server = UVServer(at: endpoint, framing: framing, options: options, handler: handler)
+        (server.backlog, server.loops, server.balance) = (backlog, loops, balance)
+        (server.drainTime, server.onListening, server.setUp) = (drainTime, onListening, setUp)
+        try await server.serve(on: loop.map { [$0] }, stoppingOn: [])
     }
 
-    // The closures capture `isolation`, so that they run in the caller's isolation, too.
-    private static func serve(
-        _ settings: ServeSettings, _ handler: @escaping AsyncServer.Handler,
-        isolation: isolated (any Actor)? = #isolation
+    /// Serves each client in a task of its own, with a state that the clients of a loop share.
+    ///
+    ///     final class Scores { var lines = 0 }
+    ///
+    ///     try await UVListener.serve(
+    ///         at: "[::]:8081", framing: .lines, state: { _ in Scores() }
+    ///     ) { client, scores in
+    ///         for try await line in client.messages {
+    ///             scores.lines += 1
+    ///             try await client.send("line \(scores.lines): \(String(message: line.span))")
+    ///         }
+    ///     }
+    ///
+    /// The state is made once on each loop, and stays on that loop. So it may be of any class, and
+    /// handlers need no lock: between two `await`s nothing else runs on their loop.
+    ///
+    /// Otherwise it works as
+    /// ``serve(at:backlog:framing:options:on:loops:balance:drainFor:onListening:setUp:handler:)``.
+    ///
+    /// - Parameters:
+    ///   - endpoint: Where to listen. Port 0 takes a free port.
+    ///   - backlog: How many clients the kernel accepts before the server does.
+    ///   - framing: How the received bytes are divided into messages, such as `.lines`.
+    ///   - options: How the server and its connections behave.
+    ///   - loop: A loop to serve on that somebody runs meanwhile. Nil makes one or more own loops.
+    ///   - loops: The number of loops, each with its own thread.
+    ///   - balance: How clients are spread over the loops.
+    ///   - drainTime: How long clients have after the task is cancelled, before they are reset.
+    ///   - onListening: Called once when the server listens, with its handle for other tasks.
+    ///   - setUp: Called on each loop with its listener, before it listens.
+    ///   - state: Makes the state of a loop, before its listener listens.
+    ///   - handler: Serves one client. It gets the state of the client's loop.
+    /// - Throws: ``UVError`` if the server cannot listen.
+    nonisolated(nonsending) public static func serve<State>(
+        at endpoint: UVEndpoint, backlog: Int = 4096, framing: UVFraming = .raw,
+        options: UVListenerOptions = UVListenerOptions(),
+        on loop: UVLoop? = nil, loops: Int = 1, balance: UVBalance = .fewestClients,
+        drainFor drainTime: Duration = .seconds(5),
+        onListening: @escaping @Sendable (UVServerHandle) -> Void = { _ in },
+        setUp: @escaping @Sendable (UVListener) -> Void = { _ in },
+        state: @escaping @Sendable (UVListener) -> State,
+        handler: @escaping UVServer.StateHandler<State>
     ) async throws(UVError) {
-        precondition(
-            settings.loop == nil || settings.loops == 1, "loops must be 1 where a loop is given")
-        var settings = settings
-        settings.listening.options.connection.allowsHalfOpen = true
-        let group = settings.loop == nil ? try UVLoopGroup(loops: settings.loops) : nil
-        let loops = group?.loops ?? [settings.loop].compactMap(\.self)
-        let servers = loops.map { AsyncServer(on: $0, handler) }
-        let result: Result<Void, UVError>
-        do {
-            let server = try await begin(servers, settings)
-            await withTaskCancellationHandler {
-                _ = isolation
-                settings.onListening(server)
-                await serveClients(servers)
-            } onCancel: { [settings] in
-                server.beginStop(drainFor: settings.drainTime)
-            }
-            result = .success(())
-        } catch let error as UVError where !Task.isCancelled {
-            result = .failure(error)
-        } catch {
-            // It was cancelled before it listened, so there is nobody to serve.
-            result = .success(())
-        }
-        await group?.end()
-        try result.get()
-    }
-
-    /// Makes the server and starts to listen.
-    nonisolated(nonsending) private static func begin(
-        _ servers: [AsyncServer], _ settings: ServeSettings
-    ) async throws -> UVServerHandle {
-        guard let loop = settings.loop, !loop.isOnLoop else {
-            return try await open(servers, settings)
-        }
-        return try await loop.begin("serve", settings.listening.endpoint, within: nil) {
-            await $0.stop(drainFor: .zero)
-        } _: {
-            try await open(servers, settings)
-        }
-    }
-
-    private static func open(
-        _ servers: [AsyncServer], _ settings: ServeSettings,
-        isolation: isolated (any Actor)? = #isolation
-    ) async throws -> UVServerHandle {
-        let server = await makeServer(servers, settings)
-        try await withTaskCancellationHandler {
-            _ = isolation
-            try await server.open(settings.balance, settings.listening.endpoint)
-        } onCancel: {
-            server.beginStop(drainFor: .zero)
-        }
-        return server
-    }
-
-    nonisolated(nonsending) private static func makeServer(
-        _ servers: [AsyncServer], _ settings: ServeSettings
-    ) async -> UVServerHandle {
-        let loops = servers.map(\.loop)
-        let admissions =
-            loops.count > 1 ? settings.listening.admissions(loops: loops, settings.balance) : nil
-        var parts: [ListenerReference] = []
-        for (index, server) in servers.enumerated() {
-            let part = admissions.map { ServerPart(admissions: $0, index: index) }
-            parts.append(await server.makeListener(settings, part: part))
-        }
-        let remote = UVServerHandle(parts, settings.listening.framing, admissions)
-        for server in servers { await server.join(remote, settings) }
-        return remote
-    }
-
-    private static func serveClients(
-        _ servers: [AsyncServer], isolation: isolated (any Actor)? = #isolation
-    ) async {
-        // One loop needs no task group. A group awaits its tasks on the global pool, which would
-        // start threads for nothing.
-        guard servers.count > 1 else {
-            return await servers[0].serveClients()
-        }
-        await withDiscardingTaskGroup { group in
-            // Immediate tasks, so that clients do not wait for a thread of the pool.
-            for server in servers { group.addImmediateTask { await server.serveClients() } }
-        }
+        precondition(loop == nil || loops == 1, "loops must be 1 where a loop is given")
+        var server = UVServer(
+            at: endpoint, framing: framing, options: options, state: state, handler: handler)
+        (server.backlog, server.loops, server.balance) = (backlog, loops, balance)
+        (server.drainTime, server.onListening, server.setUp) = (drainTime, onListening, setUp)
+        try await server.serve(on: loop.map { [$0] }, stoppingOn: [])
     }
 }

@@ -147,7 +147,7 @@ extension UVListener {
     /// Breaks reference cycles: callbacks often refer to their listener.
     private func releaseCallbacks() {
         (listeningCallback, failureCallback) = (nil, nil)
-        onStopped = nil
+        (onStopped, sharedState) = (nil, nil)
         // From now on only users keep the server handle. They may still ask it for the statistics.
         server = nil
         events.releaseCallbacks()

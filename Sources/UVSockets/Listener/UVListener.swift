@@ -25,6 +25,8 @@ public final class UVListener {
     }
     var failures = 0
     var token: AnyObject?
+    /// The state that the handlers of its clients share.
+    var sharedState: AnyObject?
     var listeningCallback: ((UVListener) -> Void)?
     var failureCallback: ((UVListener, UVError) -> Void)?
 

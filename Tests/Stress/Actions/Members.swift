@@ -18,6 +18,8 @@ enum Members {
         "UVLoopGroup.stop(drainFor:goodbye:)": "traps on its own loops, by contract; at the end",
         "UVListener.serve(at:backlog:framing:options:on:loops:balance:drainFor:onListening:setUp:handler:)":
             "lasts as long as its server; again and again",
+        "UVListener.serve(at:backlog:framing:options:on:loops:balance:drainFor:onListening:setUp:state:handler:)":
+            "lasts as long as its server; now and then",
     ]
 
     /// One line for each.

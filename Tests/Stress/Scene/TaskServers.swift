@@ -66,6 +66,15 @@ extension Scene {
         let handler: TaskHandler = { client in
             try await self.world(of: client.connection.loop, run.name, kind).serve(client)
         }
+        if random.once(in: 2) {
+            return try await UVListener.serve(
+                at: "127.0.0.1:0", framing: framing, options: options, on: run.loop, loops: loops,
+                balance: balance, drainFor: .milliseconds(100), onListening: listens, setUp: setUp,
+                state: { [self] in world(of: $0.loop, run.name, kind) }
+            ) { client, world in
+                try await world.serve(client)
+            }
+        }
         try await UVListener.serve(
             at: "127.0.0.1:0", framing: framing, options: options, on: run.loop, loops: loops,
             balance: balance, drainFor: .milliseconds(100), onListening: listens, setUp: setUp,

@@ -11,7 +11,7 @@
         /// Runs the service in a group with another service that shuts the group down when told to, and
         /// tells what the test, on a thread of its own, has found.
         private func withService(
-            _ service: UVService, _ listening: AsyncStream<UVEndpoint>,
+            _ service: UVServer, _ listening: AsyncStream<UVEndpoint>,
             body: @escaping @Sendable (UVEndpoint, @escaping @Sendable () -> Void) throws -> Void
         ) async throws {
             let group = ServiceGroup(services: [service], logger: Logger(label: "test"))
@@ -40,10 +40,7 @@
             let (stream, onListening) = listening()
             let begun = Journal<Void>()
             let wasCancelled = Journal<Bool>()
-            let service = UVService(
-                at: "127.0.0.1:0", framing: .lines, loops: loops, goodbye: Array("bye".utf8),
-                onListening: onListening
-            ) { client in
+            var service = UVServer(at: "127.0.0.1:0", framing: .lines) { client in
                 begun.append(())
                 for try await line in client.messages { try await client.send(line) }
                 // Something else, awaited after the shutdown has begun.
@@ -51,6 +48,8 @@
                 wasCancelled.append(Task.isCancelled)
                 try await client.send("last words")
             }
+            (service.loops, service.goodbye) = (loops, Array("bye".utf8))
+            service.onListening = onListening
             try await withService(service, stream) { endpoint, shutDown in
                 let peers = try (0..<12).map { _ in try RawPeer(to: endpoint) }
                 try begun.wait(for: 12)
@@ -68,14 +67,15 @@
         @Test("A shutdown that comes before anybody has connected ends the service")
         func early() async throws {
             let (stream, onListening) = listening()
-            let service = UVService(at: "127.0.0.1:0", onListening: onListening) { _ in }
+            var service = UVServer(at: "127.0.0.1:0") { _ in }
+            service.onListening = onListening
             try await withService(service, stream) { _, shutDown in shutDown() }
         }
 
         @Test("A service that cannot listen fails the group, with the reason")
         func taken() async throws {
             let other = try RawListener()
-            let service = UVService(at: other.local) { _ in }
+            let service = UVServer(at: other.local) { _ in }
             let group = ServiceGroup(services: [service], logger: Logger(label: "test"))
             let error = await #expect(throws: UVError.self) { try await group.run() }
             #expect(error?.code == .addressInUse)
@@ -85,7 +85,7 @@
         func cancelled() async throws {
             let (stream, onListening) = listening()
             let (begun, ended) = (Journal<Void>(), Journal<Bool>())
-            let service = UVService(at: "127.0.0.1:0", onListening: onListening) { _ in
+            var service = UVServer(at: "127.0.0.1:0") { _ in
                 begun.append(())
                 do {
                     try await waitForCancellation()
@@ -94,6 +94,7 @@
                     throw error
                 }
             }
+            service.onListening = onListening
             let group = ServiceGroup(services: [service], logger: Logger(label: "test"))
             let running = Task { try await group.run() }
             var endpoints = stream.makeAsyncIterator()
