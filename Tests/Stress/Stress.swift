@@ -84,6 +84,7 @@ struct Stress: ParsableCommand {
         callbacks.end()
         // They would be kept until the process ends, and look like leaks.
         scene.servers.value = Roster(limit: 0)
+        scene.clients.value = Roster(limit: 0)
         return steady.answers.value
     }
 

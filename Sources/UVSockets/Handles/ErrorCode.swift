@@ -37,6 +37,8 @@ extension UVError.Code {
     public static let unknownHost = Self(UV_EAI_NONAME)
     /// There is not enough memory for it.
     public static let notEnoughMemory = Self(UV_ENOMEM)
+    /// There is no room for it.
+    public static let noBufferSpace = Self(UV_ENOBUFS)
     /// The socket is not connected.
     public static let notConnected = Self(UV_ENOTCONN)
     /// The socket was shut down for writing by either side.

@@ -14,7 +14,9 @@ struct TaskAction: Sendable {
         self.body = body
     }
 
-    static let all = receiving + sending + elsewhere + facts + connecting + serving
+    static let all =
+        receiving + sending + elsewhere + facts + connecting + serving
+        + clients
 }
 
 /// What the closure of a task throws to get its connection back.

@@ -20,6 +20,8 @@ final class Scene: Sendable {
     /// Where steady clients connect to.
     let steadyEndpoints = Guarded<[UVEndpoint]>([])
     let servers = Guarded(Roster<Server>(limit: 24))
+    /// Clients that ask, which any task may use.
+    let clients = Guarded(Roster<UVClient>(limit: 12))
     /// How many connections there have been, and how many calls.
     let connections = Guarded(0)
     let calls = Guarded<[String: Int]>([:])
@@ -47,6 +49,8 @@ final class Scene: Sendable {
 
     func end() {
         over.value = true
+        // Those on a loop would keep it from being closed.
+        for client in clients.value.all { client.close() }
     }
 
     func generator(for name: String) -> SplitMix64 {

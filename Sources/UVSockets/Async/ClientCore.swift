@@ -1,0 +1,317 @@
+internal import DequeModule
+
+/// What a ``UVClient`` does on its loop.
+actor ClientCore {
+    /// What other threads may know.
+    struct Facts {
+        var isConnected = false
+        var openQuestions = 0
+    }
+
+    private enum Phase {
+        case idle, trying, connected
+        /// No connection follows. The error is nil if the last one ended normally.
+        case over((any Error)?)
+    }
+
+    /// How many messages wait for ``UVClient/messages`` before the server is held back.
+    private static let messageLimit = 256
+
+    nonisolated let loop: UVLoop
+    nonisolated let endpoint: UVEndpoint
+    nonisolated let facts = Locked(Facts())
+    private let settings: ConnectSettings
+    private let matching: UVMatching
+    private let questionLimit: Int
+    private var connector: UVConnector?
+    /// Its key among the loop's addressees, from its start to its end.
+    private var key: Int?
+    private var phase = Phase.idle
+    /// The open questions in their order, if answers come in this order. Otherwise by their keys.
+    private var inOrder: Deque<Question> = []
+    private var byKey: [AnyHashable: Question] = [:]
+    /// Messages that are no answers.
+    private var messages: Deque<[UInt8]> = []
+    private var isListenedTo = false
+    private var readers: Deque<TaskSlot> = []
+    /// The tasks that wait for room to send.
+    private var senders: [TaskSlot] = []
+    /// The tasks that wait for a connection.
+    private var starters: [TaskSlot] = []
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+    init(
+        on loop: UVLoop, _ settings: ConnectSettings, _ matching: UVMatching, questionLimit: Int
+    ) {
+        self.loop = loop
+        self.settings = settings
+        self.matching = matching
+        self.questionLimit = questionLimit
+        endpoint = settings.endpoint
+    }
+
+    /// Does something on the loop, now or soon.
+    nonisolated func onLoop(_ body: @escaping @Sendable (isolated ClientCore) -> Void) {
+        if loop.isOnLoop { return assumeIsolated(body) }
+        loop.submitAlways { self.assumeIsolated(body) }
+    }
+
+    // MARK: - The connection
+
+    func start() {
+        guard case .idle = phase, !loop.isClosed else { return }
+        key = loop.register(self)
+        // It retains this object, as long as it connects or is connected.
+        let connector = UVConnector(loop, settings) { self.received($1) }
+        self.connector = connector
+        connector.onConnected = { _ in self.didConnect() }
+        connector.onDisconnected = { self.didDisconnect($0, $1) }
+        connector.onDrained = { _ in Self.wake(&self.senders, on: self.loop) }
+        connector.onFailed = { self.end($1) }
+        phase = .trying
+        do throws(UVError) {
+            try connector.startConnect()
+        } catch {
+            end(error)
+        }
+    }
+
+    private func didConnect() {
+        phase = .connected
+        facts.withLock { $0.isConnected = true }
+        // The kept questions leave now.
+        for question in questions { question.isSent = true }
+        Self.wake(&starters, on: loop)
+        holdOrRelease()
+    }
+
+    private func didDisconnect(_ connection: UVConnection, _ reason: UVEndReason) {
+        facts.withLock { $0.isConnected = false }
+        let sent = questions.filter(\.isSent)
+        inOrder.removeAll(where: \.isSent)
+        byKey = byKey.filter { !$0.value.isSent }
+        for question in sent { question.finish(.failure(reason), on: loop) }
+        count()
+        if connector?.isWaiting == true {
+            phase = .trying
+        } else if case .over = phase {
+            return
+        } else {
+            end(reason == .peerClosed || reason == .closed ? nil : reason, questions: reason)
+        }
+    }
+
+    /// No connection follows.
+    private func end(_ error: (any Error)?, questions reason: (any Error)? = nil) {
+        phase = .over(error)
+        connector = nil
+        if let key = key.take() { loop.unregister(key) }
+        let left = questions
+        (inOrder, byKey) = ([], [:])
+        for question in left {
+            question.finish(.failure(reason ?? error ?? UVEndReason.closed), on: loop)
+        }
+        count()
+        Self.wake(&starters, on: loop)
+        Self.wake(&senders, on: loop)
+        for reader in readers { reader.wake(on: loop) }
+    }
+
+    func close() {
+        if case .over = phase { return }
+        let connector = connector
+        end(nil, questions: UVEndReason.closed)
+        connector?.connection?.close()
+        connector?.cancel()
+    }
+
+    /// Ends everything at once, because the loop ends.
+    fileprivate func abort() {
+        let connection = connector?.connection
+        close()
+        connection?.reset(.closed)
+    }
+
+    private static func wake(_ slots: inout [TaskSlot], on loop: UVLoop) {
+        let waiting = slots
+        slots = []
+        for slot in waiting { slot.wake(on: loop) }
+    }
+
+    func connected() async throws {
+        while true {
+            switch phase {
+            case .connected: return
+            case .over(let error): throw error ?? Self.noConnection(endpoint)
+            case .idle, .trying: break
+            }
+            try Task.checkCancellation()
+            let slot = TaskSlot()
+            starters.append(slot)
+            await slot.waitUnlessCancelled(on: loop)
+            starters.removeAll { $0 === slot }
+        }
+    }
+
+    private static func noConnection(_ endpoint: UVEndpoint) -> UVError {
+        UVError(
+            call: "send to", subject: "\(endpoint)", code: .notConnected,
+            reason: "the client is closed")
+    }
+
+    // MARK: - Sending
+
+    func send(_ message: [UInt8]) async throws {
+        try Task.checkCancellation()
+        guard try hand(over: message) else { return }
+        let slot = TaskSlot()
+        senders.append(slot)
+        await slot.waitUnlessCancelled(on: loop)
+        if senders.contains(where: { $0 === slot }) {
+            senders.removeAll { $0 === slot }
+            throw CancellationError()
+        }
+        if case .over(let error) = phase { throw error ?? UVEndReason.closed }
+    }
+
+    /// Gives a message to the connector.
+    ///
+    /// - Returns: Whether to wait for room.
+    private func hand(over message: [UInt8]) throws -> Bool {
+        if case .idle = phase { start() }
+        guard let connector else {
+            guard case .over(let error?) = phase else { throw Self.noConnection(endpoint) }
+            throw error
+        }
+        switch connector.send(message) {
+        case .taken, .posted: return false
+        case .takenButFull: return true
+        case .refused(let error): throw error
+        case .closed, .overloaded: throw noRoom("too many bytes wait for a connection")
+        }
+    }
+
+    private func noRoom(_ reason: String) -> UVError {
+        UVError(call: "send to", subject: "\(endpoint)", code: .noBufferSpace, reason: reason)
+    }
+
+    // MARK: - Questions
+
+    private var questions: [Question] { matching.key == nil ? Array(inOrder) : Array(byKey.values) }
+    private var openQuestions: Int { inOrder.count + byKey.count }
+
+    private func count() {
+        let open = openQuestions
+        facts.withLock { $0.openQuestions = open }
+    }
+
+    func ask(_ message: [UInt8], within limit: Duration) async throws -> [UInt8] {
+        try Task.checkCancellation()
+        guard openQuestions < questionLimit else { throw noRoom("too many questions are open") }
+        let key = try key(of: message)
+        _ = try hand(over: message)
+        let question = Question()
+        question.isSent = facts.withLock { $0.isConnected }
+        if let key { byKey[key] = question } else { inOrder.append(question) }
+        count()
+        let loop = loop
+        let timer = try loop.after(limit) { [endpoint] in
+            question.finish(
+                .failure(
+                    UVError(
+                        call: "ask", subject: "\(endpoint)", code: .timedOut,
+                        reason: "no answer came within \(limit)")), on: loop)
+        }
+        defer { timer.cancel() }
+        while question.result == nil {
+            await question.slot.waitUnlessCancelled(on: loop)
+            if Task.isCancelled { question.finish(.failure(CancellationError()), on: loop) }
+        }
+        // An answer that comes later still belongs to it, if answers come in order.
+        if let key, byKey[key] === question { byKey[key] = nil }
+        count()
+        return try question.result?.get() ?? []
+    }
+
+    private func key(of question: [UInt8]) throws(UVError) -> AnyHashable? {
+        guard let matching = matching.key else { return nil }
+        guard let key = matching(question.span), byKey[key] == nil else {
+            throw UVError(
+                call: "ask", subject: "\(endpoint)", code: .invalidArgument,
+                reason: "the question has no key, or the key of another open question")
+        }
+        return key
+    }
+
+    private func received(_ message: Span<UInt8>) {
+        if let question = answered(by: message) {
+            count()
+            // Nobody waits if the time was over, or if the task was cancelled.
+            if question.result == nil {
+                question.finish(.success([UInt8](message: message)), on: loop)
+            }
+        } else if isListenedTo {
+            messages.append([UInt8](message: message))
+            readers.popFirst()?.wake(on: loop)
+            holdOrRelease()
+        }
+    }
+
+    private func answered(by message: Span<UInt8>) -> Question? {
+        guard let matching = matching.key else { return inOrder.popFirst() }
+        return matching(message).flatMap { byKey.removeValue(forKey: $0) }
+    }
+
+    // MARK: - Messages
+
+    func nextMessage() async throws -> [UInt8]? {
+        isListenedTo = true
+        while true {
+            if let message = messages.popFirst() {
+                holdOrRelease()
+                return message
+            }
+            if case .over(let error) = phase {
+                if let error { throw error }
+                return nil
+            }
+            try Task.checkCancellation()
+            let slot = TaskSlot()
+            readers.append(slot)
+            await slot.waitUnlessCancelled(on: loop)
+            readers.removeAll { $0 === slot }
+        }
+    }
+
+    /// Holds the server back while many messages wait.
+    private func holdOrRelease() {
+        guard let connection = connector?.connection else { return }
+        if messages.count >= Self.messageLimit {
+            connection.pauseReceiving()
+        } else if messages.count <= Self.messageLimit / 2 {
+            connection.resumeReceiving()
+        }
+    }
+}
+
+extension ClientCore: LoopResident {
+    nonisolated func endWithLoop() {
+        assumeIsolated { $0.abort() }
+    }
+}
+
+/// A question that waits for its answer.
+private final class Question {
+    let slot = TaskSlot()
+    private(set) var result: Result<[UInt8], any Error>?
+    /// Whether a connection has it. If not, it is kept for the next one.
+    var isSent = false
+
+    /// Only the first result counts.
+    func finish(_ result: Result<[UInt8], any Error>, on loop: UVLoop) {
+        guard self.result == nil else { return }
+        self.result = result
+        slot.wake(on: loop)
+    }
+}
