@@ -14,7 +14,7 @@ actor ClientCore {
         case over((any Error)?)
     }
 
-    /// How many messages wait for ``UVClient/messages`` before the server is held back.
+    /// How many messages wait for ``UVClient/messages``.
     private static let messageLimit = 256
 
     nonisolated let loop: UVLoop
@@ -251,10 +251,14 @@ actor ClientCore {
             if question.result == nil {
                 question.finish(.success([UInt8](message: message)), on: loop)
             }
-        } else if isListenedTo {
+        } else {
             messages.append([UInt8](message: message))
             readers.popFirst()?.wake(on: loop)
-            holdOrRelease()
+            if isListenedTo {
+                holdOrRelease()
+            } else if messages.count > Self.messageLimit {
+                messages.removeFirst()
+            }
         }
     }
 

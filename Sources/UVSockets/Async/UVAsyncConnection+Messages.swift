@@ -81,7 +81,8 @@ extension UVAsyncConnection {
             } else {
                 await waitUnlessCancelled(on: loop)
             }
-            if let message = pending.take() { return message }
+            // If something else than a message woke it, one may have come since, and was kept.
+            if let message = takeKept() { return message }
         }
         return nil
     }
@@ -98,7 +99,7 @@ extension UVAsyncConnection {
         while try mayWait() {
             if limit.isOver { throw limit.error(of: self) }
             await waitUnlessCancelled(on: loop)
-            if let message = pending.take() { return message }
+            if let message = takeKept() { return message }
         }
         return nil
     }

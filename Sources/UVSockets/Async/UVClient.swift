@@ -129,10 +129,11 @@ public final class UVClient: Sendable {
     /// The messages that are no answers, each whole, in the order they came, of all connections one
     /// after the other.
     ///
-    /// Before somebody has asked for the first one, such messages are dropped. After that they wait,
-    /// and the server is held back while 256 of them do. Then answers wait, too, so whoever asks
-    /// for messages must go on. They end when no connection follows. If several tasks ask, each
-    /// message goes to one of them.
+    /// At most 256 of them wait. As long as nobody has asked for the first one, the newest are kept
+    /// and the oldest are dropped. After that none is lost: the server is held back while 256 wait.
+    /// Then answers wait, too, so whoever has asked for messages must go on.
+    ///
+    /// They end when no connection follows. If several tasks ask, each message goes to one of them.
     public var messages: Messages { Messages(client: self) }
 
     /// The messages of a client, from ``UVClient/messages``.

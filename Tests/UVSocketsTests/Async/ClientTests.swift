@@ -25,7 +25,7 @@ struct ClientTests {
                 to: server.endpoint, framing: .lines, matching: matching, reconnect: reconnect,
                 questionLimit: questionLimit)
             let result = Journal<Result<Void, any Error>>()
-            beginTask {
+            Task.detached {
                 do {
                     result.append(.success(try await body(client, server)))
                 } catch {
@@ -94,7 +94,7 @@ struct ClientTests {
             // A question without a key, and one with the key of an open question.
             let error = await #expect(throws: UVError.self) { try await client.ask("no key") }
             #expect(error?.code == .invalidArgument)
-            let early = Task { try await client.ask("7: a", within: .milliseconds(100)) }
+            let early = Task { try await client.ask("7: a", within: .seconds(1)) }
             while client.openQuestions == 0 { await Task.yield() }
             let second = await #expect(throws: UVError.self) { try await client.ask("7: b") }
             #expect(second?.code == .invalidArgument)
@@ -264,7 +264,7 @@ struct ClientTests {
             },
             body: { server in
                 let answers = Journal<String?>()
-                beginTask {
+                Task.detached {
                     let cache = try? Cache(server.endpoint)
                     answers.append(try? await cache?.get("a"))
                 }
@@ -288,7 +288,7 @@ struct ClientTests {
             },
             body: { server in
                 let done = Journal<Result<Set<String>, any Error>>()
-                beginTask {
+                Task.detached {
                     do {
                         let pool = try UVClientPool(size: 3) { () throws(UVError) in
                             try UVClient(to: server.endpoint, framing: .lines)
