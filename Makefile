@@ -35,7 +35,8 @@ test: setup ## Build what is needed and run every test
 
 # Whatever is read or written after it was freed, or left behind, is an error, which ends with 99.
 VALGRIND := valgrind --error-exitcode=99 --track-fds=yes --leak-check=full \
-            --errors-for-leak-kinds=definite,indirect --fair-sched=try
+            --errors-for-leak-kinds=definite,indirect --fair-sched=try \
+            --suppressions=.ci/not-errors
 
 stress: SEED    ?= 1 2 3 4 5
 stress: SECONDS ?= 60

@@ -220,7 +220,8 @@ struct ContractTests {
     private static let endReasons = [
         ".peerClosed", ".peerReset", ".peerVanished", ".closed", ".reset", ".kicked",
         ".slowReceiver", ".stalled", ".outboundBudgetExceeded", ".idle", ".noFirstMessage",
-        ".lifetimeOver", ".framing", ".listenerStopped", ".handlerFailed", ".failed",
+        ".messageTooSlow", ".lifetimeOver", ".framing", ".listenerStopped", ".handlerFailed",
+        ".failed",
     ]
 
     private static func switching(over type: String, _ cases: [String]) -> Snippet {

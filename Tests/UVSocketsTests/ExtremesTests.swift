@@ -24,6 +24,7 @@ struct ExtremesTests {
         "softSendLimitTime": { $0.softSendLimitTime = $1 },
         "idleTimeout": { $0.idleTimeout = $1 },
         "firstMessageTimeout": { $0.firstMessageTimeout = $1 },
+        "messageTimeout": { $0.messageTimeout = $1 },
         "maximumLifetime": { $0.maximumLifetime = $1 },
         "handlerTimeWarning": { $0.handlerTimeWarning = $1 },
         "flushTimeout": { $0.flushTimeout = $1 },
@@ -36,6 +37,8 @@ struct ExtremesTests {
         "lowWatermark": { $0.lowWatermark = $1 },
         "sendLimit": { $0.sendLimit = $1 },
         "softSendLimit": { $0.softSendLimit = $1 },
+        "sendBufferSize": { $0.sendBufferSize = $1 },
+        "unsentLimit": { $0.unsentLimit = $1 },
         "receiveBudget": { $0.receiveBudget = $1 },
         "keepAlive.count": { $0.keepAlive?.count = $1 },
     ]

@@ -30,7 +30,7 @@ struct ConnectionDeadlines {
     /// When the queue rose above the soft limit. For a connection that lingers, and so queues
     /// nothing any more, when the lingering began.
     private var isAboveSince: UInt32 = 0
-    private let countsSent: Bool
+    var countsSent: Bool
     private var hasFrame = false
     private var isWaiting = false
     private var isAbove = false

@@ -16,15 +16,8 @@ protocol ConnectionAgent: AnyObject {
 
 /// What all connections of a listener or connector share: settings, counts and callbacks.
 final class ConnectionEvents {
-    let options: UVConnectionOptions
+    let settings: ConnectionSettings
     let coder: FrameCoder?
-    /// The deadlines of a connection with queued bytes, and of one without.
-    let limits: DeadlineLimits
-    let quietLimits: DeadlineLimits
-    let hasQuietLimits: Bool
-    let hasRates: Bool
-    /// How many milliseconds a receive callback may take without a warning. 0 means any time.
-    let handlerTimeLimit: UInt64
     /// How often the guards have acted.
     var guards = GuardCounts()
     /// The bytes in the queues of all open connections, and the limit for them.
@@ -52,20 +45,9 @@ final class ConnectionEvents {
         onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
     ) {
         server = Locked(nil)
-        let options = options.withinBounds
-        self.options = options
+        settings = ConnectionSettings(options)
         self.outboundBudget = max(0, outboundBudget)
         coder = framing.codec.map { FrameCoder.of($0) }
-        limits = DeadlineLimits(
-            idle: options.idleTimeout, idleCountsSent: options.idleCountsSent,
-            firstFrame: options.firstMessageTimeout, lifetime: options.maximumLifetime,
-            writeStall: options.writeStallTimeout, softLimit: options.softSendLimitTime)
-        quietLimits = DeadlineLimits(
-            idle: options.idleTimeout, idleCountsSent: options.idleCountsSent,
-            firstFrame: options.firstMessageTimeout, lifetime: options.maximumLifetime)
-        hasQuietLimits = !quietLimits.areNone
-        hasRates = options.bytesPerSecond != nil || options.messagesPerSecond != nil
-        handlerTimeLimit = options.handlerTimeWarning.map { $0.wholeMilliseconds } ?? 0
         self.onMessageReceived = onMessageReceived
     }
 
@@ -76,13 +58,8 @@ final class ConnectionEvents {
         onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
     ) {
         server = other.server
-        options = other.options
+        settings = other.settings
         coder = other.coder
-        limits = other.limits
-        quietLimits = other.quietLimits
-        hasQuietLimits = other.hasQuietLimits
-        hasRates = other.hasRates
-        handlerTimeLimit = other.handlerTimeLimit
         guards = other.guards
         outboundBudget = other.outboundBudget
         self.onMessageReceived = onMessageReceived
@@ -102,6 +79,9 @@ final class ConnectionEvents {
     func receive(_ message: Span<UInt8>, from connection: UVConnection) {
         onMessageReceived(connection, message)
     }
+
+    var options: UVConnectionOptions { settings.options }
+    var handlerTimeLimit: UInt64 { settings.handlerTimeLimit }
 
     /// A handler has returned. Counts and logs it if it took too long.
     ///

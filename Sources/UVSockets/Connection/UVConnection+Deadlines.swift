@@ -5,7 +5,7 @@ extension UVConnection: DeadlineOwner {
 
     /// A relayed connection has no stall deadline, see ``UVAsyncConnection/relay(with:)``.
     private var limits: DeadlineLimits {
-        isWriting && !isStallExempt ? events.limits : events.quietLimits
+        isWriting && !isStallExempt ? settings.limits : settings.quietLimits
     }
 
     /// Whether the connection may be gone without a read that shows it.
@@ -21,10 +21,11 @@ extension UVConnection: DeadlineOwner {
         guard state.reason == nil, !state.isClosed else { return }
         // The common case: nothing can be due, and nothing is scheduled.
         let isProbed = isProbed
-        if !events.hasQuietLimits, !isProbed, !isWriting, deadlineSlot == nil { return }
+        if !settings.hasQuietLimits, !isProbed, !isWriting, deadlineSlot == nil { return }
         let now = loop.now
         var at = deadlines.next(now: now, limits)
         if isProbed { at = min(at ?? .max, now + Self.probeInterval) }
+        if let due = messageDue { at = min(at ?? .max, due) }
         if let rates, holds.contains(.rate) { at = min(at ?? .max, rates.heldUntil) }
         if let at {
             // Something that is due already waits for the wheel's next tick.
@@ -42,6 +43,7 @@ extension UVConnection: DeadlineOwner {
         }
         releaseRate()
         noteProgress()
+        if let due = messageDue, due <= loop.now { return close(.messageTooSlow) }
         switch deadlines.due(now: loop.now, limits) {
         case .lifetime: close(.lifetimeOver)
         case .firstFrame: close(.noFirstMessage)
@@ -77,8 +79,8 @@ extension UVConnection: DeadlineOwner {
 
     /// Notes whether the queue is above or below the soft limit.
     func updateSoftLimit() {
-        guard events.limits.softLimit != nil else { return }
-        if queuedBytes > events.options.softSendLimit {
+        guard settings.limits.softLimit != nil else { return }
+        if queuedBytes > settings.options.softSendLimit {
             deadlines.roseAboveSoftLimit(at: loop.now)
         } else {
             deadlines.fellBelowSoftLimit()

@@ -78,7 +78,7 @@ extension UVConnection {
     @inline(__always)
     func canSend() -> Bool {
         guard state.acceptsBytes else { return false }
-        guard queuedBytes <= events.options.sendLimit else {
+        guard queuedBytes <= settings.options.sendLimit else {
             perform(state.reset(.slowReceiver))
             return false
         }

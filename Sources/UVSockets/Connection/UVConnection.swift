@@ -31,7 +31,7 @@ public final class UVConnection: Identifiable {
     var extras: ConnectionExtras?
     /// Receives its messages instead of the agent's handler.
     var sink: (any MessageSink)?
-    let rates: ReceiveRates?
+    var rates: ReceiveRates?
     var deadlines: ConnectionDeadlines
     var state = ConnectionState()
     var watermark = Watermark()
@@ -71,8 +71,8 @@ public final class UVConnection: Identifiable {
         self.id = id
         self.agent = agent
         self.events = events
-        rates = events.hasRates ? ReceiveRates(events.options) : nil
-        deadlines = ConnectionDeadlines(openedAt: handle.loop.now, events.limits)
+        rates = events.settings.hasRates ? ReceiveRates(events.settings.options) : nil
+        deadlines = ConnectionDeadlines(openedAt: handle.loop.now, events.settings.limits)
         handle.attach(to: self)
     }
 
@@ -94,8 +94,17 @@ public final class UVConnection: Identifiable {
         return messagesIn
     }
 
-    /// The options that set how it behaves.
-    public var options: UVConnectionOptions { events.options }
+    /// The options that set how it behaves: those of its listener or connector, unless you set
+    /// others for this connection.
+    ///
+    /// Other options hold from now on. Times count from the last event, such as the last byte that
+    /// came, not from the change. Rates start anew. `keepAlive` is changed for the kernel's probes;
+    /// how often the library looks for vanished peers stays the listener's affair. A task's
+    /// connection stays half-open when its peer has finished, whatever the options say.
+    public var options: UVConnectionOptions {
+        get { confined("UVConnection.options").settings.options }
+        set { confined("UVConnection.options").use(newValue) }
+    }
     /// The listener of this client. Nil for a connector's connection.
     public var listener: UVListener? {
         loop.confine("UVConnection.listener")

@@ -10,6 +10,20 @@ public struct UVConnectionOptions: Sendable {
     /// everything sent in one callback is gathered anyway.
     public var noDelay = true
 
+    /// How many bytes the kernel may hold for the peer (SO_SNDBUF). Nil, the default, lets the
+    /// kernel decide.
+    ///
+    /// The kernel doubles it, and has bounds of its own (socket(7)). With less, more waits in the
+    /// library's queue, where `.keepLatest` can replace it, and where limits count it.
+    public var sendBufferSize: Int?
+
+    /// How many bytes the kernel takes that it has not sent yet (TCP_NOTSENT_LOWAT). Nil, the
+    /// default, lets the kernel decide.
+    ///
+    /// With 16 KiB, a value sent by `.keepLatest` is as old as the network makes it, not as old as
+    /// the kernel's buffer. It costs more wake-ups. It has no effect on a Unix-domain socket.
+    public var unsentLimit: Int?
+
     /// How a silent peer is probed. Nil means not to probe.
     ///
     /// By default a peer whose machine or network is gone is noticed after two minutes, and the
@@ -77,6 +91,14 @@ public struct UVConnectionOptions: Sendable {
     /// The reason is ``UVEndReason/noFirstMessage``. Nil, the default, means for ever. It ends
     /// clients that connect and send nothing, or only a byte now and then.
     public var firstMessageTimeout: Duration?
+
+    /// How long a message may take to come whole, from its first byte, before the connection is
+    /// closed.
+    ///
+    /// The reason is ``UVEndReason/messageTooSlow``. Nil, the default, means for ever. It ends
+    /// clients that send a byte now and then. Time in which nothing is received from the client,
+    /// because it is paused or held back, does not count. Without a framing it has no effect.
+    public var messageTimeout: Duration?
 
     /// How long a connection may last before it is closed.
     ///
@@ -151,6 +173,8 @@ public struct UVConnectionOptions: Sendable {
         options.lowWatermark = min(max(0, lowWatermark), options.highWatermark)
         options.sendLimit = max(0, sendLimit)
         options.softSendLimit = max(0, softSendLimit)
+        options.sendBufferSize = sendBufferSize.map { min(max(1, $0), Int(Int32.max)) }
+        options.unsentLimit = unsentLimit.map { min(max(1, $0), Int(Int32.max)) }
         options.receiveBudget = max(ReceiveBuffer.capacity, receiveBudget)
         return options
     }

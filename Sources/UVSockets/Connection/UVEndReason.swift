@@ -31,6 +31,8 @@ public enum UVEndReason: Sendable, Hashable {
     case idle
     /// No message came within the `firstMessageTimeout`.
     case noFirstMessage
+    /// A message did not come whole within the `messageTimeout`.
+    case messageTooSlow
     /// The connection has reached its `maximumLifetime`.
     case lifetimeOver
     /// The peer sent bytes that do not fit the connection's framing, or ended within a frame.
@@ -50,7 +52,8 @@ public enum UVEndReason: Sendable, Hashable {
     #endif
     public enum Kind: Int, Sendable, Hashable, CaseIterable {
         case peerClosed, peerReset, peerVanished, closed, reset, kicked, slowReceiver, stalled
-        case outboundBudgetExceeded, idle, noFirstMessage, lifetimeOver, framing, listenerStopped
+        case outboundBudgetExceeded, idle, noFirstMessage, messageTooSlow, lifetimeOver, framing,
+            listenerStopped
         case handlerFailed, failed
     }
 
@@ -68,6 +71,7 @@ public enum UVEndReason: Sendable, Hashable {
         case .outboundBudgetExceeded: .outboundBudgetExceeded
         case .idle: .idle
         case .noFirstMessage: .noFirstMessage
+        case .messageTooSlow: .messageTooSlow
         case .lifetimeOver: .lifetimeOver
         case .framing: .framing
         case .listenerStopped: .listenerStopped
@@ -95,6 +99,7 @@ extension UVEndReason: CustomStringConvertible {
             "the outbound budget was exceeded, and much of it was queued for this client"
         case .idle: "idle"
         case .noFirstMessage: "no message came in time"
+        case .messageTooSlow: "a message took too long to come whole"
         case .lifetimeOver: "its maximum lifetime was reached"
         case .framing(let error): "\(error)"
         case .listenerStopped: "the listener stopped"

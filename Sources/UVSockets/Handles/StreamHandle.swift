@@ -161,4 +161,8 @@ internal import CLibuv
     func takeError() -> UVError.Code? { socket?.takeError() }
     /// Sets the options of a connection that was opened from this side.
     func setOptions(noDelay: Bool, keepAlive: UVKeepAlive?) {}
+    /// Sets how much the kernel takes, if the options ask for it.
+    func setBuffering(of options: UVConnectionOptions) {
+        if let size = options.sendBufferSize { socket?.setSendBuffer(size) }
+    }
 }

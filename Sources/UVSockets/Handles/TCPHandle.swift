@@ -34,4 +34,9 @@ internal import CLibuv
         socket?.setNoDelay(noDelay)
         socket?.setKeepAlive(keepAlive)
     }
+
+    override func setBuffering(of options: UVConnectionOptions) {
+        super.setBuffering(of: options)
+        if let limit = options.unsentLimit { socket?.setUnsentLimit(limit) }
+    }
 }

@@ -18,6 +18,11 @@ final class ConnectionExtras {
     var tap: (any Tap)? {
         didSet { isOnWire = layer != nil || tap != nil }
     }
+    /// The connection's own options; nil if it has those of its agent.
+    var settings: ConnectionSettings?
+    /// The number of the message that has not come whole, and when its first bytes came.
+    var partNumber: UInt64 = 0
+    var partSince: UInt64 = 0
     /// Whether the bytes on the wire differ from those of the framing, or somebody watches them.
     private(set) var isOnWire = false
 
@@ -26,5 +31,5 @@ final class ConnectionExtras {
     }
 
     /// Whether there is something to remember.
-    var isNeeded: Bool { isCodecOwn || assembler.isMidFrame || isOnWire }
+    var isNeeded: Bool { isCodecOwn || assembler.isMidFrame || isOnWire || settings != nil }
 }

@@ -4,6 +4,7 @@
 extension UVConnection {
     /// Begins the connection. If it has a layer, the layer begins first.
     func begin() {
+        if events.settings.hasBuffering { handle.setBuffering(of: events.settings.options) }
         if let makeLayer = events.makeLayer {
             begin(behind: makeLayer())
         } else {
@@ -176,6 +177,7 @@ extension UVConnection {
         let isMidFrame = extras.assembler.isMidFrame
         extras.hasBacklog = !isDemanding && isMidFrame
         self.extras = extras.isNeeded ? extras : nil
+        if isMidFrame { notePart(extras) }
         if isDemanding, isMidFrame, let codec = extras.coder?.codec {
             try extras.assembler.checkLength(codec)
         }

@@ -100,7 +100,7 @@ extension UVConnection {
     func writeLater() {
         defer { checkBudget() }
         guard !isWriting else { return updateWatermark() }
-        if !loop.isInCallback || queuedBytes >= options.highWatermark {
+        if !loop.isInCallback || queuedBytes >= settings.options.highWatermark {
             flush()
         } else {
             gather()
@@ -223,7 +223,7 @@ extension UVConnection {
     func updateWatermark() {
         updateSoftLimit()
         let change = watermark.update(
-            queuedBytes, high: options.highWatermark, low: options.lowWatermark)
+            queuedBytes, high: settings.options.highWatermark, low: settings.options.lowWatermark)
         switch change {
         case .none: break
         case .rose:
@@ -237,7 +237,7 @@ extension UVConnection {
 
     /// Stops receiving while the queue is above the high watermark, if the options ask for that.
     func holdIfFull() {
-        if watermark.isAbove, options.holdsAboveHighWatermark { hold(.sendQueue) }
+        if watermark.isAbove, settings.options.holdsAboveHighWatermark { hold(.sendQueue) }
     }
 
     /// Reports that the queue has room again, or that waiting for room has become pointless. If

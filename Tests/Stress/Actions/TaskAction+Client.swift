@@ -35,14 +35,18 @@ extension TaskAction {
         ) { world, _ in
             let matching: UVMatching =
                 world.random.once(in: 2) ? .inOrder : .by { $0.count > 0 ? $0[0] : nil }
+            // Where the process ends, a lookup on the loop that all share would look like a leak.
+            let isShared = world.random.once(in: 2)
+            let endpoint = world.scene.endpoints.withLock { $0.pick(&world.random) }
+            guard let endpoint = isShared ? endpoint : world.target() else { return }
             let client = try UVClient(
-                to: world.target(), framing: world.random.framing(), matching: matching,
+                to: endpoint, framing: world.random.framing(), matching: matching,
                 timeout: world.random.milliseconds(1...500),
                 options: world.random.wild(.connector),
                 reconnect: world.random.once(in: 3) ? nil : UVReconnect(),
                 queueLimit: world.random.number(0...10_000),
                 questionLimit: world.random.number(0...20),
-                on: world.random.once(in: 2) ? world.loop : nil)
+                on: isShared ? nil : world.loop)
             // The one that leaves is closed when nobody uses it any more.
             _ = world.scene.clients.withLock { $0.add(client) }
         },
