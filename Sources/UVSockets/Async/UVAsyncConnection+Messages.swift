@@ -81,6 +81,7 @@ extension UVAsyncConnection {
             } else {
                 await waitUnlessCancelled(on: loop)
             }
+            if let message = pending.take() { return message }
             // If something else than a message woke it, one may have come since, and was kept.
             if let message = takeKept() { return message }
         }
