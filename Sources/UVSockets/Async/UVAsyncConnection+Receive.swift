@@ -76,6 +76,10 @@ extension UVAsyncConnection: MessageSink {
         wakeWaiters()
     }
 
+    func keepLast(_ message: [UInt8]) {
+        pending = message
+    }
+
     func receivingEnded() {
         wakeReceiver()
         if !base.isOpen { queueDrained() }

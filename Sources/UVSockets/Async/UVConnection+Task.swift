@@ -46,7 +46,7 @@ extension UVConnection {
             }
             try keep(chunk.extracting(last: loop.receiveArgs.untaken))
         } catch {
-            close(.framing(error))
+            framingFailed(error)
         }
         loop.receiveArgs.endTaking()
     }
@@ -59,7 +59,7 @@ extension UVConnection {
         do throws(FramingError) {
             return try loop.takeReceived(for: self)
         } catch {
-            close(.framing(error))
+            framingFailed(error)
             return nil
         }
     }
@@ -72,7 +72,7 @@ extension UVConnection {
             do throws(FramingError) {
                 if let message = try takeKept(extras) { return message }
             } catch {
-                close(.framing(error))
+                framingFailed(error)
             }
         }
         release(.task)

@@ -14,6 +14,8 @@ protocol MessageSink: AnyObject {
     func queueDrained()
     /// Nothing can be sent any more.
     func sendingEnded()
+    /// The last message has come, while nobody was waiting for it.
+    func keepLast(_ message: [UInt8])
     /// No more messages come.
     func receivingEnded()
     /// The socket is closed. It is the last call.

@@ -153,6 +153,12 @@ public struct UVConnectionOptions: Sendable {
     /// closed. If true, `onPeerFinished` is called, and you must close the connection.
     public var allowsHalfOpen = false
 
+    /// What a peer is told before its connection ends by ``UVEndReason/framing(_:)``, as bytes that
+    /// are sent without a framing: for example `-ERR Protocol error` and its line end.
+    ///
+    /// It is called on the loop. Nil, the default, or no bytes tell nothing.
+    public var framingErrorAnswer: (@Sendable (FramingError) -> [UInt8])?
+
     /// Whether the task that handles a client is cancelled when the client's connection ends
     /// otherwise than by the handler's own doing.
     ///

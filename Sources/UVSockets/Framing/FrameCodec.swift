@@ -39,9 +39,18 @@ public protocol FrameCodec: Sendable {
     /// - Throws: ``FramingError/unsendable(_:)`` if the payload cannot be one frame: it is too
     ///   long, does not have the fixed length, or holds the delimiter.
     func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper
+
+    /// The bytes that complete a frame if the peer finishes sending within one.
+    ///
+    /// They are added as if they had come. By default there are none. Then such an end is the error
+    /// ``FramingError/truncated(bytes:)``.
+    var completion: [UInt8] { get }
 }
 
 extension FrameCodec {
+    /// None: a frame that the peer has not completed is an error.
+    public var completion: [UInt8] { [] }
+
     /// The limit of every codec for which no other limit is given: 1 MiB.
     public static var defaultMaximumLength: Int { 1 << 20 }
 

@@ -21,12 +21,19 @@ public struct LineCodec: FrameCodec {
         /// A line feed alone is malformed, and not a part of the payload. If programs disagree
         /// about it, lines can be smuggled (RFC 5321 §2.3.8).
         case crlf
+        /// As ``lfOrCRLF``, but a sent line ends in a carriage return and a line feed.
+        ///
+        /// Many text protocols of the Internet ask for it: be strict when sending, and tolerant when
+        /// receiving.
+        case crlfAcceptingLF
     }
 
     /// What ends a line.
     public let ending: Ending
     /// The most bytes a line may have, its end not counted.
     public let maximumLength: Int
+    /// Whether a last line that the peer has not ended, when it finishes sending, is a line, too.
+    public let takesUnendedLine: Bool
 
     private static let lineFeed = UInt8(ascii: "\n")
     private static let carriageReturn = UInt8(ascii: "\r")
@@ -36,9 +43,13 @@ public struct LineCodec: FrameCodec {
     /// - Parameters:
     ///   - ending: What ends a line; by default a line feed, with or without a carriage return.
     ///   - maximumLength: The most bytes a line may have, its end not counted. Positive.
+    ///   - takesUnendedLine: Whether a last line that the peer has not ended, when it finishes
+    ///     sending, is a line, too. By default it is an error.
     public init(
-        ending: Ending = .lfOrCRLF, maximumLength: Int = Self.defaultMaximumLength
+        ending: Ending = .lfOrCRLF, maximumLength: Int = Self.defaultMaximumLength,
+        takesUnendedLine: Bool = false
     ) {
+        self.takesUnendedLine = takesUnendedLine
         self.ending = ending
         self.maximumLength = Self.checked(maximumLength)
     }
@@ -72,6 +83,12 @@ public struct LineCodec: FrameCodec {
         return .incomplete(scanned: bytes.count, needed: bytes.count + 1)
     }
 
+    /// What ends an unended line; see ``FrameCodec/completion``.
+    public var completion: [UInt8] {
+        guard takesUnendedLine else { return [] }
+        return ending == .crlf ? [Self.carriageReturn, Self.lineFeed] : [Self.lineFeed]
+    }
+
     /// Tells how a line ends; see ``FrameCodec/wrapper(of:)``. A payload with a line feed in it
     /// cannot be sent.
     @inline(__always)
@@ -80,7 +97,9 @@ public struct LineCodec: FrameCodec {
         guard firstIndex(of: Self.lineFeed, in: payload, from: 0) == nil else {
             throw .unsendable("the payload contains a line feed")
         }
-        let hasReturn = ending == .crlf || (ending == .lfOrCRLF && endsInReturn(payload))
+        let hasReturn =
+            ending == .crlf || ending == .crlfAcceptingLF
+            || (ending == .lfOrCRLF && endsInReturn(payload))
         var suffix = FrameWrapper.Bytes()
         guard hasReturn else {
             suffix.append(Self.lineFeed)
@@ -106,11 +125,15 @@ extension UVFraming {
     /// - Parameters:
     ///   - ending: What ends a line; by default a line feed, with or without a carriage return.
     ///   - maximumLength: The most bytes a line may have, its end not counted. Positive.
+    ///   - takesUnendedLine: Whether a last line that the peer has not ended, when it finishes
+    ///     sending, is a line, too. By default it is an error.
     /// - Returns: The framing.
     public static func lines(
         ending: LineCodec.Ending = .lfOrCRLF,
-        maximumLength: Int = LineCodec.defaultMaximumLength
+        maximumLength: Int = LineCodec.defaultMaximumLength, takesUnendedLine: Bool = false
     ) -> UVFraming {
-        .codec(LineCodec(ending: ending, maximumLength: maximumLength))
+        .codec(
+            LineCodec(
+                ending: ending, maximumLength: maximumLength, takesUnendedLine: takesUnendedLine))
     }
 }

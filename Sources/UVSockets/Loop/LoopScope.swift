@@ -10,6 +10,13 @@ actor LoopScope {
         self.loop = loop
     }
 
+    /// Starts a task on the loop.
+    func start(
+        _ body: @escaping @Sendable (isolated LoopScope) async -> Void
+    ) -> Task<Void, Never> {
+        Task { await body(self) }
+    }
+
     /// Runs a closure on the loop.
     func run<Value: Sendable>(
         _ body: nonisolated(nonsending) @Sendable () async throws -> Value

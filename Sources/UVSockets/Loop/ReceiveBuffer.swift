@@ -33,6 +33,18 @@ internal import CLibuv
         unsafe bytes.withMemoryRebound(to: UInt8.self) { unsafe body($0.span) }
     }
 
+    /// Puts bytes into the buffer, at most what it can hold.
+    ///
+    /// - Returns: How many.
+    func fill(_ bytes: [UInt8]) -> Int {
+        let count = min(bytes.count, Self.capacity)
+        unsafe bytes.withUnsafeBytes { bytes in
+            unsafe UnsafeMutableRawBufferPointer(start: storage, count: count)
+                .copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes.prefix(count)))
+        }
+        return count
+    }
+
     /// Whether the bytes lie in this buffer. Then they do not move until the next read.
     @inline(__always)
     func contains(_ bytes: UnsafeRawPointer, _ count: Int) -> Bool {

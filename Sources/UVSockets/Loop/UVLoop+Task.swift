@@ -1,3 +1,5 @@
+internal import Logging
+
 extension UVLoop {
     /// Runs the loop on this thread until a task on it is done.
     ///
@@ -28,6 +30,53 @@ extension UVLoop {
             if let result = task.assumeIsolated({ $0.result }) { return try result.get() }
             job.cancel()
         }
+    }
+}
+
+extension UVLoop {
+    /// Starts a task on this loop, so that a callback can await something.
+    ///
+    ///     let listener = UVListener(on: loop, at: "[::]:8081", framing: .lines) { client, line in
+    ///         let name = String(message: line)
+    ///         loop.task { client.send(try await directory.lookUp(name)) }
+    ///     }
+    ///
+    /// The task runs on the loop's thread, as the callback does. It comes back to it after each
+    /// `await`. So it may use the loop's listeners, connections and your own state. It begins when
+    /// the current callback has ended. Meanwhile the connection may end: then sending does nothing.
+    ///
+    /// It does not keep the loop running, and nobody waits for it. If it throws anything except
+    /// `CancellationError`, the error is logged. A `Task { … }` in `main.swift` is no substitute: it
+    /// belongs to the main actor, which does nothing else while ``run(_:)`` runs.
+    ///
+    /// - Parameter body: The task.
+    /// - Returns: The task, to cancel it or to await its end.
+    @discardableResult
+    public func task(
+        _ body: nonisolated(nonsending) @escaping () async throws -> Void
+    ) -> Task<Void, Never> {
+        confineOpen("UVLoop.task")
+        // What the closure refers to belongs to this thread, and the task runs nowhere else.
+        nonisolated(unsafe) let body = body
+        let scope = LoopScope(self)
+        return scope.assumeIsolated { scope in
+            scope.start { [unowned self] scope in
+                // The closure runs in the isolation of its caller, so on the loop.
+                scope.loop.confine("UVLoop.task")
+                do {
+                    try unsafe await body()
+                } catch {
+                    report(error)
+                }
+            }
+        }
+    }
+
+    private func report(_ error: any Error) {
+        guard !(error is CancellationError), let times = throttles.handlerFailures.times() else {
+            return
+        }
+        logger.warning("a task threw an error: \(error)", metadata: ["times": "\(times)"])
     }
 }
 

@@ -136,7 +136,7 @@ extension UVConnection {
             }
             try keep(chunk.extracting(offset...))
         } catch {
-            close(.framing(error))
+            framingFailed(error)
         }
         return failure
     }
@@ -200,7 +200,7 @@ extension UVConnection {
         // libuv may report an end of file although a reset follows the last bytes.
         if let error = handle.takeError() { return fail("receive", error) }
         let isExpected = state.reason != nil
-        if !isExpected, let truncation { perform(state.close(truncation)) }
+        if !isExpected { completeLastFrame() }
         perform(
             state.peerFinished(
                 allowsHalfOpen: options.allowsHalfOpen,
@@ -215,9 +215,39 @@ extension UVConnection {
     }
 
     /// The end reason if the peer has finished in the middle of a frame; else nil.
-    private var truncation: UVEndReason? {
+    private var truncation: FramingError? {
         guard let extras, extras.coder != nil, extras.assembler.isMidFrame else { return nil }
-        return .framing(.truncated(bytes: extras.assembler.count))
+        return .truncated(bytes: extras.assembler.count)
+    }
+
+    /// The peer has finished. If it has not ended its last frame, the codec completes the frame, or
+    /// the connection ends.
+    private func completeLastFrame() {
+        guard truncation != nil else { return }
+        let completion = extras?.coder?.codec.completion ?? []
+        if !completion.isEmpty {
+            let count = loop.receiveBuffer.fill(completion)
+            loop.receiveBuffer.withBytes(count) { bytes in receiving { deliver(bytes) } }
+            // A task that does not wait now finds the message later, although the peer has finished.
+            if holds == .task, let message = takeKeptMessage() { sink?.keepLast(message) }
+        }
+        guard let truncation, state.reason == nil else { return }
+        answer(truncation)
+        perform(state.close(.framing(truncation)))
+    }
+
+    /// What came does not fit the framing.
+    func framingFailed(_ error: FramingError) {
+        answer(error)
+        close(.framing(error))
+    }
+
+    private func answer(_ error: FramingError) {
+        guard state.acceptsBytes, let answer = settings.options.framingErrorAnswer?(error),
+            !answer.isEmpty
+        else { return }
+        framing = .raw
+        send(answer.span)
     }
 
     // MARK: - Demand

@@ -54,6 +54,17 @@ extension Action {
             let task = Task { await resident.roam() }
             world.tasks.add(task)?.cancel()
         },
+        Action("UVLoop.task(_:)") { world in
+            guard world.kind != .bare, world.openTasks < 20 else { return }
+            world.openTasks += 1
+            let task = world.loop.task {
+                defer { world.openTasks -= 1 }
+                if let entry = world.clients.pick(&world.random) { await world.roam(with: entry) }
+                try Task.checkCancellation()
+                world.act()
+            }
+            if world.random.once(in: 3) { task.cancel() }
+        },
         Action("UVLoop.enqueue(_:)") { world in
             guard world.kind != .bare, world.openTasks < 20 else { return }
             world.openTasks += 1

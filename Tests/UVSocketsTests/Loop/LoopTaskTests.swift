@@ -1,80 +1,53 @@
 import Foundation
 import Testing
+import UVSockets
 
-@testable import UVSockets
-
-@Suite("Running a task", .ownThreads, .timeLimit(.minutes(1)))
+/// Tasks that callbacks start on their loop.
+@Suite("A loop's tasks", .ownThreads, .onEachTransport, .timeLimit(.minutes(1)))
 struct LoopTaskTests {
-    struct Failure: Error {}
-
-    /// On a thread of the pool.
-    actor Elsewhere {
-        func double(_ number: Int) -> Int { number * 2 }
-    }
-
-    @Test("A loop runs until its task is done, on one thread, and brings what the task returns")
-    func value() throws {
-        let elsewhere = Elsewhere()
-        let result = try onThread {
-            let loop = try UVLoop()
-            let thread = pthread_self()
-            let result = try loop.run {
-                try #require(pthread_self() == thread)
-                let doubled = await elsewhere.double(21)
-                try #require(pthread_self() == thread)
-                return doubled
-            }
-            try loop.close()
-            return result
-        }
-        #expect(result == 42)
-    }
-
-    @Test("What the task throws is thrown, and the loop runs the next")
-    func failure() throws {
-        try onThread {
-            let loop = try UVLoop()
-            #expect(throws: Failure.self) { try loop.run { throw Failure() } }
-            #expect(try loop.run { 7 } == 7)
-            try loop.close()
-        }
-    }
-
-    @Test("To stop the loop cancels the task, and the loop runs until that has ended")
-    func stop() throws {
-        let begun = Journal<UVLoop>()
-        Thread.detachNewThread { (try? begun.first())?.stop() }
-        let result = try onThread {
-            let loop = try UVLoop()
-            let result = try loop.run {
-                begun.append(loop)
-                do {
-                    try await waitForCancellation()
-                    return "waited"
-                } catch {
-                    // Not the end of the run: it waits for the task.
-                    for _ in 0..<3 {
-                        loop.stop()
-                        await Task.yield()
-                    }
-                    return "cancelled"
+    @Test("A callback awaits something elsewhere, and goes on with its connection on the loop")
+    func awaits() throws {
+        try withServer(
+            onMessage: { client, message in
+                let question = String(message: message)
+                client.loop.task {
+                    #expect(client.loop.isOnLoop)
+                    let answer = await onThreadOfItsOwn { question.uppercased() }
+                    #expect(client.loop.isOnLoop)
+                    client.send(try answer.get())
                 }
-            }
-            try loop.close()
-            return result
-        }
-        #expect(result == "cancelled")
+            },
+            body: { server in
+                let peer = try server.connect()
+                #expect(try peer.exchange(Array("hello".utf8)) == Array("HELLO".utf8))
+            })
     }
 
-    @Test("Stopped before it runs, the loop runs its task, cancelled, to its end")
-    func stopBefore() throws {
-        try onThread {
-            let loop = try UVLoop()
-            loop.stop()
-            #expect(throws: CancellationError.self) {
-                try loop.run { try await waitForCancellation() }
+    @Test("A task can be cancelled, does not keep the loop running, and may fail")
+    func ends() throws {
+        struct Failure: Error {}
+        let loop = try UVLoop()
+        var wasCancelled = false
+        let task = loop.task {
+            do {
+                try await waitForCancellation()
+            } catch {
+                wasCancelled = error is CancellationError
+                throw error
             }
-            try loop.close()
         }
+        loop.task { throw Failure() }
+        _ = try loop.after(.milliseconds(20)) { task.cancel() }
+        let done = loop.mailbox { (_: Void) in loop.stop() }
+        Task {
+            await task.value
+            done.post(())
+        }
+        loop.run(.untilStopped)
+        #expect(wasCancelled)
+        loop.task { try await waitForCancellation() }
+        // Nothing is left to do.
+        loop.run()
+        try loop.close()
     }
 }
