@@ -8,7 +8,7 @@ BIN     := .build/release
 INPUTS  := Package.swift $(shell find Sources Vendor-modulemaps -type f -not -name '.*')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run-server run-client test stress sanitize fuzz proof bench bench-check lint format docs clean
+.PHONY: help setup build run-server run-client test stress sanitize fuzz proof clients bench bench-check lint format docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ fuzz: ## Fuzz every codec, 10 million runs each (RUNS=N for fewer, ARGS="CODEC .
 
 proof: $(BIN)/echo-server ## Show that slow clients harm nobody and a stop loses nothing (ARGS="NAME ..." for some)
 	@python3 Tests/Proofs/proof.py $(ARGS)
+
+clients: setup ## Run the cookbook's programs against real clients (ARGS="NAME ..." for some)
+	@Tests/Clients/run $(ARGS)
 
 bench: ## Measure the server beside others (ARGS="--help" for options); the results land in Benchmarks/
 	@$(MAKE) --no-print-directory -C Benchmarks bench
