@@ -204,7 +204,8 @@ struct ContractTests {
                 over: "UVSlowReceiver", [".disconnect", ".skip", ".keepLatest", ".wait"]),
             switching(over: "UVBalance", [".fewestClients", ".kernel"]),
             switching(over: "UVAdmission.WhenFull", [".hold", ".refuse"]),
-            switching(over: "LineCodec.Ending", [".lfOrCRLF", ".lf", ".crlf"]),
+            switching(
+                over: "LineCodec.Ending", [".lfOrCRLF", ".lf", ".crlf", ".crlfAcceptingLF"]),
             switching(
                 over: "LengthPrefixCodec.Width", [".bytes1", ".bytes2", ".bytes4", ".bytes8"]),
             switching(over: "UVLoop.RunMode", [".untilIdle", ".untilStopped"]),

@@ -126,13 +126,22 @@ actor AsyncServer {
         } catch is UVEndReason {
             client.end(.closed)
         } catch {
-            report(error, of: client)
-            client.end(.handlerFailed)
+            client.end(reason(for: error, of: client))
         }
     }
 
     // Not inlined, so that a client's task needs no memory for it.
     @inline(never)
+    private func reason(for error: any Error, of client: UVAsyncConnection) -> UVEndReason {
+        if let error = error as? UVError, error.code == .timedOut,
+            error.call == UVAsyncConnection.receiving
+        {
+            return .idle
+        }
+        report(error, of: client)
+        return .handlerFailed
+    }
+
     private func report(_ error: any Error, of client: UVAsyncConnection) {
         guard !(error is CancellationError), let times = loop.throttles.handlerFailures.times()
         else { return }

@@ -56,16 +56,19 @@ extension UVAsyncConnection {
 
     /// Waits for the next message, but not longer than this.
     ///
-    /// Messages that come later stay to be received.
+    /// Messages that come later stay to be received. If the handler of a server lets the error pass
+    /// through, its client ends with ``UVEndReason/idle``, and nothing is logged.
     ///
-    /// - Parameter limit: How long to wait, in whole milliseconds rounded up, at least 1.
+    /// - Parameter limit: How long to wait, in whole milliseconds rounded up, at least 1. Nil waits
+    ///   for ever.
     /// - Returns: The message. Nil when no more will come.
     /// - Throws: ``UVError`` with the code ``UVError/Code/timedOut`` if no message has come in this
     ///   time. Otherwise as ``nextMessage()`` does.
     nonisolated(nonsending) public func nextMessage(
-        within limit: Duration
+        within limit: Duration?
     ) async throws -> [UInt8]? {
         if let message = takeMessage() { return message }
+        guard let limit else { return try await waitForMessage() }
         return try await waitForMessage(within: limit)
     }
 
@@ -156,6 +159,11 @@ extension UVAsyncConnection {
     }
 }
 
+extension UVAsyncConnection {
+    /// The call that an error names when a wait for a message is over.
+    static let receiving = "receive from"
+}
+
 /// The time limit of one wait for a message.
 private final class WaitLimit {
     private let time: Duration
@@ -180,7 +188,7 @@ private final class WaitLimit {
 
     func error(of connection: UVAsyncConnection) -> UVError {
         UVError(
-            call: "receive from", subject: "\(connection.peer)", code: .timedOut,
+            call: UVAsyncConnection.receiving, subject: "\(connection.peer)", code: .timedOut,
             reason: "no message came within \(time)")
     }
 }

@@ -27,7 +27,8 @@ public enum UVEndReason: Sendable, Hashable {
     ///
     /// This client was among those with the most queued bytes.
     case outboundBudgetExceeded
-    /// Nothing was received during the `idleTimeout`.
+    /// Nothing was received during the `idleTimeout`, or no message in the time for which the
+    /// client's handler waited.
     case idle
     /// No message came within the `firstMessageTimeout`.
     case noFirstMessage

@@ -7,6 +7,15 @@ extension String {
     }
 }
 
+extension String {
+    /// Makes a string from UTF-8 bytes. Bytes that are not valid UTF-8 become U+FFFD.
+    ///
+    /// - Parameter bytes: The message, as a task gets it.
+    public init(message bytes: [UInt8]) {
+        self.init(decoding: bytes, as: UTF8.self)
+    }
+}
+
 extension Array<UInt8> {
     /// Copies the bytes of a message, to keep them after the handler has returned.
     ///

@@ -169,6 +169,25 @@ struct WaitTests {
             })
     }
 
+    @Test("A handler that lets its limit pass through ends its client, and nothing is logged")
+    func limitPassesThrough() async throws {
+        let ends = Journal<UVEndReason>()
+        try await withTaskServer(
+            setUp: { listener in listener.onDisconnected = { ends.append($1) } },
+            handler: { client in
+                while let message = try await client.nextMessage(within: .milliseconds(50)) {
+                    try await client.send(message)
+                }
+            },
+            body: { server in
+                let peer = try server.connect()
+                #expect(try peer.exchange([1]) == [1])
+                #expect(try peer.receiveToEnd() == [])
+                peer.close()
+                #expect(try ends.first() == .idle)
+            })
+    }
+
     @Test(
         "Any limit is taken: none, a negative one, the greatest",
         arguments: [Duration.zero, .seconds(-5), .nanoseconds(1), .seconds(Int64.max)])
