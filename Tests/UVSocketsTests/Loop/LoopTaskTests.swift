@@ -45,9 +45,10 @@ struct LoopTaskTests {
         }
         loop.run(.untilStopped)
         #expect(wasCancelled)
-        loop.task { try await waitForCancellation() }
+        let left = loop.task { try await waitForCancellation() }
         // Nothing is left to do.
         loop.run()
+        left.cancel()
         try loop.close()
     }
 }
