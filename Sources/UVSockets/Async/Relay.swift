@@ -33,8 +33,8 @@ extension UVAsyncConnection {
     /// The messages are passed on within the receive cycle. The task sleeps meanwhile, and wakes
     /// once, at the end.
     ///
-    /// - Parameter other: The other connection, on the same loop. Nobody else may wait for messages
-    ///   of either connection.
+    /// - Parameter other: The other connection, on the same loop. Other tasks that
+    ///   ask for messages of either connection wait until it is over.
     /// - Throws: ``UVEndReason`` if one of them did not end normally, as for ``messages``.
     ///   ``FramingError`` if a message cannot be one frame of the other's framing.
     ///   `CancellationError` if the task is cancelled.
@@ -44,8 +44,14 @@ extension UVAsyncConnection {
         precondition(
             other !== self && other.base.loop === loop,
             "a relay needs two different connections on the same loop")
-        precondition(
-            !isTaken && !other.isTaken, "only one task may wait for the messages of a connection")
+        while isTaken || other.isTaken {
+            try await takeTurn()
+            try await other.takeTurn()
+        }
+        defer {
+            passTurn()
+            other.passTurn()
+        }
         let relay = Relay(self, other)
         relay.begin()
         while !relay.isOver {

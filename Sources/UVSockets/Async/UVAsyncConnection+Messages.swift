@@ -5,8 +5,8 @@ extension UVAsyncConnection {
     /// has closed the connection. In the first two cases, what the handler sends after that still
     /// leaves. Any other end is thrown as a ``UVEndReason``.
     ///
-    /// Only one task at a time may wait for a message. A new iterator continues after the last
-    /// message. Messages that came in one read of at most 64 KiB are there at once: between them
+    /// If several tasks ask for messages, they wait for each other, and each message goes to one of
+    /// them. A new iterator continues after the last message. Messages that came in one read of at most 64 KiB are there at once: between them
     /// nothing else runs on the loop, unless the task awaits something else.
     ///
     /// The task may keep a message. If nobody has it any more when the next one is asked for, its
@@ -77,7 +77,11 @@ extension UVAsyncConnection {
         guard loop.isOnLoop else {
             return try await LoopScope(loop).run { try await self.nextMessage() }
         }
-        precondition(!isTaken, "only one task may wait for the messages of a connection")
+        defer { if !waiters.isEmpty { passTurn() } }
+        if isTaken {
+            try await takeTurn()
+            if let message = takeMessage() { return message }
+        }
         while try mayWait() {
             if owner?.isCurrent == true {
                 await wait(on: loop)
@@ -97,15 +101,39 @@ extension UVAsyncConnection {
         guard loop.isOnLoop else {
             return try await LoopScope(loop).run { try await self.nextMessage(within: limit) }
         }
-        precondition(!isTaken, "only one task may wait for the messages of a connection")
         let limit = try WaitLimit(limit, for: self)
-        defer { limit.end() }
+        defer {
+            limit.end()
+            passTurn()
+        }
+        if isTaken {
+            try await takeTurn(within: limit)
+            if let message = takeMessage() { return message }
+        }
         while try mayWait() {
             if limit.isOver { throw limit.error(of: self) }
             await waitUnlessCancelled(on: loop)
             if let message = takeKept() { return message }
         }
         return nil
+    }
+
+    /// Waits until no other task waits for messages.
+    nonisolated(nonsending) func takeTurn(within limit: WaitLimit? = nil) async throws {
+        while isTaken {
+            let slot = TaskSlot()
+            limit?.turn = slot
+            let isPassed = await wait(for: .turn, in: slot)
+            if let limit, limit.isOver { throw limit.error(of: self) }
+            guard isPassed else { throw CancellationError() }
+        }
+        limit?.turn = nil
+    }
+
+    /// The task that has waited for messages is done. Another one may wait.
+    func passTurn() {
+        guard let index = waiters.firstIndex(where: { $0.event == .turn }) else { return }
+        waiters.remove(at: index).slot.wake(on: loop)
     }
 
     /// Whether a message may still come.
@@ -131,7 +159,8 @@ extension UVAsyncConnection {
         _ body: @escaping (Span<UInt8>) throws -> Void
     ) async throws {
         loop.confine("UVAsyncConnection.forEachMessage")
-        precondition(!isTaken, "only one task may wait for the messages of a connection")
+        if isTaken { try await takeTurn() }
+        defer { passTurn() }
         try Task.checkCancellation()
         lendMessages(to: body)
         while isLending, !Task.isCancelled { await waitUnlessCancelled(on: loop) }
@@ -165,7 +194,9 @@ extension UVAsyncConnection {
 }
 
 /// The time limit of one wait for a message.
-private final class WaitLimit {
+final class WaitLimit {
+    /// Where its task waits for its turn; nil once it waits for a message.
+    var turn: TaskSlot?
     private let time: Duration
     private var timer: UVTimer?
     private(set) var isOver = false
@@ -177,7 +208,7 @@ private final class WaitLimit {
         timer = try loop.after(time) { [self] in
             isOver = true
             timer = nil
-            connection.wake(on: loop)
+            if let turn { turn.wake(on: loop) } else { connection.wake(on: loop) }
         }
     }
 

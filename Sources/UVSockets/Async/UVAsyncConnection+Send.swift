@@ -71,7 +71,7 @@ extension UVAsyncConnection {
             return try await LoopScope(loop).run { try await self.send(message) }
         case .waitForTurn: await waitForTurn()
         case .waitForRoom:
-            guard await waitAside(forEnd: false) else { throw CancellationError() }
+            guard await wait(for: .room) else { throw CancellationError() }
         case .throwRefusal:
             // It was not taken, so it is refused again.
             if case .refused(let error) = base.send(message.span) { throw error }

@@ -33,8 +33,7 @@ public final class UVAsyncConnection: Identifiable, ParkingSlot, @unchecked Send
     var pending: [UInt8]?
     /// The error that the borrowing closure has thrown.
     var failure: (any Error)?
-    /// The tasks that wait for the queue to fall to the low watermark or for the end of the
-    /// connection, in the order they came.
+    /// The tasks that wait for something else than the next message, in the order they came.
     var waiters: [Waiter] = []
     /// The task that handles the connection. Who cancels it also wakes it, so that its waits need
     /// no handler for that.
@@ -51,10 +50,19 @@ public final class UVAsyncConnection: Identifiable, ParkingSlot, @unchecked Send
     /// The ``progress`` at which a relay was cut off. The greatest number if none was.
     var cutOffAt = UInt64.max
 
-    /// A task that waits for something else than a message.
+    /// A task that waits for something else than the next message.
     struct Waiter {
+        enum Event {
+            /// The queue falls to the low watermark.
+            case room
+            /// The connection ends.
+            case end
+            /// The task that waits for messages is done.
+            case turn
+        }
+
         let slot: TaskSlot
-        let awaitsEnd: Bool
+        let event: Event
     }
 
     init(_ connection: UVConnection) {
@@ -129,7 +137,7 @@ public final class UVAsyncConnection: Identifiable, ParkingSlot, @unchecked Send
         }
         while !hasEnded {
             try Task.checkCancellation()
-            _ = await waitAside(forEnd: true)
+            _ = await wait(for: .end)
         }
         return base.state.reason ?? .closed
     }
@@ -137,12 +145,13 @@ public final class UVAsyncConnection: Identifiable, ParkingSlot, @unchecked Send
     /// Whether the socket is closed.
     var hasEnded: Bool { base.sink == nil }
 
-    /// Waits for room to send more, or for the end.
+    /// Waits for an event, or for the end.
     ///
     /// - Returns: False if the task was cancelled first.
-    nonisolated(nonsending) func waitAside(forEnd awaitsEnd: Bool) async -> Bool {
-        let slot = TaskSlot()
-        waiters.append(Waiter(slot: slot, awaitsEnd: awaitsEnd))
+    nonisolated(nonsending) func wait(
+        for event: Waiter.Event, in slot: TaskSlot = TaskSlot()
+    ) async -> Bool {
+        waiters.append(Waiter(slot: slot, event: event))
         await slot.waitUnlessCancelled(on: loop)
         guard let index = waiters.firstIndex(where: { $0.slot === slot }) else { return true }
         waiters.remove(at: index)
@@ -153,7 +162,8 @@ public final class UVAsyncConnection: Identifiable, ParkingSlot, @unchecked Send
     func wakeWaiters(atEnd isEnd: Bool = false) {
         guard !waiters.isEmpty else { return }
         let all = waiters
-        waiters = isEnd ? [] : all.filter(\.awaitsEnd)
-        for waiter in all where isEnd || !waiter.awaitsEnd { waiter.slot.wake(on: loop) }
+        waiters = isEnd ? [] : all.filter { $0.event != .room }
+        for waiter in all where isEnd || waiter.event == .room { waiter.slot.wake(on: loop) }
     }
+
 }

@@ -134,6 +134,46 @@ struct WaitTests {
             })
     }
 
+    @Test("Tasks that wait for messages wait for each other, and none traps")
+    func manyReaders() async throws {
+        let (got, ready) = (Journal<String>(), Journal<Void>())
+        try await withTaskServer(
+            framing: .lines,
+            handler: { client in
+                try await withThrowingTaskGroup { group in
+                    for _ in 0..<4 {
+                        group.addTask {
+                            for try await line in client.messages { got.append(Self.text(line)) }
+                        }
+                    }
+                    // One is cancelled, and another begins at once.
+                    let cancelled = Task { try await client.nextMessage() }
+                    cancelled.cancel()
+                    await #expect(throws: UVError.self) {
+                        try await client.nextMessage(within: .milliseconds(20))
+                    }
+                    ready.append(())
+                    try await group.waitForAll()
+                }
+                #expect(try await client.nextMessage() == nil)
+            },
+            body: { server in
+                let peer = try server.connect()
+                try ready.first()
+                let lines = (0..<1000).map { "line \($0)" }
+                for start in stride(from: 0, to: 1000, by: 100) {
+                    try peer.send(lines[start..<start + 100].map { $0 + "\n" }.joined())
+                    try got.wait(for: start + 100)
+                }
+                try peer.finish()
+                #expect(try peer.receiveToEnd() == [])
+                #expect(Set(got.entries) == Set(lines))
+                #expect(got.entries.count == 1000)
+            })
+    }
+
+    private static func text(_ bytes: [UInt8]) -> String { String(message: bytes) }
+
     // MARK: - A time limit
 
     @Test("A wait with a limit ends with it, and the message that comes later is the next one")
