@@ -72,22 +72,15 @@ extension UVAsyncConnection {
         return try await waitForMessage(within: limit)
     }
 
+    // What a task keeps while it waits must fit in the first kibibyte of its memory. So the common
+    // wait is a function of its own, with as few variables as possible.
     @usableFromInline
     nonisolated(nonsending) func waitForMessage() async throws -> [UInt8]? {
-        guard loop.isOnLoop else {
-            return try await LoopScope(loop).run { try await self.nextMessage() }
-        }
-        defer { if !waiters.isEmpty { passTurn() } }
-        if isTaken {
-            try await takeTurn()
-            if let message = takeMessage() { return message }
-        }
+        guard owner?.isCurrent == true, !isTaken else { return try await waitInLine() }
         while try mayWait() {
-            if owner?.isCurrent == true {
-                await wait(on: loop)
-            } else {
-                await waitUnlessCancelled(on: loop)
-            }
+            await wait(on: loop)
+            // Others may have come meanwhile.
+            if !waiters.isEmpty { passTurn() }
             if let message = pending.take() { return message }
             // If something else than a message woke it, one may have come since, and was kept.
             if let message = takeKept() { return message }
@@ -95,6 +88,24 @@ extension UVAsyncConnection {
         return nil
     }
 
+    @inline(never)
+    nonisolated(nonsending) private func waitInLine() async throws -> [UInt8]? {
+        guard loop.isOnLoop else {
+            return try await LoopScope(loop).run { try await self.nextMessage() }
+        }
+        defer { passTurn() }
+        if isTaken {
+            try await takeTurn()
+            if let message = takeMessage() { return message }
+        }
+        while try mayWait() {
+            await waitUnlessCancelled(on: loop)
+            if let message = takeKept() { return message }
+        }
+        return nil
+    }
+
+    @inline(never)
     nonisolated(nonsending) private func waitForMessage(
         within limit: Duration
     ) async throws -> [UInt8]? {
