@@ -54,7 +54,7 @@ extension TaskAction {
             world.expect(UVClient.defaultQuestionLimit > 0, "there is room for questions")
         },
         client("endpoint") { world, client in
-            world.expect(client.endpoint.port > 0, "a server has a port")
+            world.expect(!client.endpoint.host.isEmpty, "a server has a host")
         },
         client("isConnected") { world, client in
             world.expect(client.openQuestions >= 0 || client.isConnected, "it counts")
