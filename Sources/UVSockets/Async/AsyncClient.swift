@@ -33,15 +33,16 @@ final class AsyncClient {
         }
     }
 
-    /// Connects. The connection is used or abandoned later.
+    /// Connects. The connection is used, finished or abandoned later.
+    @discardableResult
     func begin(
         _ settings: ConnectSettings, isolation: isolated (any Actor)? = #isolation
-    ) async throws {
+    ) async throws -> UVAsyncConnection {
         let connector = try enter(settings)
         do {
-            try await withTaskCancellationHandler {
+            return try await withTaskCancellationHandler {
                 _ = isolation
-                _ = try await start(connector)
+                return try await start(connector)
             } onCancel: { [loop, key] in
                 Self.cancel(key, on: loop)
             }
@@ -64,6 +65,12 @@ final class AsyncClient {
         } onCancel: { [loop, key] in
             Self.cancel(key, on: loop)
         }
+    }
+
+    /// Closes the connection that `begin` made, which was used elsewhere.
+    func finish(_ why: UVEndReason, isolation: isolated (any Actor)? = #isolation) async {
+        if let server { await end(server, why) }
+        leave()
     }
 
     /// Ends the connection that `begin` made, because nobody uses it.

@@ -40,7 +40,9 @@ extension UVAsyncConnection {
     ///   `CancellationError` if the task is cancelled.
     nonisolated(nonsending) public func relay(with other: UVAsyncConnection) async throws {
         let loop = self.loop
-        loop.confine("UVAsyncConnection.relay")
+        guard loop.isHome(of: #isolation) else {
+            return try await LoopScope(loop).run { try await self.relay(with: other) }
+        }
         precondition(
             other !== self && other.base.loop === loop,
             "a relay needs two different connections on the same loop")

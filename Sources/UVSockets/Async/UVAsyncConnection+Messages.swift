@@ -76,7 +76,9 @@ extension UVAsyncConnection {
     // wait is a function of its own, with as few variables as possible.
     @usableFromInline
     nonisolated(nonsending) func waitForMessage() async throws -> [UInt8]? {
-        guard owner?.isCurrent == true, !isTaken else { return try await waitInLine() }
+        guard loop.isHome(of: #isolation), owner?.isCurrent == true, !isTaken else {
+            return try await waitInLine()
+        }
         while try mayWait() {
             await wait(on: loop)
             // Others may have come meanwhile.
@@ -90,7 +92,7 @@ extension UVAsyncConnection {
 
     @inline(never)
     nonisolated(nonsending) private func waitInLine() async throws -> [UInt8]? {
-        guard loop.isOnLoop else {
+        guard loop.isHome(of: #isolation) else {
             return try await LoopScope(loop).run { try await self.nextMessage() }
         }
         defer { passTurn() }
@@ -109,7 +111,7 @@ extension UVAsyncConnection {
     nonisolated(nonsending) private func waitForMessage(
         within limit: Duration
     ) async throws -> [UInt8]? {
-        guard loop.isOnLoop else {
+        guard loop.isHome(of: #isolation) else {
             return try await LoopScope(loop).run { try await self.nextMessage(within: limit) }
         }
         let limit = try WaitLimit(limit, for: self)
@@ -169,7 +171,11 @@ extension UVAsyncConnection {
     nonisolated(nonsending) public func forEachMessage(
         _ body: @escaping (Span<UInt8>) throws -> Void
     ) async throws {
-        loop.confine("UVAsyncConnection.forEachMessage")
+        let isHome = loop.isHome(of: #isolation)
+        precondition(
+            isHome,
+            "UVAsyncConnection.forEachMessage was called elsewhere than on the connection's loop; "
+                + "write nonisolated(nonsending) before the function that calls it")
         if isTaken { try await takeTurn() }
         defer { passTurn() }
         try Task.checkCancellation()

@@ -42,7 +42,7 @@ extension UVAsyncConnection {
 
     /// What is left to do for a message.
     @usableFromInline
-    enum Rest: UInt8 {
+    enum Rest: UInt8, Sendable {
         case nothing
         /// It is to be sent on the loop.
         case all
@@ -64,6 +64,9 @@ extension UVAsyncConnection {
 
     @usableFromInline
     nonisolated(nonsending) func finishSending(_ rest: Rest, _ message: [UInt8]) async throws {
+        if rest != .all, !loop.isHome(of: #isolation) {
+            return try await LoopScope(loop).run { try await self.finishSending(rest, message) }
+        }
         switch rest {
         case .nothing: return
         case .all:

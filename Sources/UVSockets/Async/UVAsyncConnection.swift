@@ -132,7 +132,7 @@ public final class UVAsyncConnection: Identifiable, ParkingSlot, @unchecked Send
     }
 
     nonisolated(nonsending) private func waitForEnd() async throws -> UVEndReason {
-        guard loop.isOnLoop else {
+        guard loop.isHome(of: #isolation) else {
             return try await LoopScope(loop).run { try await self.waitForEnd() }
         }
         while !hasEnded {

@@ -62,7 +62,7 @@ extension UVConnector {
         try await loop.begin("connect", settings.endpoint, within: settings.timeout) {
             await scope.abandon()
         } _: {
-            try await scope.begin(settings)
+            _ = try await scope.begin(settings)
         }
         return try await scope.use(body)
     }
@@ -89,8 +89,12 @@ private actor ConnectScope {
 
     // The same in two parts. Between them the task is elsewhere.
 
-    func begin(_ settings: ConnectSettings) async throws {
+    func begin(_ settings: ConnectSettings) async throws -> UVAsyncConnection {
         try await client.begin(settings)
+    }
+
+    func finish(_ why: UVEndReason) async {
+        await client.finish(why)
     }
 
     func use<Result: Sendable>(
@@ -142,10 +146,21 @@ extension UVAsyncConnection {
         options: UVConnectionOptions = .connector,
         body: nonisolated(nonsending) (UVAsyncConnection) async throws -> Result
     ) async throws -> Result {
-        try await AsyncClient(on: loop).connect(
-            ConnectSettings(
-                endpoint: endpoint, local: local, timeout: timeout, framing: framing,
-                options: options),
-            body)
+        let settings = ConnectSettings(
+            endpoint: endpoint, local: local, timeout: timeout, framing: framing, options: options)
+        if loop.isHome(of: #isolation) {
+            return try await AsyncClient(on: loop).connect(settings, body)
+        }
+        // The closure belongs to the caller, who is elsewhere. It may use both connections there.
+        let scope = ConnectScope(on: loop)
+        let server = try await scope.begin(settings)
+        do {
+            let result = try await body(server)
+            await scope.finish(.closed)
+            return result
+        } catch {
+            await scope.finish(.handlerFailed)
+            throw error
+        }
     }
 }

@@ -1,3 +1,16 @@
+extension UVLoop {
+    /// Whether a task with this isolation runs on the loop's thread now, and comes back to it after
+    /// each `await`.
+    ///
+    /// The thread alone does not tell: a task may still be on it that has awaited something on the
+    /// loop, and that will go on elsewhere after its next `await`.
+    func isHome(of isolation: (any Actor)?) -> Bool {
+        guard isOnLoop, let isolation else { return false }
+        return unsafe unsafeBitCast(isolation.unownedExecutor, to: (UInt, UInt).self).0
+            == unsafeBitCast(asUnownedSerialExecutor(), to: (UInt, UInt).self).0
+    }
+}
+
 /// Brings a task of another thread onto a loop's thread.
 ///
 /// A task that calls a method here hops to the loop, and back when the method returns.

@@ -5,6 +5,36 @@ import Testing
 
 @Suite("Two connections in one task", .onPool, .onEachTransport, .timeLimit(.minutes(2)))
 struct RelayTests {
+    /// Not isolated: it runs elsewhere than on the client's loop.
+    @concurrent private static func proxy(
+        _ client: UVAsyncConnection, to endpoint: UVEndpoint
+    ) async throws {
+        #expect(!client.loop.isOnLoop)
+        try await client.connect(to: endpoint) { server in
+            #expect(server.loop === client.loop)
+            try await server.send("first ")
+            try await client.relay(with: server)
+        }
+    }
+
+    @Test("A function that runs elsewhere connects and relays, too")
+    func elsewhere() async throws {
+        let listener = try RawListener()
+        let target = listener.local
+        try await withTaskServer(handler: { try await Self.proxy($0, to: target) }) { server in
+            let peer = try server.connect()
+            let far = try listener.accept()
+            try peer.send("hello")
+            #expect(try far.receive(11) == Array("first hello".utf8))
+            try far.send("answer")
+            #expect(try peer.receive(6) == Array("answer".utf8))
+            try peer.finish()
+            #expect(try far.receiveToEnd() == [])
+            far.close()
+            #expect(try peer.receiveToEnd() == [])
+        }
+    }
+
     /// How a relay, or what was around it, ended.
     private enum Outcome: Equatable {
         case returned

@@ -111,7 +111,11 @@ struct TaskEndTests {
     @Test("Callbacks that are set on a listener that serves tasks take nothing away from it")
     func ownCallbacks() async throws {
         let told = Journal<String>()
+        var options = UVListenerOptions.patient
+        // The kernel must not take all at once, however fast the peer reads.
+        options.connection.sendBufferSize = 8192
         try await withTaskServer(
+            options: options,
             setUp: { listener in
                 _ = try? listener.loop.after(.milliseconds(1)) {
                     listener.onConnected = { _ in told.append("connected") }
@@ -137,7 +141,8 @@ struct TaskEndTests {
                     #expect(try peer.receiveToEnd() == [])
                 }
                 try told.wait { $0.last == "disconnected" }
-                #expect(Set(told.entries).count == 4)
+                let events = Set(told.entries)
+                #expect(events == ["connected", "drained", "finished", "disconnected"])
             })
     }
 

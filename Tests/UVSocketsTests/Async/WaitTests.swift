@@ -174,6 +174,69 @@ struct WaitTests {
 
     private static func text(_ bytes: [UInt8]) -> String { String(message: bytes) }
 
+    /// Its executor is a loop.
+    private actor OnLoop {
+        private nonisolated let loop: UVLoop
+        nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+        init(_ loop: UVLoop) { self.loop = loop }
+
+        func touch() { #expect(loop.isOnLoop) }
+    }
+
+    /// It runs elsewhere, but may still be on the loop's thread when it calls.
+    @concurrent private static func wander(_ client: UVAsyncConnection, _ actor: OnLoop)
+        async throws
+    {
+        await actor.touch()
+        let first = try await client.nextMessage()
+        await actor.touch()
+        let second = try await client.nextMessage(within: .seconds(30))
+        for part in [first, second] {
+            await actor.touch()
+            try await client.send(part ?? [])
+        }
+        // More than the peer takes at once.
+        await actor.touch()
+        try await client.send(pattern(4 << 20))
+        await actor.touch()
+        for try await message in client.messages { try await client.send(message) }
+        client.close()
+        await actor.touch()
+        _ = try await client.ended
+    }
+
+    @Test("A task that is on the loop's thread by chance goes to the loop all the same")
+    func wanderer() async throws {
+        let ended = Journal<Void>()
+        try await withTaskServer(
+            framing: .lengthPrefix(.bytes4, maximumLength: 8 << 20), options: Self.forgiving,
+            handler: { client in
+                let actor = OnLoop(client.loop)
+                try await withThrowingTaskGroup { group in
+                    group.addTask { try await Self.wander(client, actor) }
+                    try await group.waitForAll()
+                }
+                ended.append(())
+            },
+            body: { server in
+                let peers = try (0..<4).map { _ in try server.connect(receiveBuffer: 4096) }
+                for peer in peers {
+                    try peer.send([0, 0, 0, 1, 65])
+                    try peer.send([0, 0, 0, 1, 66])
+                }
+                for peer in peers {
+                    #expect(try peer.receive(10) == [0, 0, 0, 1, 65, 0, 0, 0, 1, 66])
+                    try expect(peer.receive(4 + (4 << 20)), are: [0, 64, 0, 0] + pattern(4 << 20))
+                    try peer.send([0, 0, 0, 1, 67])
+                    #expect(try peer.receive(5) == [0, 0, 0, 1, 67])
+                    try peer.finish()
+                    #expect(try peer.receiveToEnd() == [])
+                }
+                try ended.wait(for: 4)
+            })
+    }
+
     // MARK: - A time limit
 
     @Test("A wait with a limit ends with it, and the message that comes later is the next one")
