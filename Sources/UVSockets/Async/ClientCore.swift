@@ -154,12 +154,6 @@ actor ClientCore {
         }
     }
 
-    private static func noConnection(_ endpoint: UVEndpoint) -> UVError {
-        UVError(
-            call: "send to", subject: "\(endpoint)", code: .notConnected,
-            reason: "the client is closed")
-    }
-
     // MARK: - Sending
 
     func send(_ message: [UInt8]) async throws {
@@ -190,10 +184,6 @@ actor ClientCore {
         case .refused(let error): throw error
         case .closed, .overloaded: throw noRoom("too many bytes wait for a connection")
         }
-    }
-
-    private func noRoom(_ reason: String) -> UVError {
-        UVError(call: "send to", subject: "\(endpoint)", code: .noBufferSpace, reason: reason)
     }
 
     // MARK: - Questions
@@ -302,20 +292,5 @@ actor ClientCore {
 extension ClientCore: LoopResident {
     nonisolated func endWithLoop() {
         assumeIsolated { $0.abort() }
-    }
-}
-
-/// A question that waits for its answer.
-private final class Question {
-    let slot = TaskSlot()
-    private(set) var result: Result<[UInt8], any Error>?
-    /// Whether a connection has it. If not, it is kept for the next one.
-    var isSent = false
-
-    /// Only the first result counts.
-    func finish(_ result: Result<[UInt8], any Error>, on loop: UVLoop) {
-        guard self.result == nil else { return }
-        self.result = result
-        slot.wake(on: loop)
     }
 }

@@ -1,0 +1,12 @@
+/// What a client throws when it cannot take a message.
+extension ClientCore {
+    static func noConnection(_ endpoint: UVEndpoint) -> UVError {
+        UVError(
+            call: "send to", subject: "\(endpoint)", code: .notConnected,
+            reason: "the client is closed")
+    }
+
+    func noRoom(_ reason: String) -> UVError {
+        UVError(call: "send to", subject: "\(endpoint)", code: .noBufferSpace, reason: reason)
+    }
+}
