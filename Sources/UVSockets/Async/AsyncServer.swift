@@ -1,11 +1,10 @@
 internal import DequeModule
-internal import Logging
 
-/// A listener that serves each client in a task of its own. The listener and the handlers run on
-/// the loop's thread.
+/// A listener that serves each client in a task of its own, or by callbacks. The listener and the
+/// handlers run on the loop's thread.
 actor AsyncServer {
     nonisolated let loop: UVLoop
-    private let handler: UVServer.Handler
+    private let service: UVServer.Service
     /// Accepted clients whose task has not started yet.
     private var arrivals: Deque<UVAsyncConnection> = []
     /// How many accepted clients have no task yet.
@@ -21,9 +20,9 @@ actor AsyncServer {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
-    init(on loop: UVLoop, _ handler: @escaping UVServer.Handler) {
+    init(on loop: UVLoop, _ service: UVServer.Service) {
         self.loop = loop
-        self.handler = handler
+        self.service = service
     }
 
     /// Makes the listener. The returned reference is used to start it.
@@ -38,10 +37,11 @@ actor AsyncServer {
         guard let listener = listener.take() else { return }
         listener.join(server) { listener in
             setUp(listener)
+            if case .callbacks(let makeHandler) = service { return makeHandler(listener) }
             // The sink gets every message, so this handler is never called.
             return { _, _ in }
         }
-        listener.events.onBegun = { self.arrived($0) }
+        if case .task = service { listener.events.onBegun = { self.arrived($0) } }
         let events = listener.events
         events.server.withLock { $0 = server }
         loop.beginTiming(events)
@@ -117,7 +117,7 @@ actor AsyncServer {
 
     /// Serves one client from its arrival to the end of its handler.
     private func serveNext() async {
-        guard let client = arrivals.popFirst() else { return }
+        guard let client = arrivals.popFirst(), case .task(let handler) = service else { return }
         client.owner = .current
         defer { client.owner = nil }
         do {
@@ -138,17 +138,7 @@ actor AsyncServer {
         {
             return .idle
         }
-        report(error, of: client)
+        client.base.report(error)
         return .handlerFailed
-    }
-
-    private func report(_ error: any Error, of client: UVAsyncConnection) {
-        guard !(error is CancellationError), let times = loop.throttles.handlerFailures.times()
-        else { return }
-        loop.logger.warning(
-            "a handler threw an error: \(error)",
-            metadata: [
-                "connection": "\(client.id)", "peer": "\(client.peer)", "times": "\(times)",
-            ])
     }
 }

@@ -9,4 +9,10 @@ extension ClientCore {
     func noRoom(_ reason: String) -> UVError {
         UVError(call: "send to", subject: "\(endpoint)", code: .noBufferSpace, reason: reason)
     }
+
+    var noKey: UVError {
+        UVError(
+            call: "ask", subject: "\(endpoint)", code: .invalidArgument,
+            reason: "the question has no key, or the key of another open question")
+    }
 }

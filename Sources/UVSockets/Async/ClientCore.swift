@@ -23,11 +23,15 @@ actor ClientCore {
     private let settings: ConnectSettings
     private let matching: UVMatching
     private let questionLimit: Int
+    private let inFlightLimit: Int
     private var connector: UVConnector?
     /// Its key among the loop's addressees, from its start to its end.
     private var key: Int?
     private var phase = Phase.idle
-    /// The open questions in their order, if answers come in this order. Otherwise by their keys.
+    /// The questions that wait until the server has fewer of them.
+    private var waiting: Deque<Question> = []
+    /// The other open questions in their order, if answers come in this order. Otherwise by their
+    /// keys.
     private var inOrder: Deque<Question> = []
     private var byKey: [AnyHashable: Question] = [:]
     /// Messages that are no answers.
@@ -36,18 +40,20 @@ actor ClientCore {
     private var readers: Deque<TaskSlot> = []
     /// The tasks that wait for room to send.
     private var senders: [TaskSlot] = []
-    /// The tasks that wait for a connection.
+    /// The tasks that wait for a connection, or for the end.
     private var starters: [TaskSlot] = []
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
     init(
-        on loop: UVLoop, _ settings: ConnectSettings, _ matching: UVMatching, questionLimit: Int
+        on loop: UVLoop, _ settings: ConnectSettings, _ matching: UVMatching, questionLimit: Int,
+        inFlightLimit: Int
     ) {
         self.loop = loop
         self.settings = settings
         self.matching = matching
         self.questionLimit = questionLimit
+        self.inFlightLimit = inFlightLimit
         endpoint = settings.endpoint
     }
 
@@ -95,6 +101,7 @@ actor ClientCore {
         count()
         if connector?.isWaiting == true {
             phase = .trying
+            handOverWaiting()
         } else if case .over = phase {
             return
         } else {
@@ -107,8 +114,8 @@ actor ClientCore {
         phase = .over(error)
         connector = nil
         if let key = key.take() { loop.unregister(key) }
-        let left = questions
-        (inOrder, byKey) = ([], [:])
+        let left = questions + waiting
+        (inOrder, byKey, waiting) = ([], [:], [])
         for question in left {
             question.finish(.failure(reason ?? error ?? UVEndReason.closed), on: loop)
         }
@@ -144,14 +151,28 @@ actor ClientCore {
             switch phase {
             case .connected: return
             case .over(let error): throw error ?? Self.noConnection(endpoint)
-            case .idle, .trying: break
+            case .idle, .trying: try await waitForPhase()
             }
-            try Task.checkCancellation()
-            let slot = TaskSlot()
-            starters.append(slot)
-            await slot.waitUnlessCancelled(on: loop)
-            starters.removeAll { $0 === slot }
         }
+    }
+
+    /// Waits until no connection follows.
+    func waitForEnd() async throws {
+        while true {
+            if case .over(let error) = phase {
+                if let error { throw error }
+                return
+            }
+            try await waitForPhase()
+        }
+    }
+
+    private func waitForPhase() async throws {
+        try Task.checkCancellation()
+        let slot = TaskSlot()
+        starters.append(slot)
+        await slot.waitUnlessCancelled(on: loop)
+        starters.removeAll { $0 === slot }
     }
 
     // MARK: - Sending
@@ -189,21 +210,25 @@ actor ClientCore {
     // MARK: - Questions
 
     private var questions: [Question] { matching.key == nil ? Array(inOrder) : Array(byKey.values) }
-    private var openQuestions: Int { inOrder.count + byKey.count }
+    /// How many questions the server has, or gets with the next connection.
+    private var inFlight: Int { inOrder.count + byKey.count }
 
     private func count() {
-        let open = openQuestions
+        let open = inFlight + waiting.count
         facts.withLock { $0.openQuestions = open }
     }
 
     func ask(_ message: [UInt8], within limit: Duration) async throws -> [UInt8] {
         try Task.checkCancellation()
-        guard openQuestions < questionLimit else { throw noRoom("too many questions are open") }
-        let key = try key(of: message)
-        _ = try hand(over: message)
-        let question = Question()
-        question.isSent = facts.withLock { $0.isConnected }
-        if let key { byKey[key] = question } else { inOrder.append(question) }
+        guard inFlight + waiting.count < questionLimit else {
+            throw noRoom("too many questions are open")
+        }
+        let question = Question(message)
+        if waiting.isEmpty, inFlight < inFlightLimit {
+            try handOver(question)
+        } else {
+            waiting.append(question)
+        }
         count()
         let loop = loop
         let timer = try loop.after(limit) { [endpoint] in
@@ -218,24 +243,48 @@ actor ClientCore {
             await question.slot.waitUnlessCancelled(on: loop)
             if Task.isCancelled { question.finish(.failure(CancellationError()), on: loop) }
         }
-        // An answer that comes later still belongs to it, if answers come in order.
-        if let key, byKey[key] === question { byKey[key] = nil }
-        count()
+        forget(question)
         return try question.result?.get() ?? []
     }
 
-    private func key(of question: [UInt8]) throws(UVError) -> AnyHashable? {
-        guard let matching = matching.key else { return nil }
-        guard let key = matching(question.span), byKey[key] == nil else {
-            throw UVError(
-                call: "ask", subject: "\(endpoint)", code: .invalidArgument,
-                reason: "the question has no key, or the key of another open question")
+    /// A question has its result. If answers come in order, one that comes later still belongs to
+    /// it.
+    private func forget(_ question: Question) {
+        if question.message != nil { waiting.removeAll { $0 === question } }
+        if let key = question.key, byKey[key] === question { byKey[key] = nil }
+        handOverWaiting()
+        count()
+    }
+
+    private func handOver(_ question: Question) throws {
+        guard let message = question.message else { return }
+        if let matching = matching.key {
+            guard let key = matching(message.span), byKey[key] == nil else { throw noKey }
+            _ = try hand(over: message)
+            question.key = key
+            byKey[key] = question
+        } else {
+            _ = try hand(over: message)
+            inOrder.append(question)
         }
-        return key
+        question.message = nil
+        question.isSent = facts.withLock { $0.isConnected }
+    }
+
+    private func handOverWaiting() {
+        while inFlight < inFlightLimit, let question = waiting.popFirst() {
+            do {
+                try handOver(question)
+            } catch {
+                question.message = nil
+                question.finish(.failure(error), on: loop)
+            }
+        }
     }
 
     private func received(_ message: Span<UInt8>) {
         if let question = answered(by: message) {
+            handOverWaiting()
             count()
             // Nobody waits if the time was over, or if the task was cancelled.
             if question.result == nil {

@@ -29,6 +29,11 @@ public final class UVClient: Sendable {
     ///   - queueLimit: How many bytes are kept while there is no connection, as for a
     ///     ``UVConnector``.
     ///   - questionLimit: How many questions may be open at a time, at least 1.
+    ///   - inFlightLimit: How many open questions the server may have at a time, at least 1. The
+    ///     others wait for their turn. With 1 the next question leaves when the one before it has
+    ///     been answered, for devices that take no second one before that. If answers come in
+    ///     order, a question whose time is over still counts until its answer or the end of the
+    ///     connection comes.
     ///   - loop: A loop that somebody runs. Nil uses a loop with its own thread, which all clients
     ///     without a given loop share.
     /// - Throws: ``UVError`` if the loop is closed, or if there are no descriptors for one.
@@ -37,13 +42,16 @@ public final class UVClient: Sendable {
         matching: UVMatching = .inOrder, timeout: Duration = .seconds(10),
         options: UVConnectionOptions = .connector, reconnect: UVReconnect? = UVReconnect(),
         queueLimit: Int = UVConnector.defaultQueueLimit,
-        questionLimit: Int = UVClient.defaultQuestionLimit, on loop: UVLoop? = nil
+        questionLimit: Int = UVClient.defaultQuestionLimit,
+        inFlightLimit: Int = UVClient.defaultQuestionLimit, on loop: UVLoop? = nil
     ) throws(UVError) {
         let settings = ConnectSettings(
             endpoint: endpoint, local: local, timeout: timeout, framing: framing, options: options,
             reconnect: reconnect, queueLimit: queueLimit)
         let loop = if let loop { loop } else { try LoopThread.shared.get().loop }
-        let core = ClientCore(on: loop, settings, matching, questionLimit: max(1, questionLimit))
+        let core = ClientCore(
+            on: loop, settings, matching, questionLimit: max(1, questionLimit),
+            inFlightLimit: max(1, inFlightLimit))
         guard loop.submitAlways({ core.assumeIsolated { $0.start() } }) else {
             throw UVError(
                 call: "connect", subject: "\(endpoint)", code: .canceled,
@@ -62,6 +70,11 @@ public final class UVClient: Sendable {
     public var isConnected: Bool { core.facts.withLock { $0.isConnected } }
     /// How many questions are open now, as far as the caller's thread knows.
     public var openQuestions: Int { core.facts.withLock { $0.openQuestions } }
+
+    /// Waits until no connection follows.
+    package func waitForEnd() async throws {
+        try await core.waitForEnd()
+    }
 
     /// Waits until it is connected.
     ///

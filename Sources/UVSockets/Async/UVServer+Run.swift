@@ -11,7 +11,7 @@ extension UVServer {
     ) async throws(UVError) {
         let group = given == nil ? try UVLoopGroup(loops: loops, logger: logger) : nil
         let loops = group?.loops ?? given ?? []
-        let servers = loops.map { AsyncServer(on: $0, handler) }
+        let servers = loops.map { AsyncServer(on: $0, service) }
         let result: Result<Void, UVError>
         do {
             let server = try await begin(servers, isGiven: given != nil)

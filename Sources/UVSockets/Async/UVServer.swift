@@ -1,6 +1,6 @@
 public import Logging
 
-/// A server of tasks, as a value: where it listens, how it behaves, and what serves a client.
+/// A server as a value: where it listens, how it behaves, and what serves a client.
 ///
 ///     var server = UVServer(at: "[::]:8081", framing: .lines) { client in
 ///         for try await line in client.messages { try await client.send(line) }
@@ -25,8 +25,8 @@ public struct UVServer: Sendable {
     public var framing: UVFraming
     /// How the server and its connections behave.
     ///
-    /// When a peer has finished sending, its connection stays half-open until the handler returns,
-    /// whatever the options say.
+    /// When a peer of a task's server has finished sending, its connection stays half-open until the
+    /// handler returns, whatever the options say.
     public var options: UVListenerOptions
     /// How many clients the kernel accepts before the server does. By default 4,096.
     public var backlog = 4096
@@ -49,7 +49,13 @@ public struct UVServer: Sendable {
     public var setUp: @Sendable (UVListener) -> Void = { _ in }
     /// Makes the state of a loop.
     private(set) var prepare: @Sendable (UVListener) -> Void = { _ in }
-    let handler: Handler
+    let service: Service
+
+    /// What serves the clients.
+    enum Service: Sendable {
+        case task(Handler)
+        case callbacks(@Sendable (UVListener) -> UVLoopGroup.MessageHandler)
+    }
 
     /// Describes a server.
     ///
@@ -62,10 +68,43 @@ public struct UVServer: Sendable {
         at endpoint: UVEndpoint, framing: UVFraming = .raw,
         options: UVListenerOptions = UVListenerOptions(), handler: @escaping Handler
     ) {
+        self.init(at: endpoint, framing, options, .task(handler))
+    }
+
+    private init(
+        at endpoint: UVEndpoint, _ framing: UVFraming, _ options: UVListenerOptions,
+        _ service: Service
+    ) {
         self.endpoint = endpoint
         self.framing = framing
         self.options = options
-        self.handler = handler
+        self.service = service
+    }
+
+    /// Describes a server that handles messages with callbacks.
+    ///
+    ///     let server = UVServer.callbacks(at: "[::]:8081", framing: .lines) { listener in
+    ///         var lines = 0
+    ///         return { client, line in
+    ///             lines += 1
+    ///             client.send(line)
+    ///         }
+    ///     }
+    ///     try await server.run(stoppingOn: [.terminate, .interrupt])
+    ///
+    /// - Parameters:
+    ///   - endpoint: Where to listen. Port 0 takes a free port.
+    ///   - framing: How the received bytes are divided into messages, such as `.lines`.
+    ///   - options: How the server and its connections behave.
+    ///   - makeHandler: Called on each loop, as for
+    ///     ``UVLoopGroup/listen(at:backlog:framing:options:balance:makeHandler:)``.
+    /// - Returns: The server.
+    public static func callbacks(
+        at endpoint: UVEndpoint, framing: UVFraming = .raw,
+        options: UVListenerOptions = UVListenerOptions(),
+        makeHandler: @escaping @Sendable (UVListener) -> UVLoopGroup.MessageHandler
+    ) -> UVServer {
+        UVServer(at: endpoint, framing, options, .callbacks(makeHandler))
     }
 
     /// Describes a server whose clients share a state on each loop.
@@ -92,7 +131,7 @@ public struct UVServer: Sendable {
     /// What its listeners are made of.
     var listening: ListenSettings {
         var options = options
-        options.connection.allowsHalfOpen = true
+        if case .task = service { options.connection.allowsHalfOpen = true }
         return ListenSettings(
             endpoint: endpoint, backlog: backlog, framing: framing, options: options)
     }

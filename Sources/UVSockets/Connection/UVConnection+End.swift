@@ -193,6 +193,7 @@ extension UVConnection {
         if deadlineSlot != nil { loop.unschedule(self) }
         if isDrainedDue { callOnDrained() }
         sink.take()?.connectionEnded()
+        extras?.tasks?.cancelAll()
         agent.connectionDidEnd(self, state.reason ?? .closed)
         if queuedBytes > 0 { enqueue { $0.removeAll() } }
     }

@@ -167,6 +167,12 @@ public struct UVConnectionOptions: Sendable {
     /// own task. See also ``UVAsyncConnection/ended``.
     public var cancelsHandlerAtEnd = true
 
+    /// How many tasks of ``UVConnection/task(_:)`` may run before no further message is received, at
+    /// least 1. 64 by default.
+    ///
+    /// With 1 the messages of a connection are handled one after the other, in their order.
+    public var taskLimit = 64
+
     /// The options with every size and count within its bounds. Times are limited where they are
     /// used.
     var withinBounds: Self {
@@ -179,6 +185,7 @@ public struct UVConnectionOptions: Sendable {
         options.lowWatermark = min(max(0, lowWatermark), options.highWatermark)
         options.sendLimit = max(0, sendLimit)
         options.softSendLimit = max(0, softSendLimit)
+        options.taskLimit = max(1, taskLimit)
         options.sendBufferSize = sendBufferSize.map { min(max(1, $0), Int(Int32.max)) }
         options.unsentLimit = unsentLimit.map { min(max(1, $0), Int(Int32.max)) }
         options.receiveBudget = max(ReceiveBuffer.capacity, receiveBudget)

@@ -144,6 +144,21 @@ public final class UVServerHandle: Sendable {
         for part in parts where !part.post(isLimited: true, body) { isPosted = false }
         return isPosted
     }
+
+    /// Runs a closure on each loop of the server, with the loop's listener, and collects the
+    /// results.
+    ///
+    ///     let queued = await server.mapListeners { listener in
+    ///         listener.clients.map(\.bytesQueued).reduce(0, +)
+    ///     }
+    ///
+    /// - Parameter body: The closure to run.
+    /// - Returns: What the closure returned on each loop, in any order. A closed loop gives nothing.
+    nonisolated(nonsending) public func mapListeners<Value: Sendable>(
+        _ body: @escaping @Sendable (UVListener) -> Value
+    ) async -> [Value] {
+        await ask { listener, reply in reply(body(listener)) }
+    }
 }
 
 // MARK: - The parts

@@ -56,17 +56,33 @@ extension UVLoop {
         _ body: nonisolated(nonsending) @escaping () async throws -> Void
     ) -> Task<Void, Never> {
         confineOpen("UVLoop.task")
-        // What the closure refers to belongs to this thread, and the task runs nowhere else.
-        nonisolated(unsafe) let body = body
+        return begin(body) { [unowned self] error in
+            if let error { report(error) }
+        }
+    }
+
+    /// Starts a task on this loop.
+    ///
+    /// - Parameters:
+    ///   - body: The task.
+    ///   - ended: Called on the loop when it has ended, with what it has thrown.
+    /// - Returns: The task.
+    func begin(
+        _ body: nonisolated(nonsending) @escaping () async throws -> Void,
+        ended: @escaping ((any Error)?) -> Void
+    ) -> Task<Void, Never> {
+        // What the closures refer to belongs to this thread, and the task runs nowhere else.
+        nonisolated(unsafe) let (body, ended) = (body, ended)
         let scope = LoopScope(self)
         return scope.assumeIsolated { scope in
-            scope.start { [unowned self] scope in
+            scope.start { scope in
                 // The closure runs in the isolation of its caller, so on the loop.
                 scope.loop.confine("UVLoop.task")
                 do {
                     try unsafe await body()
+                    unsafe ended(nil)
                 } catch {
-                    report(error)
+                    unsafe ended(error)
                 }
             }
         }

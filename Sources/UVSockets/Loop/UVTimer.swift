@@ -1,22 +1,26 @@
-/// A timer on a loop, from ``UVLoop/after(_:_:)`` or ``UVLoop/every(_:_:)``.
+/// A timer on a loop, from ``UVLoop/after(_:keepsRunning:_:)`` or
+/// ``UVLoop/every(_:keepsRunning:_:)``.
 ///
-/// It keeps the loop running until it has fired or is cancelled. Releasing this object changes
-/// nothing.
+/// It keeps the loop running until it has fired or is cancelled, unless it was made with
+/// `keepsRunning: false`. Releasing this object changes nothing.
 public final class UVTimer {
     private let loop: UVLoop
     private var handle: TimerHandle?
 
     fileprivate init(
-        _ loop: UVLoop, after delay: Duration, repeating interval: Duration?,
+        _ loop: UVLoop, after delay: Duration, repeating interval: Duration?, keepsRunning: Bool,
         _ body: @escaping () -> Void
     ) throws(UVError) {
         self.loop = loop
         let isOnce = interval == nil
-        handle = try TimerHandle(on: loop) {
+        let handle = try TimerHandle(on: loop) {
             if isOnce { self.cancel() }
             body()
         }
-        handle?.start(after: delay, repeating: interval)
+        self.handle = handle
+        handle.isHousekeeping = !keepsRunning
+        handle.keepsLoopRunning = keepsRunning
+        handle.start(after: delay, repeating: interval)
     }
 
     /// Ends the timer. It does nothing if the timer has ended.
@@ -33,15 +37,19 @@ extension UVLoop {
     ///
     /// - Parameters:
     ///   - delay: The delay, in whole milliseconds rounded up, at least 1.
+    ///   - keepsRunning: Whether ``run(_:)`` goes on until the timer has fired. If not, and if
+    ///     nothing else is left to do, it returns before. The loop cannot be closed before the timer
+    ///     has fired or is cancelled.
     ///   - body: The closure. It runs on the loop.
     /// - Returns: The timer, to cancel it.
     /// - Throws: ``UVError`` if there is no memory for a timer.
     @discardableResult
     public func after(
-        _ delay: Duration, _ body: @escaping () -> Void
+        _ delay: Duration, keepsRunning: Bool = true, _ body: @escaping () -> Void
     ) throws(UVError) -> UVTimer {
         confineOpen("UVLoop.after")
-        return try UVTimer(self, after: delay, repeating: nil, body)
+        return try UVTimer(
+            self, after: delay, repeating: nil, keepsRunning: keepsRunning, body)
     }
 
     /// Calls a closure again and again.
@@ -50,14 +58,18 @@ extension UVLoop {
     ///   - interval: The time between calls, in whole milliseconds rounded up, at least 1. It
     ///     counts from the last call. So a late call delays all that follow, and calls that a busy
     ///     loop misses are not made up for. If you need the exact time, read a clock.
+    ///   - keepsRunning: Whether ``run(_:)`` goes on until the timer is cancelled. If not, it
+    ///     returns when nothing else is left to do. The loop cannot be closed before the timer is
+    ///     cancelled.
     ///   - body: The closure. It runs on the loop.
     /// - Returns: The timer, to cancel it.
     /// - Throws: ``UVError`` if there is no memory for a timer.
     @discardableResult
     public func every(
-        _ interval: Duration, _ body: @escaping () -> Void
+        _ interval: Duration, keepsRunning: Bool = true, _ body: @escaping () -> Void
     ) throws(UVError) -> UVTimer {
         confineOpen("UVLoop.every")
-        return try UVTimer(self, after: interval, repeating: interval, body)
+        return try UVTimer(
+            self, after: interval, repeating: interval, keepsRunning: keepsRunning, body)
     }
 }

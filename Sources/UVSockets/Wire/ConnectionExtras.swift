@@ -20,6 +20,8 @@ final class ConnectionExtras {
     }
     /// The connection's own options; nil if it has those of its agent.
     var settings: ConnectionSettings?
+    /// The tasks that its callbacks have started; nil if they have started none.
+    var tasks: ConnectionTasks?
     /// The number of the message that has not come whole, and when its first bytes came.
     var partNumber: UInt64 = 0
     var partSince: UInt64 = 0
@@ -31,5 +33,7 @@ final class ConnectionExtras {
     }
 
     /// Whether there is something to remember.
-    var isNeeded: Bool { isCodecOwn || assembler.isMidFrame || isOnWire || settings != nil }
+    var isNeeded: Bool {
+        isCodecOwn || assembler.isMidFrame || isOnWire || settings != nil || tasks != nil
+    }
 }

@@ -203,13 +203,13 @@ extension UVConnection {
         if !isExpected { completeLastFrame() }
         perform(
             state.peerFinished(
-                allowsHalfOpen: options.allowsHalfOpen,
+                allowsHalfOpen: options.allowsHalfOpen || extras?.tasks != nil,
                 isAcknowledged: !state.hasSentFIN || isAcknowledged))
         sendingEnded()
         if state.isHalfOpen {
             // Most connections have ended when the current callback has.
             gather()
-            events.onPeerFinished?(self)
+            if options.allowsHalfOpen { events.onPeerFinished?(self) }
         }
         settle()
     }

@@ -29,6 +29,20 @@ extension Action {
             guard record.isSteady else { return connection.framing = world.random.framing() }
             connection.framing = connection.framing
         },
+        connection("task(_:)", harms: true) { world, record in
+            guard world.kind != .bare, world.openTasks < 20 else { return }
+            world.openTasks += 1
+            let connection = record.connection
+            let task = connection.task {
+                defer { world.openTasks -= 1 }
+                await Task.yield()
+                connection.send(world.message(for: record))
+                try Task.checkCancellation()
+                world.act()
+                if world.random.once(in: 5) { throw Enough() }
+            }
+            if world.random.once(in: 3) { task.cancel() }
+        },
         connection("userToken") { world, record in
             _ = record.connection.userToken
             record.connection.userToken = world.random.once(in: 2) ? nil : Token()

@@ -43,16 +43,20 @@ extension Action {
     ]
 
     static let timers: [Action] = [
-        Action("UVLoop.after(_:_:)") { world in
+        Action("UVLoop.after(_:keepsRunning:_:)") { world in
             guard world.kind != .bare else { return }
-            let timer = try? world.loop.after(world.random.milliseconds(0...50)) {
+            let timer = try? world.loop.after(
+                world.random.milliseconds(0...50), keepsRunning: world.random.once(in: 2)
+            ) {
                 world.callback("UVTimer") {}
             }
             if let timer { world.timers.add(timer)?.cancel() }
         },
-        Action("UVLoop.every(_:_:)") { world in
+        Action("UVLoop.every(_:keepsRunning:_:)") { world in
             guard world.kind != .bare else { return }
-            let timer = try? world.loop.every(world.random.milliseconds(5...50)) {
+            let timer = try? world.loop.every(
+                world.random.milliseconds(5...50), keepsRunning: world.random.once(in: 2)
+            ) {
                 world.callback("UVTimer") {}
             }
             if let timer { world.timers.add(timer)?.cancel() }

@@ -15,6 +15,8 @@ enum Members {
         "UVLoopGroup.cores": "how many loops a group has",
         "UVLoopGroup.listen(at:backlog:framing:options:balance:makeHandler:)": "again and again",
         "UVLoopGroup.run()": "beside stop",
+        "UVLoopGroup.run(stoppingOn:drainFor:goodbye:)": "beside stop, without a signal",
+        "UVLoopGroup.on(_:_:)": "before its servers",
         "UVLoopGroup.stop(drainFor:goodbye:)": "traps on its own loops, by contract; at the end",
         "UVListener.serve(at:backlog:framing:options:on:loops:balance:drainFor:onListening:setUp:handler:)":
             "lasts as long as its server; again and again",

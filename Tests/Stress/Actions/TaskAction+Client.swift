@@ -31,7 +31,7 @@ extension TaskAction {
 
     static let clients: [TaskAction] = [
         TaskAction(
-            "UVClient.init(to:from:framing:matching:timeout:options:reconnect:queueLimit:questionLimit:on:)"
+            "UVClient.init(to:from:framing:matching:timeout:options:reconnect:queueLimit:questionLimit:inFlightLimit:on:)"
         ) { world, _ in
             let matching: UVMatching =
                 world.random.once(in: 2) ? .inOrder : .by { $0.count > 0 ? $0[0] : nil }
@@ -46,6 +46,7 @@ extension TaskAction {
                 reconnect: world.random.once(in: 3) ? nil : UVReconnect(),
                 queueLimit: world.random.number(0...10_000),
                 questionLimit: world.random.number(0...20),
+                inFlightLimit: world.random.number(0...20),
                 on: isShared ? nil : world.loop)
             // The one that leaves is closed when nobody uses it any more.
             _ = world.scene.clients.withLock { $0.add(client) }

@@ -58,6 +58,10 @@ extension TaskAction {
             let (count, members) = await (room.count(), room.members())
             world.expect(count >= 0 && members.allSatisfy { $0 > 0 }, "a room counts")
         },
+        server("mapListeners(_:)") { world, server in
+            let counts = await server.remote.mapListeners { $0.stats.clients }
+            world.expect(counts.allSatisfy { $0 >= 0 }, "each loop counts")
+        },
         server("kick(_:)") { world, server in
             guard !server.isSteady, let record = world.anyRecord() else { return }
             await server.remote.kick(record.connection.id)

@@ -27,6 +27,11 @@ final class GroupServers: Sendable {
             isServing.value = false
         }
         Task.detached { [self] in
+            do {
+                try await group.run(stoppingOn: [.hangup])
+            } catch {
+                scene.fault("a group's signal: \(error)")
+            }
             await group.run()
             hasEnded.value = true
         }

@@ -18,12 +18,13 @@ struct ClientTests {
         _ handler: @escaping TaskHandler, matching: UVMatching = .inOrder,
         reconnect: UVReconnect? = UVReconnect(initialDelay: .milliseconds(10)),
         questionLimit: Int = UVClient.defaultQuestionLimit,
+        inFlightLimit: Int = UVClient.defaultQuestionLimit,
         body: @escaping @Sendable (UVClient, TaskServer) async throws -> Void
     ) async throws {
         try await withTaskServer(framing: .lines, handler: handler) { server in
             let client = try UVClient(
                 to: server.endpoint, framing: .lines, matching: matching, reconnect: reconnect,
-                questionLimit: questionLimit)
+                questionLimit: questionLimit, inFlightLimit: inFlightLimit)
             let result = Journal<Result<Void, any Error>>()
             Task.detached {
                 do {
@@ -100,6 +101,99 @@ struct ClientTests {
             #expect(second?.code == .invalidArgument)
             let late = await #expect(throws: UVError.self) { try await early.value }
             #expect(late?.code == .timedOut)
+        }
+    }
+
+    /// Answers each line by itself, and counts the lines that it has not answered.
+    private static func counting(_ most: Locked<Int>) -> TaskHandler {
+        { client in
+            for try await line in client.messages {
+                // All that has come already is here.
+                let unread = client.connection.extras?.assembler.count ?? 0
+                most.withLock { $0 = max($0, unread) }
+                _ = await onThreadOfItsOwn {}
+                try await client.send(line)
+            }
+        }
+    }
+
+    @Test("A server gets no more questions at a time than it may", arguments: [false, true])
+    func oneAtATime(byKey: Bool) async throws {
+        let key = UVMatching.by { (message: Span<UInt8>) in String(message: message) }
+        let most = Locked(0)
+        try await Self.withClient(
+            Self.counting(most), matching: byKey ? key : .inOrder, inFlightLimit: 1
+        ) { client, _ in
+            try await withThrowingTaskGroup { group in
+                for number in 0..<50 {
+                    group.addTask {
+                        let answer = try await client.ask("\(number)")
+                        #expect(Self.text(answer) == "\(number)")
+                    }
+                }
+                try await group.waitForAll()
+            }
+            #expect(client.openQuestions == 0)
+            #expect(most.withLock { $0 } == 0)
+        }
+    }
+
+    @Test("A question that waits for its turn can be cancelled, and be too late, and the others go on")
+    func leavesTheLine() async throws {
+        let (asked, go) = (Journal<String>(), Journal<Void>())
+        try await Self.withClient(
+            { client in
+                for try await line in client.messages {
+                    asked.append(Self.text(line))
+                    _ = try await onThreadOfItsOwn { try go.first() }.get()
+                    try await client.send(line)
+                }
+            }, questionLimit: 4, inFlightLimit: 1
+        ) { client, _ in
+            let first = Task { try await client.ask("first") }
+            _ = try await asked.arrival(of: 1)
+            let cancelled = Task { try await client.ask("cancelled") }
+            while client.openQuestions < 2 { await Task.yield() }
+            let last = Task { try await client.ask("last") }
+            while client.openQuestions < 3 { await Task.yield() }
+            let late = await #expect(throws: UVError.self) {
+                try await client.ask("late", within: .milliseconds(1))
+            }
+            #expect(late?.code == .timedOut)
+            cancelled.cancel()
+            await #expect(throws: CancellationError.self) { try await cancelled.value }
+            go.append(())
+            let answers = try await [first.value, last.value].map(Self.text)
+            #expect(answers == ["first", "last"])
+            #expect(asked.entries == ["first", "last"])
+        }
+    }
+
+    @Test("Questions that wait for their turn go to the next connection")
+    func lineOutlastsConnection() async throws {
+        let connections = Locked(0)
+        try await Self.withClient(
+            { client in
+                let number = connections.withLock { count in
+                    count += 1
+                    return count
+                }
+                for try await line in client.messages {
+                    guard number > 1 else { return client.reset() }
+                    try await client.send(line)
+                }
+            }, inFlightLimit: 1
+        ) { client, _ in
+            try await client.connected()
+            let answers = await withTaskGroup(of: Bool.self) { group in
+                for number in 0..<10 {
+                    group.addTask { (try? await client.ask("\(number)")) != nil }
+                }
+                return await group.reduce(into: []) { $0.append($1) }
+            }
+            // The connection had one of them when it ended.
+            #expect(answers.count { !$0 } == 1)
+            #expect(client.openQuestions == 0)
         }
     }
 

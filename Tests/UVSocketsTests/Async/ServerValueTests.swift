@@ -123,6 +123,36 @@ struct ServerValueTests {
         }
     }
 
+    @Test("A server with callbacks runs like one of tasks", arguments: [1, 3])
+    func callbacks(loops: Int) async throws {
+        let ended = Journal<UVEndReason>()
+        var server = UVServer.callbacks(at: Transport.freeEndpoint(), framing: .lines) { listener in
+            var lines = 0
+            listener.onDisconnected = { ended.append($1) }
+            return { client, line in
+                lines += 1
+                client.send("\(lines) \(String(message: line))")
+            }
+        }
+        server.loops = loops
+        try await Self.run(server) {
+            try await $0.run()
+        } body: { handle, task in
+            let peers = try (0..<loops).map { _ in try Self.peer(of: handle) }
+            for peer in peers {
+                try peer.send("a\n")
+                // Each loop counts for itself, and each has one of the clients.
+                #expect(try peer.receive(4) == Array("1 a\n".utf8))
+            }
+            // A peer that has finished is not kept half-open.
+            try peers[0].finish()
+            #expect(try peers[0].receiveToEnd() == [])
+            #expect(try ended.first() == .peerClosed)
+            task.cancel()
+            for peer in peers.dropFirst() { #expect(try peer.receiveToEnd() == []) }
+        }
+    }
+
     @Test("It says why it cannot listen")
     func taken() async throws {
         let listener = try RawListener()

@@ -37,6 +37,21 @@ struct ServerHandleTests {
         try begin(question).first()
     }
 
+    @Test("A closure runs on each loop, and its results come together", arguments: [1, 3])
+    func maps(loops: Int) async throws {
+        try await withLoops(loops) { group in
+            let server = try await group.listen(at: "127.0.0.1:0", makeHandler: echoOnLoops)
+            let found = await server.mapListeners { listener in
+                #expect(listener.loop.isOnLoop)
+                return ObjectIdentifier(listener.loop)
+            }
+            #expect(Set(found) == Set(group.loops.map { ObjectIdentifier($0) }))
+            await group.stop()
+            let afterwards = await server.mapListeners { _ in 1 }
+            #expect(afterwards.isEmpty)
+        }
+    }
+
     @Test("Other threads and tasks ask, broadcast and kick by way of it")
     func fromOutside() throws {
         try Self.withRemote { server, remote in

@@ -59,4 +59,45 @@ struct SignalTests {
             exit(7)
         }
     }
+
+    @Test("A signal stops a group: its clients get the goodbye, and the log stays empty")
+    func group() async {
+        await #expect(processExitsWith: .success) {
+            let log = Journal<String>()
+            let group = try UVLoopGroup(loops: 2, logger: journal(log))
+            let server = try await group.listen(at: "127.0.0.1:0", framing: .lines) { _ in
+                { $0.send($1) }
+            }
+            let endpoint = try #require(server.localEndpoint)
+            async let received = onThreadOfItsOwn {
+                let peers = try (0..<4).map { _ in try RawPeer(to: endpoint) }
+                for peer in peers {
+                    guard try peer.exchange(Array("a\n".utf8)) == Array("a\n".utf8) else { exit(1) }
+                }
+                // Thread Sanitizer may keep a signal, so it is sent until it was taken.
+                while server.localEndpoint != nil { raiseUnblocked(SIGTERM) }
+                return try peers.map { try $0.receiveToEnd() }
+            }
+            try await group.run(
+                stoppingOn: [.terminate, .interrupt], drainFor: .seconds(3600),
+                goodbye: Array("bye".utf8))
+            let goodbyes = try await received.get()
+            guard goodbyes == Array(repeating: Array("bye\n".utf8), count: 4) else { exit(2) }
+            guard log.entries.isEmpty else { exit(3) }
+        }
+    }
+
+    @Test("A group calls a closure for each signal until it has stopped, and then refuses")
+    func groupWatch() async {
+        await #expect(processExitsWith: .success) {
+            let (log, seen) = (Journal<String>(), Journal<Void>())
+            let group = try UVLoopGroup(loops: 2, logger: journal(log))
+            try await group.on(.user1) { seen.append(()) }
+            raiseUnblocked(SIGUSR1)
+            try seen.wait(for: 1)
+            await group.stop()
+            let error = await #expect(throws: UVError.self) { try await group.on(.user1) {} }
+            guard error?.code == .canceled, log.entries.isEmpty else { exit(2) }
+        }
+    }
 }

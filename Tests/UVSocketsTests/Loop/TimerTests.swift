@@ -25,6 +25,25 @@ struct TimerTests {
         }
     }
 
+    @Test("A timer that does not keep the loop running fires while something else does")
+    func unneeded() throws {
+        try onThread {
+            let loop = try UVLoop()
+            var times = 0
+            let timer = try loop.every(.milliseconds(1), keepsRunning: false) { times += 1 }
+            let once = try loop.after(.seconds(3600), keepsRunning: false) { times += 1000 }
+            loop.run()
+            #expect(times == 0)
+            try loop.after(.milliseconds(50)) {}
+            loop.run()
+            #expect((1...60).contains(times))
+            #expect(throws: UVError.self) { try loop.close() }
+            timer.cancel()
+            once.cancel()
+            try loop.close()
+        }
+    }
+
     @Test("Part of a millisecond counts as a whole one, and less than nothing as one")
     func rounding() throws {
         try onThread {

@@ -64,6 +64,67 @@
             #expect(wasCancelled.entries == Array(repeating: false, count: 12))
         }
 
+        @Test("A server with callbacks is a service, too")
+        func callbacks() async throws {
+            let (stream, onListening) = listening()
+            var service = UVServer.callbacks(at: "127.0.0.1:0", framing: .lines) { _ in
+                { $0.send($1) }
+            }
+            (service.loops, service.goodbye) = (2, Array("bye".utf8))
+            service.onListening = onListening
+            try await withService(service, stream) { endpoint, shutDown in
+                let peers = try (0..<4).map { _ in try RawPeer(to: endpoint) }
+                for peer in peers {
+                    #expect(try peer.exchange(Array("a\n".utf8)) == Array("a\n".utf8))
+                }
+                shutDown()
+                for peer in peers { #expect(try peer.receiveToEnd() == Array("bye\n".utf8)) }
+            }
+        }
+
+        @Test("A client is closed after the service that uses it has ended")
+        func client() async throws {
+            let (listener, asked) = (try RawListener(), Journal<Void>())
+            let client = try UVClient(to: listener.local, framing: .lines)
+            let (stream, onListening) = listening()
+            var front = UVServer(at: "127.0.0.1:0", framing: .lines) { peer in
+                for try await line in peer.messages {
+                    asked.append(())
+                    try await peer.send(try await client.ask(line))
+                }
+            }
+            front.onListening = onListening
+            let group = ServiceGroup(services: [client, front], logger: Logger(label: "test"))
+            let running = Task { try await group.run() }
+            var endpoints = stream.makeAsyncIterator()
+            let endpoint = try #require(await endpoints.next())
+            let found = await onThreadOfItsOwn {
+                let (upstream, peer) = (try listener.accept(), try RawPeer(to: endpoint))
+                try peer.send("question\n")
+                try asked.wait(for: 1)
+                Task { await group.triggerGracefulShutdown() }
+                // The server drains, and its handler still gets its answer.
+                #expect(try upstream.receive(9) == Array("question\n".utf8))
+                try upstream.send("answer\n")
+                #expect(try peer.receiveToEnd() == Array("answer\n".utf8))
+                #expect(try upstream.receiveToEnd() == [])
+            }
+            try await running.value
+            try found.get()
+        }
+
+        @Test("A client that gives up ends the group with its error")
+        func lostClient() async throws {
+            let listener = try RawListener()
+            let client = try UVClient(to: listener.local, framing: .lines, reconnect: nil)
+            let group = ServiceGroup(services: [client], logger: Logger(label: "test"))
+            let running = Task { try await group.run() }
+            try await client.connected()
+            try await onThreadOfItsOwn { try listener.accept().reset() }.get()
+            let reason = await #expect(throws: UVEndReason.self) { try await running.value }
+            #expect(reason == .peerReset)
+        }
+
         @Test("A shutdown that comes before anybody has connected ends the service")
         func early() async throws {
             let (stream, onListening) = listening()
