@@ -61,7 +61,7 @@ struct Stress: ParsableCommand {
         let (callbacks, tasks) = (CallbackLoop(scene), TaskLoop(scene))
         let (group, servers) = (try GroupServers(scene), OwnServers(scene))
         scene.enter("the steady servers begin")
-        scene.wait(for: "the start") { scene.steadyEndpoints.value.count == 3 }
+        scene.wait(for: "the start", scene.steadyEndpoints) { $0.count == 3 }
         let rude = RudePeers(scene)
         let steady = SteadyClients(scene, of: scene.steadyEndpoints.value.flatMap { [$0, $0] })
         let outsider = Outsider(scene)

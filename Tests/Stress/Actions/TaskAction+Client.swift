@@ -63,7 +63,9 @@ extension TaskAction {
         client("openQuestions") { world, client in
             world.expect(client.openQuestions <= 20, "questions are bounded")
         },
-        client("connected()") { try await $1.connected($0.random.milliseconds(1...50)) },
+        client("connected()") { world, client in
+            try await client.briefly(world) { try await $0.connected() }
+        },
         client("ask(_:within:)-([UInt8])") { world, client in
             let limit = world.random.milliseconds(0...50)
             _ = try await client.ask(world.random.message(), within: limit)
@@ -115,13 +117,7 @@ extension UVClient {
     ) async throws {
         let time = world.random.milliseconds(0...50)
         let task = Task.detached { try await body(self) }
-        try? await Task.sleep(for: time)
-        task.cancel()
-        try await task.value
-    }
-
-    fileprivate nonisolated(nonsending) func connected(_ time: Duration) async throws {
-        let task = Task.detached { try await self.connected() }
+        // When the task is cancelled, which is random.
         try? await Task.sleep(for: time)
         task.cancel()
         try await task.value

@@ -17,7 +17,7 @@ final class Hoarder: Sendable {
     }
 
     func end() {
-        scene.wait(for: "the hoarder") { hasEnded.value }
+        scene.wait(for: "the hoarder", hasEnded)
     }
 
     private func run() {

@@ -17,7 +17,8 @@ final class Outsider: Sendable {
     }
 
     func end() {
-        scene.wait(for: "the outsider") { hasEnded.value && openTasks.value == 0 }
+        scene.wait(for: "the outsider", hasEnded)
+        scene.wait(for: "the outsider's tasks", openTasks) { $0 == 0 }
     }
 
     private func run() {

@@ -16,7 +16,7 @@ final class RudePeers: Sendable {
     }
 
     func end() {
-        scene.wait(for: "the thread of rude peers") { hasEnded.value }
+        scene.wait(for: "the thread of rude peers", hasEnded)
     }
 
     private func run() {

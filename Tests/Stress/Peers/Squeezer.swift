@@ -22,7 +22,7 @@ final class Squeezer: Sendable {
     }
 
     func end() {
-        scene.wait(for: "the squeezer") { hasEnded.value }
+        scene.wait(for: "the squeezer", hasEnded)
     }
 
     private func squeeze() {

@@ -22,8 +22,8 @@ final class SteadyClients: Sendable {
     /// Lets all of them go; those who have no answer yet wait for it, each with a deadline of its own.
     func end() {
         isOver.value = true
-        // Between two looks. The clients' deadlines, and the alarm, bound the wait.
-        while !hasEnded.value { usleep(2000) }
+        // The clients' deadlines, and the alarm, bound the wait.
+        while !hasEnded.wait(until: { $0 }, within: 60) {}
     }
 
     private func run(_ endpoints: [UVEndpoint]) {

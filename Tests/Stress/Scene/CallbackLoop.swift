@@ -23,7 +23,7 @@ final class CallbackLoop: Sendable {
     /// Stops it, when the scene is over.
     func end() {
         loop.value?.stop()
-        scene.wait(for: "the loop of callbacks") { hasEnded.value }
+        scene.wait(for: "the loop of callbacks", hasEnded)
     }
 
     private func run() throws(UVError) {

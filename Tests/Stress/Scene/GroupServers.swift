@@ -39,17 +39,17 @@ final class GroupServers: Sendable {
 
     /// Stops all of it, when the scene is over.
     func end() {
-        scene.wait(for: "a group's server") { !isServing.value }
+        scene.wait(for: "a group's server", isServing) { !$0 }
         let worlds = scene.allWorlds.filter { $0.kind == .group }
         for world in worlds { world.loop.submit { world.retire() } }
         scene.wait(for: "the stop of a group's server") { [self] in
             _ = await steady.value?.stop(drainFor: .milliseconds(100))
         }
-        scene.wait(for: "a group's loop") { worlds.allSatisfy(\.isQuiet.value) }
+        for world in worlds { scene.wait(for: "a group's loop", world.isQuiet) }
         scene.wait(for: "the stop of a group") { [self] in
             await group.stop(drainFor: .milliseconds(100))
         }
-        scene.wait(for: "the run of a group") { hasEnded.value }
+        scene.wait(for: "the run of a group", hasEnded)
         for world in worlds { world.clear() }
     }
 

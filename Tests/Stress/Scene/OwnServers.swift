@@ -14,6 +14,6 @@ final class OwnServers: Sendable {
     }
 
     func end() {
-        scene.wait(for: "a server on loops of its own") { hasEnded.value }
+        scene.wait(for: "a server on loops of its own", hasEnded)
     }
 }

@@ -96,14 +96,17 @@ final class Scene: Sendable {
             || isScarce && (error.code == .tooManyOpenFiles || error.code == .unknownHost)
     }
 
+    /// Waits until a value is as wanted, which must be soon.
+    func wait<Value>(
+        for what: String, _ guarded: Guarded<Value>, until isEnough: (Value) -> Bool
+    ) {
+        if guarded.wait(until: isEnough, within: patience / .seconds(1)) { return }
+        fault("\(what) did not come to its end")
+    }
+
     /// Waits until something is so, which must be soon.
-    func wait(for what: String, until isTrue: () -> Bool) {
-        let deadline = ContinuousClock.now + patience
-        while !isTrue() {
-            if ContinuousClock.now > deadline { fault("\(what) did not come to its end") }
-            // Between two looks at the condition; the deadline is above.
-            usleep(2000)
-        }
+    func wait(for what: String, _ isTrue: Guarded<Bool>) {
+        wait(for: what, isTrue) { $0 }
     }
 
     /// Lets a task do something, which must end soon, and waits for it.
@@ -113,7 +116,7 @@ final class Scene: Sendable {
             await body()
             isDone.value = true
         }
-        wait(for: what) { isDone.value }
+        wait(for: what, isDone)
     }
 
     /// Ends the process where it takes longer than it may, whatever its threads do.

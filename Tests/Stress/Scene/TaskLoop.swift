@@ -22,7 +22,7 @@ final class TaskLoop: Sendable {
     /// Stops it, when the scene is over.
     func end() {
         loop.value?.stop()
-        scene.wait(for: "the loop of tasks") { hasEnded.value }
+        scene.wait(for: "the loop of tasks", hasEnded)
     }
 
     private func run() throws {

@@ -353,13 +353,12 @@ struct RelayTests {
             let other = try upstream.accept()
             try other.send("half of the ans")
             #expect(try peer.receive(15).count == 15)
-            let hasStopped = Journal<Void>()
-            Task {
-                await server.remote.stop(drainFor: .seconds(20), goodbye: [1, 2, 3])
+            let (hasBegun, hasStopped) = (Journal<Void>(), Journal<Void>())
+            server.remote.beginStop(drainFor: .seconds(20), goodbye: [1, 2, 3]) { _ in
                 hasStopped.append(())
             }
-            // The stop has begun. No event tells that before it is over.
-            while server.remote.localEndpoint != nil { usleep(1000) }
+            server.remote.forEachListener { _ in hasBegun.append(()) }
+            try hasBegun.first()
             try other.reset()
             let (rest, error) = peer.receiveToReset()
             #expect(rest == [])

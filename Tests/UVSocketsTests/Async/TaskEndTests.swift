@@ -249,10 +249,10 @@ struct TaskEndTests {
     @Test("What was given up is not begun later, and keeps no loop", .tcpOnly)
     func givenUp() async throws {
         let listener = try RawListener()
-        weak var dropped: UVLoop?
+        let dropped = Journal<Void>()
         do {
-            let loop = try UVLoop(logger: journal(Journal(), level: .critical))
-            dropped = loop
+            let loop = try UVLoop(
+                logger: journal(Journal(), level: .critical, keeping: Token(dropped)))
             // Of several durations one is the shortest there can be.
             for timeout in [.milliseconds(50), .zero, Duration(attoseconds: .min)] {
                 let error = await #expect(throws: UVError.self) {
@@ -270,9 +270,8 @@ struct TaskEndTests {
             try onThread { loop.run() }
             #expect(!listener.poll(seconds: 0.2))
         }
-        // The tasks that have waited for it may still be ending. No event tells that an object is gone.
-        for _ in 0..<1000 where dropped != nil { try await Task.sleep(for: .milliseconds(10)) }
-        #expect(dropped == nil)
+        // The tasks that have waited for it may still be ending.
+        try await dropped.arrival(of: 1)
     }
 
     @Test("So they do on a loop that ran once, and does not any more", .tcpOnly)

@@ -1,12 +1,16 @@
 import Logging
 
-/// A logger whose messages of `warning` and above are written to a journal.
-func journal(_ messages: Journal<String>, level: Logger.Level = .warning) -> Logger {
-    Logger(label: "test") { _ in JournalLog(messages: messages, logLevel: level) }
+/// A logger whose messages of `warning` and above are written to a journal. The token is kept as long
+/// as the logger.
+func journal(
+    _ messages: Journal<String>, level: Logger.Level = .warning, keeping token: Token? = nil
+) -> Logger {
+    Logger(label: "test") { _ in JournalLog(messages: messages, token: token, logLevel: level) }
 }
 
 private struct JournalLog: LogHandler {
     let messages: Journal<String>
+    let token: Token?
     var logLevel: Logger.Level
     var metadata: Logger.Metadata = [:]
 
