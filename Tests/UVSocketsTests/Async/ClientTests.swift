@@ -11,7 +11,7 @@ private func nobodysEndpoint() throws -> UVEndpoint {
 }
 
 /// A client for tasks and actors, beside servers that answer as a test wants it.
-@Suite("A client that asks", .onPool, .onEachTransport, .timeLimit(.minutes(1)))
+@Suite("A client that asks", .onPool, .alsoInMemory, .timeLimit(.minutes(1)))
 struct ClientTests {
     /// Runs a server that gets lines, and a client of it.
     private static func withClient(
@@ -24,7 +24,7 @@ struct ClientTests {
         try await withTaskServer(framing: .lines, handler: handler) { server in
             let client = try UVClient(
                 to: server.endpoint, framing: .lines, matching: matching, reconnect: reconnect,
-                questionLimit: questionLimit, inFlightLimit: inFlightLimit)
+                questionLimit: questionLimit, inFlightLimit: inFlightLimit, on: server.loop)
             let result = Journal<Result<Void, any Error>>()
             Task.detached {
                 do {
@@ -263,7 +263,7 @@ struct ClientTests {
         }
     }
 
-    @Test("Where nobody listens, all waits end with the reason")
+    @Test("Where nobody listens, all waits end with the reason", .socketsOnly)
     func refused() async throws {
         let endpoint = try nobodysEndpoint()
         let client = try UVClient(to: endpoint, framing: .lines, reconnect: nil)
@@ -340,8 +340,8 @@ struct ClientTests {
         actor Cache {
             private let client: UVClient
 
-            init(_ endpoint: UVEndpoint) throws {
-                client = try UVClient(to: endpoint, framing: .lines)
+            init(of server: TaskServer) throws {
+                client = try UVClient(to: server.endpoint, framing: .lines, on: server.loop)
             }
 
             func get(_ key: String) async throws -> String {
@@ -359,7 +359,7 @@ struct ClientTests {
             body: { server in
                 let answers = Journal<String?>()
                 Task.detached {
-                    let cache = try? Cache(server.endpoint)
+                    let cache = try? Cache(of: server)
                     answers.append(try? await cache?.get("a"))
                 }
                 let answer = try answers.first()
@@ -385,7 +385,7 @@ struct ClientTests {
                 Task.detached {
                     do {
                         let pool = try UVClientPool(size: 3) { () throws(UVError) in
-                            try UVClient(to: server.endpoint, framing: .lines)
+                            try UVClient(to: server.endpoint, framing: .lines, on: server.loop)
                         }
                         for client in pool.clients { try await client.connected() }
                         #expect(pool.connected == 3)

@@ -237,7 +237,7 @@ struct ServeOnLoopsTests {
     func cancel(balance: UVBalance, loops: Int) async throws {
         let count = 300
         let (begun, ended) = (Journal<Void>(), Journal<Bool>())
-        guard Transport.current.isSpread(by: balance) else { return }
+        guard Transport.current.isSpread(over: loops, by: balance) else { return }
         try await withTaskServer(
             loops: loops, balance: balance,
             handler: { client in

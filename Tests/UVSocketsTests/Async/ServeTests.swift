@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import UVSockets
 
-@Suite("Serving by tasks", .onPool, .onEachTransport, .timeLimit(.minutes(2)))
+@Suite("Serving by tasks", .onPool, .alsoInMemory, .timeLimit(.minutes(2)))
 struct ServeTests {
     /// The ways to receive; each echoes.
     enum Form: CaseIterable {

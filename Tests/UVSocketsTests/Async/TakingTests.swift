@@ -2,7 +2,7 @@ import Testing
 import UVSockets
 
 /// Messages that come in one read: the task, woken for the first, takes those behind it itself.
-@Suite("Taking messages that came together", .onPool, .onEachTransport, .timeLimit(.minutes(2)))
+@Suite("Taking messages that came together", .onPool, .alsoInMemory, .timeLimit(.minutes(2)))
 struct TakingTests {
     /// Runs a server of lines whose handler is given a client that has sent a text in one piece.
     private func serve(

@@ -5,7 +5,7 @@ import Testing
 @testable import UVSockets
 
 @Suite(
-    "How the connections of tasks end, and who is told", .onPool, .onEachTransport,
+    "How the connections of tasks end, and who is told", .onPool, .alsoInMemory,
     .timeLimit(.minutes(2)))
 struct TaskEndTests {
     /// The client that others send to, on its loop.

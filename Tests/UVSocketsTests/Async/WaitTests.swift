@@ -4,7 +4,7 @@ import Testing
 @testable import UVSockets
 
 /// The waits of a task: their limits, their cancellation, and the end of what they wait for.
-@Suite("A task's waits", .onPool, .onEachTransport, .timeLimit(.minutes(2)))
+@Suite("A task's waits", .onPool, .alsoInMemory, .timeLimit(.minutes(2)))
 struct WaitTests {
     /// Everything that a task may wait for at a connection.
     enum Wait: CaseIterable {

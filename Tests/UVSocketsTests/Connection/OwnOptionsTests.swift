@@ -150,7 +150,7 @@ struct OwnOptionsTests {
         #expect(peer.takeText() == "2")
     }
 
-    @Test("A task sets those of its client, and stays half-open", .onEachTransport)
+    @Test("A task sets those of its client, and stays half-open", .alsoInMemory)
     func task() async throws {
         let reasons = Journal<UVEndReason>()
         try await withTaskServer(

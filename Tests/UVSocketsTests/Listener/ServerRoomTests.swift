@@ -4,7 +4,7 @@ import Testing
 @testable import UVSockets
 
 /// Rooms and single clients, found from any thread on one loop or on several.
-@Suite("Rooms of a server", .onPool, .onEachTransport, .timeLimit(.minutes(2)))
+@Suite("Rooms of a server", .onPool, .alsoInMemory, .timeLimit(.minutes(2)))
 struct ServerRoomTests {
     @Test(
         "A message reaches the members of a room on every loop, and nobody else", arguments: [1, 3])

@@ -124,7 +124,7 @@ func withGroup(
     makeHandler: @escaping @Sendable (UVListener) -> UVLoopGroup.MessageHandler = echoOnLoops,
     body: @escaping @Sendable (GroupServer) throws -> Void
 ) async throws {
-    guard Transport.current.isSpread(by: balance) else { return }
+    guard Transport.current.isSpread(over: loops, by: balance) else { return }
     try await withLoops(loops) { group in
         let (connected, ended) = (Journal<GroupServer.Arrival>(), Journal<Server.End>())
         let observed: @Sendable (UVListener) -> UVLoopGroup.MessageHandler = { listener in

@@ -216,6 +216,16 @@ final class RawPeer: RawSocket, @unchecked Sendable {
         try self.init(descriptor: descriptor)
     }
 
+    /// The two ends of one connection.
+    static func pair() throws -> (RawPeer, RawPeer) {
+        var ends: [Int32] = [-1, -1]
+        let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
+        guard unsafe socketpair(AF_UNIX, type, 0, &ends) == 0 else {
+            throw SocketError("socketpair")
+        }
+        return (try RawPeer(accepted: ends[0]), try RawPeer(accepted: ends[1]))
+    }
+
     /// Sends everything.
     func send(_ bytes: [UInt8]) throws {
         var sent = 0
@@ -232,6 +242,17 @@ final class RawPeer: RawSocket, @unchecked Sendable {
 
     func send(_ text: String) throws {
         try send(Array(text.utf8))
+    }
+
+    /// Sends as many of the bytes as the kernel takes now.
+    ///
+    /// - Returns: How many; nil where the other end takes no more.
+    func sendSome(_ bytes: ArraySlice<UInt8>) -> Int? {
+        let status = unsafe bytes.withUnsafeBytes {
+            unsafe Glibc.send(
+                descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+        }
+        return status >= 0 ? status : errno == EAGAIN ? 0 : nil
     }
 
     /// Receives what is there, at least a byte; nothing at the end.
@@ -288,14 +309,10 @@ final class RawPeer: RawSocket, @unchecked Sendable {
                 throw TimedOut("\(received.count) of \(bytes.count) bytes came back")
             }
             if sent < bytes.count {
-                let status = unsafe bytes.withUnsafeBytes { source in
-                    unsafe Glibc.send(
-                        descriptor, source.baseAddress.map { unsafe $0 + sent },
-                        min(source.count - sent, 1 << 18),
-                        later | Int32(MSG_NOSIGNAL))
+                guard let count = sendSome(bytes[sent...].prefix(1 << 18)) else {
+                    throw SocketError("send")
                 }
-                guard status > 0 || errno == EAGAIN else { throw SocketError("send") }
-                sent += max(0, status)
+                sent += count
             }
             do {
                 let some = try receiveSome(1 << 18, flags: later)
@@ -315,16 +332,8 @@ final class RawPeer: RawSocket, @unchecked Sendable {
         let chunk = pattern(1 << 16)
         var sent = 0
         while sent < limit, poll(POLLOUT, seconds: seconds) {
-            let status = unsafe chunk.withUnsafeBytes {
-                unsafe Glibc.send(
-                    descriptor, $0.baseAddress, $0.count,
-                    Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
-            }
-            guard status > 0 else {
-                guard errno == EAGAIN else { throw SocketError("send") }
-                continue
-            }
-            sent += status
+            guard let count = sendSome(chunk[...]) else { throw SocketError("send") }
+            sent += count
         }
         return sent
     }

@@ -5,12 +5,18 @@ import UVSockets
 struct TaskServer: Sendable {
     let remote: UVServerHandle
     let endpoint: UVEndpoint
+    /// The network in memory that it is on, if it is on one.
+    fileprivate let network: NetworkThread?
     fileprivate let task: Task<Void, any Error>
     fileprivate let hasReturned: Journal<Void>
 
+    /// The loop of its network in memory; nil where it has sockets.
+    var loop: UVLoop? { network?.loop }
+
     /// Makes a client.
     func connect(receiveBuffer: Int32? = nil) throws -> RawPeer {
-        try RawPeer(to: endpoint, receiveBuffer: receiveBuffer)
+        try network?.connect(to: endpoint, receiveBuffer: receiveBuffer)
+            ?? RawPeer(to: endpoint, receiveBuffer: receiveBuffer)
     }
 
     /// Tells it to drain.
@@ -49,7 +55,8 @@ func withTaskServer(
     setUp: @escaping @Sendable (UVListener) -> Void = { _ in }, handler: @escaping TaskHandler,
     body: @escaping @Sendable (TaskServer) throws -> Void
 ) async throws {
-    guard Transport.current.isSpread(by: balance) else { return }
+    guard Transport.current.isSpread(over: loops, by: balance) else { return }
+    let network = Transport.current == .memory ? try await NetworkThread() : nil
     // The test begins when the server listens, and so do its waits: tests that block take the threads
     // of the pool, on which a task begins.
     let (listening, listens) = AsyncStream.makeStream(of: UVServerHandle.self)
@@ -60,19 +67,24 @@ func withTaskServer(
             hasReturned.append(())
         }
         try await UVListener.serve(
-            at: endpoint, framing: framing, options: options, loops: loops, balance: balance,
-            drainFor: drainTime, onListening: { listens.yield($0) }, setUp: setUp,
+            at: endpoint, framing: framing, options: options, on: network?.loop, loops: loops,
+            balance: balance, drainFor: drainTime, onListening: { listens.yield($0) }, setUp: setUp,
             handler: handler)
     }
     var remotes = listening.makeAsyncIterator()
     guard let remote = await remotes.next(), let local = remote.localEndpoint else {
-        return try await server.value
+        let end = await server.result
+        try await network?.finish()
+        return try end.get()
     }
     let result = await onThreadOfItsOwn {
         try body(
-            TaskServer(remote: remote, endpoint: local, task: server, hasReturned: hasReturned))
+            TaskServer(
+                remote: remote, endpoint: local, network: network, task: server,
+                hasReturned: hasReturned))
     }
     server.cancel()
     try await server.value
+    try await network?.finish()
     try result.get()
 }

@@ -5,6 +5,7 @@ import UVSockets
 enum Transport: String, CaseIterable, Sendable {
     case tcp = "TCP"
     case unix = "a Unix-domain socket"
+    case memory = "a network in memory"
 
     /// That of the running test.
     @TaskLocal static var current = tcp
@@ -16,9 +17,14 @@ enum Transport: String, CaseIterable, Sendable {
     /// Whether bytes can be on their way: what the kernel has taken for a Unix-domain socket has arrived.
     var hasUnacknowledged: Bool { self == .tcp }
 
-    /// Whether clients can be spread over loops so: the kernel does not spread those of a Unix-domain socket.
-    func isSpread(by balance: UVBalance) -> Bool {
-        self == .tcp || balance != .kernel
+    /// Whether clients can be spread over so many loops so: the kernel does not spread those of a
+    /// Unix-domain socket, and a network in memory has one loop.
+    func isSpread(over loops: Int, by balance: UVBalance) -> Bool {
+        switch self {
+        case .tcp: true
+        case .unix: balance != .kernel
+        case .memory: loops == 1
+        }
     }
 
     /// An endpoint where nobody else listens.
@@ -27,7 +33,7 @@ enum Transport: String, CaseIterable, Sendable {
     /// - Returns: The endpoint.
     static func freeEndpoint(host: String = "127.0.0.1") -> UVEndpoint {
         switch current {
-        case .tcp: UVEndpoint(host: host, port: 0)
+        case .tcp, .memory: UVEndpoint(host: host, port: 0)
         case .unix: .abstract("uvsockets-test \(UInt64.random(in: 0 ... .max))")
         }
     }
@@ -36,8 +42,12 @@ enum Transport: String, CaseIterable, Sendable {
 /// Runs each test on every transport, one after the other: the harness listens on the current one unless
 /// it is told where. A failure says on which.
 ///
-/// A test whose figures are those of TCP, or that names addresses, opts out by ``TCPOnly``.
+/// A test whose figures are those of TCP, or that names addresses, opts out by ``TCPOnly``. One that
+/// makes sockets of its own opts out of memory by ``SocketsOnly``.
 struct OnEachTransport: TestTrait, SuiteTrait, TestScoping {
+    /// Those whose listener is a ``TaskServer`` run in memory, too.
+    fileprivate let transports: [Transport]
+
     var isRecursive: Bool { true }
 
     func scopeProvider(for test: Test, testCase: Test.Case?) -> Self? {
@@ -48,7 +58,8 @@ struct OnEachTransport: TestTrait, SuiteTrait, TestScoping {
         for test: Test, testCase: Test.Case?,
         performing function: @concurrent @Sendable () async throws -> Void
     ) async throws {
-        for transport in Transport.allCases {
+        let isForSockets = test.traits.contains { $0 is SocketsOnly }
+        for transport in transports where transport != .memory || !isForSockets {
             let named = IssueHandlingTrait.compactMapIssues { issue in
                 var issue = issue
                 issue.comments.append("over \(transport.rawValue)")
@@ -70,9 +81,20 @@ struct OnEachTransport: TestTrait, SuiteTrait, TestScoping {
 /// The test is about TCP alone.
 struct TCPOnly: TestTrait {}
 
+/// The test is about sockets.
+struct SocketsOnly: TestTrait {}
+
 extension Trait where Self == OnEachTransport {
     /// Each test runs over TCP, and over Unix-domain sockets.
-    static var onEachTransport: Self { OnEachTransport() }
+    static var onEachTransport: Self { OnEachTransport(transports: [.tcp, .unix]) }
+
+    /// Each test runs on a network in memory, too.
+    static var alsoInMemory: Self { OnEachTransport(transports: Transport.allCases) }
+}
+
+extension Trait where Self == SocketsOnly {
+    /// The test does not run in memory, also in a suite that does.
+    static var socketsOnly: Self { SocketsOnly() }
 }
 
 extension Trait where Self == TCPOnly {
