@@ -117,7 +117,8 @@ struct ServerValueTests {
                 repeat {
                     kill(getpid(), SIGTERM)
                 } while (try? hasStopped.wait(for: 1, seconds: 0.05)) == nil
-                while peer.poll(seconds: 0.05) == false { kill(getpid(), SIGINT) }
+                for _ in 0..<600 where !peer.poll(seconds: 0.05) { kill(getpid(), SIGINT) }
+                try #require(peer.poll(seconds: 0))
                 _ = try? peer.receiveToEnd()
             }
         }
