@@ -72,6 +72,14 @@ struct ReframingTests {
             })
     }
 
+    /// Sends the request behind a line, and checks that it was heard as it is.
+    private static func sendRequest(by peer: RawPeer, _ heard: Journal<[UInt8]>) throws {
+        try peer.send("CONNECT\n" + request)
+        try peer.finish()
+        _ = try peer.receiveToEnd()
+        #expect(heard.entries.dropFirst().flatMap(\.self) == Array(request.utf8))
+    }
+
     @Test("A closure that borrows gets the bytes behind the line as they are")
     func borrowed() async throws {
         let heard = Journal<[UInt8]>()
@@ -85,10 +93,7 @@ struct ReframingTests {
             },
             body: { server in
                 let peer = try server.connect()
-                try peer.send("CONNECT\n" + Self.request)
-                try peer.finish()
-                _ = try peer.receiveToEnd()
-                #expect(heard.entries.dropFirst().flatMap(\.self) == Array(Self.request.utf8))
+                try Self.sendRequest(by: peer, heard)
             })
     }
 
@@ -110,10 +115,7 @@ struct ReframingTests {
                 },
                 body: { server in
                     let peer = try server.connect()
-                    try peer.send("CONNECT\n" + Self.request)
-                    try peer.finish()
-                    _ = try peer.receiveToEnd()
-                    #expect(heard.entries.dropFirst().flatMap(\.self) == Array(Self.request.utf8))
+                    try Self.sendRequest(by: peer, heard)
                 })
         }.get()
     }

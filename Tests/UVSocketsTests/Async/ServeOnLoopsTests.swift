@@ -20,28 +20,13 @@ struct ServeOnLoopsTests {
         }
     }
 
-    /// An actor on a loop, and so on a thread, of its own.
-    private actor Elsewhere {
-        private let loop: UVLoop
-
-        nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
-
-        init(on loop: UVLoop) {
-            self.loop = loop
-        }
-
-        func visit() {
-            #expect(loop.isOnLoop)
-        }
-    }
-
     @Test(
         "Handlers stay on their client's loop, and come back to it from whatever they await",
         arguments: UVBalance.allCases)
     func oneThread(balance: UVBalance) async throws {
         let steps = Journal<Step>()
         let thread = try LoopThread(.untilStopped) { _ in ((), {}) }
-        let elsewhere = Elsewhere(on: thread.loop)
+        let elsewhere = LoopActor(on: thread.loop)
         try await withTaskServer(
             framing: .lines, loops: 3, balance: balance,
             handler: { client in

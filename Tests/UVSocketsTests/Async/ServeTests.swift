@@ -308,7 +308,7 @@ struct ServeTests {
     @Test("Handlers run on one thread, and come back to it from wherever they awaited something")
     func oneThread() async throws {
         let thread = try LoopThread(.untilStopped) { _ in ((), {}) }
-        let elsewhere = Elsewhere(on: thread.loop)
+        let elsewhere = LoopActor(on: thread.loop)
         let threads = Journal<UInt>()
         try await withTaskServer(
             framing: .lines,
@@ -337,21 +337,6 @@ struct ServeTests {
                 #expect(Set(all).count == 1)
             })
         try thread.finish()
-    }
-
-    /// An actor on a loop, and so on a thread, of its own.
-    private actor Elsewhere {
-        private let loop: UVLoop
-
-        nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
-
-        init(on loop: UVLoop) {
-            self.loop = loop
-        }
-
-        func visit() {
-            #expect(loop.isOnLoop)
-        }
     }
 
     @Test("What breaks the framing is thrown, and so is a message that cannot be sent")

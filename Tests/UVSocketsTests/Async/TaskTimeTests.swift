@@ -51,6 +51,18 @@ struct TaskTimeTests {
         return (network, client, try #require(upstream.peers.first))
     }
 
+    /// Lets a client read after an hour, and checks that it gets all.
+    private static func readLate(
+        _ client: UVTestPeer, _ payload: [UInt8], on network: UVTestNetwork
+    ) throws {
+        network.run(for: .seconds(3600))
+        #expect(client.end == .open)
+        client.isReading = true
+        network.run()
+        try expect(client.take(), are: payload)
+        #expect(client.end == .finished)
+    }
+
     @Test("A client that reads nothing for longer than the stall time is not ended by a relay")
     func relayPaused() throws {
         var options = UVListenerOptions()
@@ -60,12 +72,7 @@ struct TaskTimeTests {
         let payload = pattern(2 << 20)
         server.send(payload)
         server.finish()
-        network.run(for: .seconds(3600))
-        #expect(client.end == .open)
-        client.isReading = true
-        network.run()
-        try expect(client.take(), are: payload)
-        #expect(client.end == .finished)
+        try Self.readLate(client, payload, on: network)
     }
 
     @Test("One that has finished and pauses gets the rest, however long the flush timeout")
@@ -81,11 +88,6 @@ struct TaskTimeTests {
         let payload = pattern(2 * 64 * 1024 + 30_000)
         server.send(payload)
         server.close()
-        network.run(for: .seconds(3600))
-        #expect(client.end == .open)
-        client.isReading = true
-        network.run()
-        try expect(client.take(), are: payload)
-        #expect(client.end == .finished)
+        try Self.readLate(client, payload, on: network)
     }
 }

@@ -23,20 +23,12 @@ struct WaitTests {
         }
     }
 
-    /// Options under which a peer that does not read stays.
-    private static var forgiving: UVListenerOptions {
-        var options = UVListenerOptions.patient
-        options.connection.writeStallTimeout = nil
-        return options
-    }
-
     // MARK: - Cancellation
 
     @Test("Each wait ends at once when the server is cancelled", arguments: Wait.allCases)
     func cancelledServer(wait: Wait) async throws {
         let (begun, ends) = (Journal<Void>(), Journal<Bool>())
         try await withTaskServer(
-            options: Self.forgiving,
             handler: { client in
                 begun.append(())
                 do {
@@ -63,7 +55,6 @@ struct WaitTests {
         guard wait != .borrowed else { return }
         let ends = Journal<Void>()
         try await withTaskServer(
-            options: Self.forgiving,
             handler: { client in
                 let child = Task.detached { try await wait.begin(client) }
                 while !isEarly, !client.isAwaited { await Task.yield() }
@@ -170,35 +161,25 @@ struct WaitTests {
 
     private static func text(_ bytes: [UInt8]) -> String { String(message: bytes) }
 
-    /// Its executor is a loop.
-    private actor OnLoop {
-        private nonisolated let loop: UVLoop
-        nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
-
-        init(_ loop: UVLoop) { self.loop = loop }
-
-        func touch() { #expect(loop.isOnLoop) }
-    }
-
     /// It runs elsewhere, but may still be on the loop's thread when it calls.
-    @concurrent private static func wander(_ client: UVAsyncConnection, _ actor: OnLoop)
+    @concurrent private static func wander(_ client: UVAsyncConnection, _ actor: LoopActor)
         async throws
     {
-        await actor.touch()
+        await actor.visit()
         let first = try await client.nextMessage()
-        await actor.touch()
+        await actor.visit()
         let second = try await client.nextMessage(within: .seconds(30))
         for part in [first, second] {
-            await actor.touch()
+            await actor.visit()
             try await client.send(part ?? [])
         }
         // More than the peer takes at once.
-        await actor.touch()
+        await actor.visit()
         try await client.send(pattern(4 << 20))
-        await actor.touch()
+        await actor.visit()
         for try await message in client.messages { try await client.send(message) }
         client.close()
-        await actor.touch()
+        await actor.visit()
         _ = try await client.ended
     }
 
@@ -206,9 +187,9 @@ struct WaitTests {
     func wanderer() async throws {
         let ended = Journal<Void>()
         try await withTaskServer(
-            framing: .lengthPrefix(.bytes4, maximumLength: 8 << 20), options: Self.forgiving,
+            framing: .lengthPrefix(.bytes4, maximumLength: 8 << 20),
             handler: { client in
-                let actor = OnLoop(client.loop)
+                let actor = LoopActor(on: client.loop)
                 try await withThrowingTaskGroup { group in
                     group.addTask { try await Self.wander(client, actor) }
                     try await group.waitForAll()
@@ -310,6 +291,15 @@ struct WaitTests {
 
     // MARK: - The end of a connection
 
+    /// Sends the first client away, which is no doing of its handler's. It ends a Unix-domain socket,
+    /// too.
+    private static func kick(_ peer: RawPeer, from server: TaskServer) throws {
+        let remote = server.remote
+        Task { await remote.kick(1) }
+        #expect(try peer.receiveToEnd() == [])
+        peer.close()
+    }
+
     @Test(
         "A handler that waits for something else is cancelled when its client has gone",
         arguments: [true, false])
@@ -328,11 +318,7 @@ struct WaitTests {
             body: { server in
                 let peer = try server.connect()
                 try begun.first()
-                let remote = server.remote
-                // A kick is no doing of the handler's. It ends a Unix-domain socket, too.
-                Task { await remote.kick(1) }
-                #expect(try peer.receiveToEnd() == [])
-                peer.close()
+                try Self.kick(peer, from: server)
                 if !isDefault {
                     try server.connect().close()
                     end.finish()
@@ -386,10 +372,7 @@ struct WaitTests {
             body: { server in
                 let peer = try server.connect()
                 try begun.first()
-                let remote = server.remote
-                Task { await remote.kick(1) }
-                #expect(try peer.receiveToEnd() == [])
-                peer.close()
+                try Self.kick(peer, from: server)
                 let all = try reasons.wait(for: 7)
                 #expect(all == Array(repeating: .kicked, count: 7))
             })

@@ -12,7 +12,7 @@ struct DeadlineTests {
         arguments: [1, 100, 350, 120_000, 3_600_000])
     func idle(milliseconds: Int) throws {
         let timeout = Duration.milliseconds(milliseconds)
-        let server = try MemoryServer(options: Self.options { $0.idleTimeout = timeout })
+        let server = try MemoryServer(options: .patient { $0.idleTimeout = timeout })
         let peer = try server.connect()
         server.network.expect("idle", after: timeout) { peer.end == .finished }
         peer.close()
@@ -22,7 +22,7 @@ struct DeadlineTests {
 
     @Test("Each message puts idleness off")
     func putOff() throws {
-        let server = try MemoryServer(options: Self.options { $0.idleTimeout = .seconds(10) })
+        let server = try MemoryServer(options: .patient { $0.idleTimeout = .seconds(10) })
         let peer = try server.connect()
         for _ in 0..<8 {
             server.network.run(for: .milliseconds(9999))
@@ -38,7 +38,7 @@ struct DeadlineTests {
         "What is sent puts idleness off where it counts", arguments: [1, 1 << 15], [true, false])
     func countsSent(size: Int, counts: Bool) throws {
         let server = try MemoryServer(
-            options: Self.options {
+            options: .patient {
                 $0.idleTimeout = .seconds(10)
                 $0.idleCountsSent = counts
             })
@@ -61,7 +61,7 @@ struct DeadlineTests {
 
     @Test("What changes the deadlines when one is due already changes nothing about it")
     func overdue() throws {
-        let server = try MemoryServer(options: Self.options { $0.idleTimeout = .milliseconds(110) })
+        let server = try MemoryServer(options: .patient { $0.idleTimeout = .milliseconds(110) })
         let peers = try (0..<8).map { _ in try server.connect() }
         let timer = try server.network.loop.every(.milliseconds(3)) {
             [listener = server.listener] in
@@ -85,7 +85,7 @@ struct DeadlineTests {
     func firstMessage() throws {
         let server = try MemoryServer(
             framing: .lines,
-            options: Self.options {
+            options: .patient {
                 $0.firstMessageTimeout = .seconds(4)
                 $0.idleTimeout = .seconds(20)
             })
@@ -111,7 +111,7 @@ struct DeadlineTests {
     @Test("A connection ends when its time is over, however busy it is, and loses nothing")
     func lifetime() throws {
         let server = try MemoryServer(
-            options: Self.options {
+            options: .patient {
                 $0.maximumLifetime = .seconds(4)
                 $0.idleTimeout = .seconds(4)
             }, onMessage: { _, _ in })
@@ -136,7 +136,7 @@ struct DeadlineTests {
         var heard = 0
         let message = pattern(12 << 20)
         let server = try MemoryServer(
-            options: Self.options {
+            options: .patient {
                 $0.writeStallTimeout = .seconds(4)
                 $0.holdsAboveHighWatermark = false
             }, onMessage: { _, _ in heard += 1 })
@@ -158,7 +158,7 @@ struct DeadlineTests {
     func steady() throws {
         let message = pattern(1 << 20)
         let server = try MemoryServer(
-            options: Self.options { $0.writeStallTimeout = .seconds(4) },
+            options: .patient { $0.writeStallTimeout = .seconds(4) },
             onMessage: { client, _ in client.send(message) })
         let peer = try server.connect()
         peer.isReading = false
@@ -180,7 +180,7 @@ struct DeadlineTests {
     func stalledAgain() throws {
         let message = pattern(8 << 20)
         let server = try MemoryServer(
-            options: Self.options { $0.writeStallTimeout = .seconds(10) },
+            options: .patient { $0.writeStallTimeout = .seconds(10) },
             onMessage: { client, _ in client.send(message) })
         let peer = try server.connect()
         for _ in 0..<3 {
@@ -202,7 +202,7 @@ struct DeadlineTests {
     func softLimit() throws {
         let message = pattern(1 << 20)
         let server = try MemoryServer(
-            options: Self.options {
+            options: .patient {
                 $0.softSendLimit = 256 * 1024
                 $0.softSendLimitTime = .seconds(4)
             }, onMessage: { client, _ in client.send(message) })
@@ -226,7 +226,7 @@ struct DeadlineTests {
         let message = pattern(1 << 20)
         var queued: [Int] = []
         let server = try MemoryServer(
-            options: Self.options {
+            options: .patient {
                 $0.softSendLimit = 256 * 1024
                 $0.softSendLimitTime = .seconds(4)
             },
@@ -246,13 +246,5 @@ struct DeadlineTests {
         }
         #expect(queued.allSatisfy { $0 > 256 * 1024 })
         #expect(server.reasons == [])
-    }
-
-    private static func options(
-        _ change: (inout UVConnectionOptions) -> Void
-    ) -> UVListenerOptions {
-        var options = UVListenerOptions.patient
-        change(&options.connection)
-        return options
     }
 }

@@ -7,20 +7,12 @@ import UVSocketsTesting
 /// Options of one connection, and the time that a message may take.
 @Suite("Options of one connection", .onPool, .timeLimit(.minutes(1)))
 struct OwnOptionsTests {
-    private static func options(
-        _ change: (inout UVConnectionOptions) -> Void
-    ) -> UVListenerOptions {
-        var options = UVListenerOptions.patient
-        change(&options.connection)
-        return options
-    }
-
     // MARK: - messageTimeout
 
     @Test("A message that comes a byte at a time is too slow, the first one and a later one")
     func slowMessage() throws {
         let server = try MemoryServer(
-            framing: .lines, options: Self.options { $0.messageTimeout = .seconds(5) })
+            framing: .lines, options: .patient { $0.messageTimeout = .seconds(5) })
         let (slow, good) = (try server.connect(), try server.connect())
         #expect(slow.exchange("a whole line\n") == "a whole line\n")
         // Silence between messages is no slow message.
@@ -43,7 +35,7 @@ struct OwnOptionsTests {
     @Test("The time in which a client is not read does not count")
     func slowWhilePaused() throws {
         let server = try MemoryServer(
-            framing: .lines, options: Self.options { $0.messageTimeout = .seconds(5) })
+            framing: .lines, options: .patient { $0.messageTimeout = .seconds(5) })
         let peer = try server.connect()
         peer.send("begun")
         server.network.run(for: .seconds(3))
@@ -54,32 +46,11 @@ struct OwnOptionsTests {
         #expect(peer.exchange(" and ended\n") == "begun and ended\n")
     }
 
-    @Test("Messages of a task, too")
-    func slowForTask() async throws {
-        let reasons = Journal<UVEndReason>()
-        try await withTaskServer(
-            framing: .lines, options: Self.options { $0.messageTimeout = .milliseconds(300) },
-            handler: { client in
-                do {
-                    for try await line in client.messages { try await client.send(line) }
-                } catch let end as UVEndReason {
-                    reasons.append(end)
-                }
-            },
-            body: { server in
-                let peer = try server.connect()
-                #expect(try peer.exchange(Array("a\n".utf8)) == Array("a\n".utf8))
-                try peer.send("b")
-                #expect(try peer.receiveToEnd() == [])
-                #expect(try reasons.first() == .messageTooSlow)
-            })
-    }
-
     // MARK: - Options of one connection
 
     @Test("A limit that is set later holds for this connection alone, and can be taken back")
     func idle() throws {
-        let server = try MemoryServer(options: Self.options { _ in })
+        let server = try MemoryServer(options: .patient)
         let (limited, other) = (try server.connect(), try server.connect())
         let client = try server.client(1)
         client.options.idleTimeout = .seconds(10)
@@ -104,7 +75,7 @@ struct OwnOptionsTests {
 
     @Test("Watermarks and limits of what is queued")
     func queue() throws {
-        let server = try MemoryServer(options: Self.options { $0.holdsAboveHighWatermark = true })
+        let server = try MemoryServer(options: .patient { $0.holdsAboveHighWatermark = true })
         let (peer, other) = (try server.connect(), try server.connect())
         for peer in [peer, other] { peer.isReading = false }
         let client = try server.client(1)
@@ -128,7 +99,7 @@ struct OwnOptionsTests {
 
     @Test("Rates, which start anew")
     func rates() throws {
-        let server = try MemoryServer(options: Self.options { $0.bytesPerSecond = 10 })
+        let server = try MemoryServer(options: .patient { $0.bytesPerSecond = 10 })
         let peer = try server.connect()
         #expect(peer.exchange(String(repeating: "x", count: 30)).count == 30)
         peer.send("held")
@@ -182,12 +153,11 @@ struct OwnOptionsTests {
 
     @Test("The kernel holds as little as it is told, so the queue has the rest")
     func buffers() throws {
-        var options = Self.options {
+        let options = UVListenerOptions.patient {
             $0.sendBufferSize = 8192
             $0.unsentLimit = 4096
             $0.highWatermark = .max
         }
-        options.connection.writeStallTimeout = nil
         let queued = Journal<Int>()
         try withServer(
             options: options,

@@ -8,19 +8,11 @@ import UVSocketsTesting
 struct AdmissionRateTests {
     private static let goodbye = "come back later\n"
 
-    private static func options(
-        maxConnections: Int? = nil, _ change: (inout UVAdmission) -> Void
-    ) -> UVListenerOptions {
-        var options = UVListenerOptions(maxConnections: maxConnections)
-        change(&options.admission)
-        return options
-    }
-
     @Test(
         "Beyond the rate clients wait, and each comes in when the rate allows it, not before",
         arguments: [1, 10, 300])
     func holdAtRate(rate: Int) throws {
-        let server = try MemoryServer(options: Self.options { $0.acceptsPerSecond = rate })
+        let server = try MemoryServer(options: .admitting { $0.acceptsPerSecond = rate })
         var times: [Duration] = []
         server.listener.onConnected = { [network = server.network] _ in times.append(network.now) }
         let peers = try (0..<rate * 3).map { _ in try server.connect() }
@@ -37,7 +29,7 @@ struct AdmissionRateTests {
 
     @Test("Clients that wait for the rate when the listener stops are not let in")
     func stopAtRate() throws {
-        let server = try MemoryServer(options: Self.options { $0.acceptsPerSecond = 1 })
+        let server = try MemoryServer(options: .admitting { $0.acceptsPerSecond = 1 })
         let inside = try server.connect()
         let waiting = try (0..<3).map { _ in try server.connect() }
         server.listener.stop()
@@ -52,7 +44,7 @@ struct AdmissionRateTests {
     @Test("Beyond the rate clients are told goodbye where they may not wait, and counted")
     func refuseAtRate() throws {
         let server = try MemoryServer(
-            options: Self.options {
+            options: .admitting {
                 $0.acceptsPerSecond = 2
                 $0.whenFull = .refuse(goodbye: Array(Self.goodbye.utf8))
             })
@@ -77,7 +69,7 @@ struct AdmissionRateTests {
     func byReason() throws {
         let server = try MemoryServer(
             at: "0.0.0.0:80",
-            options: Self.options(maxConnections: 3) {
+            options: .admitting(maxConnections: 3) {
                 $0.deny = ["10.0.0.9"]
                 $0.perAddress = 1
                 $0.acceptsPerSecond = 2
@@ -112,7 +104,7 @@ struct AdmissionRateTests {
     func perNetwork(one: String, neighbour: String, stranger: String) throws {
         let server = try MemoryServer(
             at: "[::]:80",
-            options: Self.options {
+            options: .admitting {
                 $0.perAddress = 1
                 $0.ipv4PrefixLength = 24
                 $0.whenFull = .refuse(goodbye: Array(Self.goodbye.utf8))

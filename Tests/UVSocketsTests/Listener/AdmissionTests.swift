@@ -10,7 +10,7 @@ struct AdmissionTests {
 
     @Test("Who is denied is sent away unheard and counted; the others come in", .tcpOnly)
     func deny() throws {
-        try withServer(options: Self.options { $0.deny = ["127.0.0.2", "127.9.0.0/16"] }) {
+        try withServer(options: .admitting { $0.deny = ["127.0.0.2", "127.9.0.0/16"] }) {
             server in
             for (number, source) in ["127.0.0.2", "127.9.1.2"].enumerated() {
                 try Self.expectEnd(of: server.connect(from: source))
@@ -26,7 +26,7 @@ struct AdmissionTests {
 
     @Test("Where somebody is allowed nobody else is, and who is denied as well is not", .tcpOnly)
     func allow() throws {
-        let options = Self.options {
+        let options = UVListenerOptions.admitting {
             $0.allow = ["127.1.0.0/16"]
             $0.deny = ["127.1.1.1"]
         }
@@ -44,7 +44,7 @@ struct AdmissionTests {
 
     @Test("An address has so many places, and one that leaves makes its place free", .tcpOnly)
     func perAddress() throws {
-        try withServer(options: Self.options { $0.perAddress = 2 }) { server in
+        try withServer(options: .admitting { $0.perAddress = 2 }) { server in
             let first = try (0..<2).map { _ in try server.connect(from: "127.0.0.2") }
             for peer in first { #expect(try peer.exchange([1]) == [1]) }
             try Self.expectEnd(of: server.connect(from: "127.0.0.2"))
@@ -74,7 +74,7 @@ struct AdmissionTests {
         let count = 32
         let times = Journal<ContinuousClock.Instant>()
         try withServer(
-            options: Self.options { $0.acceptsPerSecond = rate }, isHeld: true,
+            options: .admitting { $0.acceptsPerSecond = rate }, isHeld: true,
             configure: { $0.onConnected = { _ in times.append(.now) } },
             body: { server in
                 let peers = try (0..<count).map { _ in try server.connect() }
@@ -95,7 +95,7 @@ struct AdmissionTests {
 
     @Test("Clients that wait for the rate when the listener stops are not let in")
     func stopAtRate() throws {
-        try withServer(options: Self.options { $0.acceptsPerSecond = 1 }) { server in
+        try withServer(options: .admitting { $0.acceptsPerSecond = 1 }) { server in
             let inside = try server.connect()
             #expect(try inside.exchange([1]) == [1])
             let waiting = try (0..<3).map { _ in try server.connect() }
@@ -111,7 +111,7 @@ struct AdmissionTests {
 
     @Test("Beyond maxConnections clients are told goodbye until one leaves, and counted")
     func full() throws {
-        let options = Self.options(maxConnections: 2) {
+        let options = UVListenerOptions.admitting(maxConnections: 2) {
             $0.whenFull = .refuse(goodbye: Self.goodbye)
         }
         try withServer(options: options) { server in
@@ -133,7 +133,7 @@ struct AdmissionTests {
 
     @Test("A goodbye also reaches a client that has sent something already")
     func goodbyeToTalker() throws {
-        let options = Self.options(maxConnections: 1) {
+        let options = UVListenerOptions.admitting(maxConnections: 1) {
             $0.whenFull = .refuse(goodbye: Self.goodbye)
         }
         try withServer(options: options, isHeld: true) { server in
@@ -149,7 +149,9 @@ struct AdmissionTests {
 
     @Test("A crowd that is refused with nothing said leaves those inside alone, and the door open")
     func crowd() throws {
-        let options = Self.options(maxConnections: 1) { $0.whenFull = .refuse(goodbye: []) }
+        let options = UVListenerOptions.admitting(maxConnections: 1) {
+            $0.whenFull = .refuse(goodbye: [])
+        }
         try withServer(options: options) { server in
             let inside = try server.connect()
             #expect(try inside.exchange([1]) == [1])
@@ -162,14 +164,6 @@ struct AdmissionTests {
     }
 
     // MARK: - Help
-
-    private static func options(
-        maxConnections: Int? = nil, _ change: (inout UVAdmission) -> Void
-    ) -> UVListenerOptions {
-        var options = UVListenerOptions(maxConnections: maxConnections)
-        change(&options.admission)
-        return options
-    }
 
     private static func refusals(of server: Server) throws -> UVRefusals {
         try server.onLoop { $0.refusals }

@@ -146,7 +146,7 @@ struct GroupLimitTests {
         "Where clients may not wait they are told goodbye, each counted once",
         arguments: UVBalance.allCases)
     func refuses(balance: UVBalance) async throws {
-        let options = Self.options(maxConnections: 6) {
+        let options = UVListenerOptions.admitting(maxConnections: 6) {
             $0.whenFull = .refuse(goodbye: Self.goodbye)
         }
         try await withGroup(balance: balance, options: options) { server in
@@ -177,7 +177,7 @@ struct GroupLimitTests {
         .tcpOnly,
         arguments: UVBalance.allCases)
     func perAddress(balance: UVBalance) async throws {
-        let options = Self.options {
+        let options = UVListenerOptions.admitting {
             $0.perAddress = 2
             $0.deny = ["127.66.0.0/16"]
         }
@@ -214,7 +214,7 @@ struct GroupLimitTests {
         let (rate, count) = (10, 25)
         let times = Journal<ContinuousClock.Instant>()
         try await withGroup(
-            balance: balance, options: Self.options { $0.acceptsPerSecond = rate },
+            balance: balance, options: .admitting { $0.acceptsPerSecond = rate },
             makeHandler: { listener in
                 listener.onConnected = { _ in times.append(.now) }
                 return echo
@@ -244,7 +244,7 @@ struct GroupLimitTests {
         "Where they may not wait, those beyond the rate are refused, each counted once",
         arguments: UVBalance.allCases)
     func refusesAtRate(balance: UVBalance) async throws {
-        let options = Self.options {
+        let options = UVListenerOptions.admitting {
             $0.acceptsPerSecond = 5
             $0.whenFull = .refuse(goodbye: Self.goodbye)
         }
@@ -264,14 +264,6 @@ struct GroupLimitTests {
     }
 
     // MARK: - Help
-
-    private static func options(
-        maxConnections: Int? = nil, _ change: (inout UVAdmission) -> Void
-    ) -> UVListenerOptions {
-        var options = UVListenerOptions(maxConnections: maxConnections)
-        change(&options.admission)
-        return options
-    }
 
     /// Whether a peer gets an echo, rather than an end.
     private static func isServed(_ peer: RawPeer) throws -> Bool {

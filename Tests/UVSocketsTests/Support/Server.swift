@@ -92,6 +92,22 @@ extension UVListenerOptions {
         options.connection.writeStallTimeout = nil
         return options
     }
+
+    /// The patient ones with a change.
+    static func patient(_ change: (inout UVConnectionOptions) -> Void) -> UVListenerOptions {
+        var options = patient
+        change(&options.connection)
+        return options
+    }
+
+    /// The default ones with an admission.
+    static func admitting(
+        maxConnections: Int? = nil, _ change: (inout UVAdmission) -> Void
+    ) -> UVListenerOptions {
+        var options = UVListenerOptions(maxConnections: maxConnections)
+        change(&options.admission)
+        return options
+    }
 }
 
 /// Runs a server for the time of a test, stops it, and checks that nothing is left of it.
