@@ -10,10 +10,7 @@ final class Hoarder: Sendable {
 
     init(_ scene: Scene) {
         self.scene = scene
-        Thread.detachNewThread { [self] in
-            if scene.isScarce { run() }
-            hasEnded.value = true
-        }
+        scene.begin("the hoarder", hasEnded) { [self] in if scene.isScarce { run() } }
     }
 
     func end() {

@@ -10,10 +10,7 @@ final class Outsider: Sendable {
 
     init(_ scene: Scene) {
         self.scene = scene
-        Thread.detachNewThread { [self] in
-            run()
-            hasEnded.value = true
-        }
+        scene.begin("the outsider", hasEnded) { [self] in run() }
     }
 
     func end() {

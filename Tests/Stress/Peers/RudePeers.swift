@@ -9,10 +9,7 @@ final class RudePeers: Sendable {
 
     init(_ scene: Scene) {
         self.scene = scene
-        Thread.detachNewThread { [self] in
-            run()
-            hasEnded.value = true
-        }
+        scene.begin("the thread of rude peers", hasEnded) { [self] in run() }
     }
 
     func end() {

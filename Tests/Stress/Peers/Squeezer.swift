@@ -11,13 +11,12 @@ final class Squeezer: Sendable {
 
     init(_ scene: Scene) {
         self.scene = scene
-        Thread.detachNewThread { [self] in
+        scene.begin("the squeezer", hasEnded) { [self] in
             while !scene.isOver {
                 squeeze()
                 // How often the sockets are squeezed.
                 usleep(3000)
             }
-            hasEnded.value = true
         }
     }
 

@@ -13,10 +13,7 @@ final class SteadyClients: Sendable {
     /// Begins, with one client for each of the addresses.
     init(_ scene: Scene, of endpoints: [UVEndpoint]) {
         self.scene = scene
-        Thread.detachNewThread { [self] in
-            run(endpoints)
-            hasEnded.value = true
-        }
+        scene.begin("the steady clients", hasEnded) { [self] in run(endpoints) }
     }
 
     /// Lets all of them go; those who have no answer yet wait for it, each with a deadline of its own.

@@ -1,4 +1,3 @@
-import Foundation
 import UVSockets
 
 /// A loop whose listeners and connectors have callbacks, on a thread that runs it again whenever one of
@@ -10,14 +9,7 @@ final class CallbackLoop: Sendable {
 
     init(_ scene: Scene) {
         self.scene = scene
-        Thread.detachNewThread { [self] in
-            do {
-                try run()
-            } catch {
-                scene.fault("the loop of callbacks: \(error)")
-            }
-            hasEnded.value = true
-        }
+        scene.begin("the loop of callbacks", hasEnded) { [self] in try run() }
     }
 
     /// Stops it, when the scene is over.

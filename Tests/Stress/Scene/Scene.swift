@@ -119,6 +119,20 @@ final class Scene: Sendable {
         wait(for: what, isDone)
     }
 
+    /// Does something on a thread of its own, and tells when it has ended.
+    func begin(
+        _ what: String, _ hasEnded: Guarded<Bool>, _ body: @escaping @Sendable () throws -> Void
+    ) {
+        Thread.detachNewThread { [self] in
+            do {
+                try body()
+            } catch {
+                fault("\(what): \(error)")
+            }
+            hasEnded.value = true
+        }
+    }
+
     /// Ends the process where it takes longer than it may, whatever its threads do.
     func setAlarm(after time: Duration) {
         Thread.detachNewThread { [self] in

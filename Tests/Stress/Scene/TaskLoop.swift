@@ -1,4 +1,3 @@
-import Foundation
 import UVSockets
 
 /// A loop that is run for tasks: they serve on it, and connect on it.
@@ -9,14 +8,7 @@ final class TaskLoop: Sendable {
 
     init(_ scene: Scene) {
         self.scene = scene
-        Thread.detachNewThread { [self] in
-            do {
-                try run()
-            } catch {
-                scene.fault("the loop of tasks: \(error)")
-            }
-            hasEnded.value = true
-        }
+        scene.begin("the loop of tasks", hasEnded) { [self] in try run() }
     }
 
     /// Stops it, when the scene is over.

@@ -13,7 +13,7 @@ struct AdmissionTests {
         try withServer(options: .admitting { $0.deny = ["127.0.0.2", "127.9.0.0/16"] }) {
             server in
             for (number, source) in ["127.0.0.2", "127.9.1.2"].enumerated() {
-                try Self.expectEnd(of: server.connect(from: source))
+                try expectEnd(of: server.connect(from: source))
                 #expect(try Self.refusals(of: server).denied == number + 1)
             }
             for source in ["127.0.0.3", "127.8.1.2"] {
@@ -32,8 +32,8 @@ struct AdmissionTests {
         }
         try withServer(options: options) { server in
             #expect(try server.connect(from: "127.1.2.3").exchange([1]) == [1])
-            try Self.expectEnd(of: server.connect(from: "127.0.0.1"))
-            try Self.expectEnd(of: server.connect(from: "127.1.1.1"))
+            try expectEnd(of: server.connect(from: "127.0.0.1"))
+            try expectEnd(of: server.connect(from: "127.1.1.1"))
             #expect(server.connected.entries == [1])
             #expect(try Self.refusals(of: server).denied == 2)
             #expect(try Self.refusals(of: server).total == 2)
@@ -47,7 +47,7 @@ struct AdmissionTests {
         try withServer(options: .admitting { $0.perAddress = 2 }) { server in
             let first = try (0..<2).map { _ in try server.connect(from: "127.0.0.2") }
             for peer in first { #expect(try peer.exchange([1]) == [1]) }
-            try Self.expectEnd(of: server.connect(from: "127.0.0.2"))
+            try expectEnd(of: server.connect(from: "127.0.0.2"))
             #expect(try Self.refusals(of: server).perAddress == 1)
 
             let other = try server.connect(from: "127.0.0.3")
@@ -57,7 +57,7 @@ struct AdmissionTests {
             #expect(try server.ended.first().id == 1)
             let next = try server.connect(from: "127.0.0.2")
             #expect(try next.exchange([1]) == [1])
-            try Self.expectEnd(of: server.connect(from: "127.0.0.2"))
+            try expectEnd(of: server.connect(from: "127.0.0.2"))
             #expect(try Self.refusals(of: server).perAddress == 2)
             #expect(try Self.refusals(of: server).total == 2)
             #expect(try first[1].exchange([2]) == [2])
@@ -102,7 +102,7 @@ struct AdmissionTests {
             server.post { $0.stop() }
             #expect(try inside.receiveToEnd() == [])
             inside.close()
-            for peer in waiting { try Self.expectEnd(of: peer) }
+            for peer in waiting { try expectEnd(of: peer) }
             #expect(server.connected.entries == [1])
         }
     }
@@ -118,7 +118,7 @@ struct AdmissionTests {
             let inside = try (0..<2).map { _ in try server.connect() }
             for peer in inside { #expect(try peer.exchange([1]) == [1]) }
             for number in 1...3 {
-                try Self.expectEnd(of: server.connect(), after: Self.goodbye)
+                try expectEnd(of: server.connect(), after: Self.goodbye)
                 #expect(try Self.refusals(of: server).full == number)
             }
             inside[0].close()
@@ -156,7 +156,7 @@ struct AdmissionTests {
             let inside = try server.connect()
             #expect(try inside.exchange([1]) == [1])
             let crowd = try (0..<100).map { _ in try server.connect() }
-            for peer in crowd { try Self.expectEnd(of: peer) }
+            for peer in crowd { try expectEnd(of: peer) }
             #expect(try inside.exchange([1]) == [1])
             #expect(try Self.refusals(of: server).full == 100)
             #expect(try server.onLoop { $0.clients.count } == 1)
@@ -167,15 +167,5 @@ struct AdmissionTests {
 
     private static func refusals(of server: Server) throws -> UVRefusals {
         try server.onLoop { $0.refusals }
-    }
-
-    /// Checks that a peer gets the bytes and no more.
-    private static func expectEnd(of peer: RawPeer, after bytes: [UInt8] = []) throws {
-        #expect(try peer.receive(bytes.count) == bytes)
-        do {
-            #expect(try peer.receiveToEnd() == [])
-        } catch let error as SocketError {
-            #expect(error.number == ECONNRESET)
-        }
     }
 }

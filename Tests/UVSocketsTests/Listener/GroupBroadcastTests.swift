@@ -184,34 +184,12 @@ struct GroupBroadcastTests {
     @Test("A message is framed once, however many loops and clients there are")
     func framedOnce() async throws {
         let framed = Journal<Int>()
-        try await withGroup(framing: .codec(CountingCodec(framed: framed))) { server in
+        try await withGroup(framing: .codec(WatchedLines { framed.append($0) })) { server in
             let peers = try server.connect(12)
             #expect(try server.ask { await $0.broadcast("abc") }.receivers == 12)
             #expect(server.remote.post("de"))
             for peer in peers { #expect(try peer.receive(7) == Array("abc\nde\n".utf8)) }
             #expect(framed.entries == [3, 2])
-        }
-    }
-
-    private struct CountingCodec: FrameCodec {
-        let framed: Journal<Int>
-        private let lines = LineCodec()
-
-        init(framed: Journal<Int>) {
-            self.framed = framed
-        }
-
-        var maximumLength: Int { lines.maximumLength }
-
-        func firstFrame(
-            in bytes: Span<UInt8>, scanned: Int
-        ) throws(FramingError) -> FrameSearch {
-            try lines.firstFrame(in: bytes, scanned: scanned)
-        }
-
-        func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper {
-            framed.append(payload.count)
-            return try lines.wrapper(of: payload)
         }
     }
 

@@ -152,7 +152,7 @@ struct GroupLimitTests {
         try await withGroup(balance: balance, options: options) { server in
             var inside = try server.connect(6)
             for number in 1...20 {
-                try Self.expectEnd(of: server.connect(), after: Self.goodbye)
+                try expectEnd(of: server.connect(), after: Self.goodbye)
                 #expect(try server.ask { await $0.stats() }.refusals.full == number)
             }
             for number in 1...6 {
@@ -161,7 +161,7 @@ struct GroupLimitTests {
                 let peer = try server.connect()
                 #expect(try peer.exchange([1]) == [1])
                 inside.append(peer)
-                try Self.expectEnd(of: server.connect(), after: Self.goodbye)
+                try expectEnd(of: server.connect(), after: Self.goodbye)
             }
             let stats = try server.ask { await $0.stats() }
             #expect(stats.refusals.total == 26)
@@ -190,7 +190,7 @@ struct GroupLimitTests {
                 served += zip(peers, answers).filter(\.1).map(\.0)
             }
             for number in 1...7 {
-                try Self.expectEnd(of: server.connect(from: "127.66.1.\(number)"))
+                try expectEnd(of: server.connect(from: "127.66.1.\(number)"))
             }
             // Whoever leaves makes its place free, for its own address.
             for (number, peer) in served.enumerated() {
@@ -273,16 +273,6 @@ struct GroupLimitTests {
         } catch let error as SocketError {
             #expect([ECONNRESET, EPIPE].contains(error.number))
             return false
-        }
-    }
-
-    /// Checks that a peer gets the bytes and no more.
-    private static func expectEnd(of peer: RawPeer, after bytes: [UInt8] = []) throws {
-        #expect(try peer.receive(bytes.count) == bytes)
-        do {
-            #expect(try peer.receiveToEnd() == [])
-        } catch let error as SocketError {
-            #expect(error.number == ECONNRESET)
         }
     }
 }

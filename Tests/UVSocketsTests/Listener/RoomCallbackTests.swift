@@ -296,38 +296,15 @@ struct RoomCallbackTests {
         }
     }
 
-    /// A client's framing, which does something in the middle of each broadcast that the client gets.
-    private struct MeddlingCodec: FrameCodec {
-        final class Meddling: @unchecked Sendable {
-            // The test has one thread.
-            var body: () -> Void = {}
-        }
-
-        let meddling: Meddling
-        private let lines = LineCodec()
-
-        init(_ meddling: Meddling) {
-            self.meddling = meddling
-        }
-
-        var maximumLength: Int { lines.maximumLength }
-
-        func firstFrame(
-            in bytes: Span<UInt8>, scanned: Int
-        ) throws(FramingError) -> FrameSearch {
-            try lines.firstFrame(in: bytes, scanned: scanned)
-        }
-
-        func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper {
-            meddling.body()
-            return try lines.wrapper(of: payload)
-        }
+    /// What is done in the middle of a broadcast. The test has one thread.
+    private final class Meddling: @unchecked Sendable {
+        var body: () -> Void = {}
     }
 
     @Test("A member that another's turn in a broadcast removes harms nobody's", .tcpOnly)
     func meddling() throws {
         let server = try MemoryServer(framing: .lines)
-        let meddling = MeddlingCodec.Meddling()
+        let meddling = Meddling()
         let room = server.listener.remote.room("tea")
         let peers = try (UVConnection.ID(1)...5).map { id in
             let peer = try server.connect()
@@ -336,7 +313,7 @@ struct RoomCallbackTests {
         }
         // The first has its turn before the others.
         let (leaving, ending) = (try server.client(2), try server.client(3))
-        try server.client(1).framing = .codec(MeddlingCodec(meddling))
+        try server.client(1).framing = .codec(WatchedLines { _ in meddling.body() })
         meddling.body = {
             room.leave(leaving)
             ending.reset()
