@@ -114,7 +114,7 @@ actor ClientCore {
         phase = .over(error)
         connector = nil
         if let key = key.take() { loop.unregister(key) }
-        let left = questions + waiting
+        let left = questions + waiting.map(\.self)
         (inOrder, byKey, waiting) = ([], [:], [])
         for question in left {
             question.finish(.failure(reason ?? error ?? UVEndReason.closed), on: loop)
@@ -209,7 +209,10 @@ actor ClientCore {
 
     // MARK: - Questions
 
-    private var questions: [Question] { matching.key == nil ? Array(inOrder) : Array(byKey.values) }
+    // `Array(inOrder)` would write to the storage that all empty arrays share, on any loop's thread.
+    private var questions: [Question] {
+        matching.key == nil ? inOrder.map(\.self) : Array(byKey.values)
+    }
     /// How many questions the server has, or gets with the next connection.
     private var inFlight: Int { inOrder.count + byKey.count }
 
