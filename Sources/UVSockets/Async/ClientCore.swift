@@ -15,29 +15,29 @@ actor ClientCore {
     }
 
     /// How many messages wait for ``UVClient/messages``.
-    private static let messageLimit = 256
+    static let messageLimit = 256
 
     nonisolated let loop: UVLoop
     nonisolated let endpoint: UVEndpoint
     nonisolated let facts = Locked(Facts())
     private let settings: ConnectSettings
-    private let matching: UVMatching
-    private let questionLimit: Int
-    private let inFlightLimit: Int
+    let matching: UVMatching
+    let questionLimit: Int
+    let inFlightLimit: Int
     private var connector: UVConnector?
     /// Its key among the loop's addressees, from its start to its end.
     private var key: Int?
     private var phase = Phase.idle
     /// The questions that wait until the server has fewer of them.
-    private var waiting: Deque<Question> = []
+    var waiting: Deque<Question> = []
     /// The other open questions in their order, if answers come in this order. Otherwise by their
     /// keys.
-    private var inOrder: Deque<Question> = []
-    private var byKey: [AnyHashable: Question] = [:]
+    var inOrder: Deque<Question> = []
+    var byKey: [AnyHashable: Question] = [:]
     /// Messages that are no answers.
-    private var messages: Deque<[UInt8]> = []
-    private var isListenedTo = false
-    private var readers: Deque<TaskSlot> = []
+    var messages: Deque<[UInt8]> = []
+    var isListenedTo = false
+    var readers: Deque<TaskSlot> = []
     /// The tasks that wait for room to send.
     private var senders: [TaskSlot] = []
     /// The tasks that wait for a connection, or for the end.
@@ -193,7 +193,7 @@ actor ClientCore {
     /// Gives a message to the connector.
     ///
     /// - Returns: Whether to wait for room.
-    private func hand(over message: [UInt8]) throws -> Bool {
+    func hand(over message: [UInt8]) throws -> Bool {
         if case .idle = phase { start() }
         guard let connector else {
             guard case .over(let error?) = phase else { throw Self.noConnection(endpoint) }
@@ -205,108 +205,6 @@ actor ClientCore {
         case .refused(let error): throw error
         case .closed, .overloaded: throw noRoom("too many bytes wait for a connection")
         }
-    }
-
-    // MARK: - Questions
-
-    // `Array(inOrder)` would write to the storage that all empty arrays share, on any loop's thread.
-    private var questions: [Question] {
-        matching.key == nil ? inOrder.map(\.self) : Array(byKey.values)
-    }
-    /// How many questions the server has, or gets with the next connection.
-    private var inFlight: Int { inOrder.count + byKey.count }
-
-    private func count() {
-        let open = inFlight + waiting.count
-        facts.withLock { $0.openQuestions = open }
-    }
-
-    func ask(_ message: [UInt8], within limit: Duration) async throws -> [UInt8] {
-        try Task.checkCancellation()
-        guard inFlight + waiting.count < questionLimit else {
-            throw noRoom("too many questions are open")
-        }
-        let question = Question(message)
-        if waiting.isEmpty, inFlight < inFlightLimit {
-            try handOver(question)
-        } else {
-            waiting.append(question)
-        }
-        count()
-        let loop = loop
-        let timer = try loop.after(limit) { [endpoint] in
-            question.finish(
-                .failure(
-                    UVError(
-                        call: "ask", subject: "\(endpoint)", code: .timedOut,
-                        reason: "no answer came within \(limit)")), on: loop)
-        }
-        defer { timer.cancel() }
-        while question.result == nil {
-            await question.slot.waitUnlessCancelled(on: loop)
-            if Task.isCancelled { question.finish(.failure(CancellationError()), on: loop) }
-        }
-        forget(question)
-        return try question.result?.get() ?? []
-    }
-
-    /// A question has its result. If answers come in order, one that comes later still belongs to
-    /// it.
-    private func forget(_ question: Question) {
-        if question.message != nil { waiting.removeAll { $0 === question } }
-        if let key = question.key, byKey[key] === question { byKey[key] = nil }
-        handOverWaiting()
-        count()
-    }
-
-    private func handOver(_ question: Question) throws {
-        guard let message = question.message else { return }
-        if let matching = matching.key {
-            guard let key = matching(message.span), byKey[key] == nil else { throw noKey }
-            _ = try hand(over: message)
-            question.key = key
-            byKey[key] = question
-        } else {
-            _ = try hand(over: message)
-            inOrder.append(question)
-        }
-        question.message = nil
-        question.isSent = facts.withLock { $0.isConnected }
-    }
-
-    private func handOverWaiting() {
-        while inFlight < inFlightLimit, let question = waiting.popFirst() {
-            do {
-                try handOver(question)
-            } catch {
-                question.message = nil
-                question.finish(.failure(error), on: loop)
-            }
-        }
-    }
-
-    private func received(_ message: Span<UInt8>) {
-        if let question = answered(by: message) {
-            handOverWaiting()
-            count()
-            // Nobody waits if the time was over, or if the task was cancelled.
-            if question.result == nil {
-                question.finish(.success([UInt8](message: message)), on: loop)
-            }
-        } else {
-            messages.append([UInt8](message: message))
-            readers.popFirst()?.wake(on: loop)
-            if isListenedTo {
-                holdOrRelease()
-            } else if messages.count > Self.messageLimit {
-                messages.removeFirst()
-            }
-        }
-    }
-
-    private func answered(by message: Span<UInt8>) -> Question? {
-        guard let matching = matching.key else { return inOrder.popFirst() }
-        return matching(message).flatMap { byKey.removeValue(forKey: $0) }
     }
 
     // MARK: - Messages
@@ -331,7 +229,7 @@ actor ClientCore {
     }
 
     /// Holds the server back while many messages wait.
-    private func holdOrRelease() {
+    func holdOrRelease() {
         guard let connection = connector?.connection else { return }
         if messages.count >= Self.messageLimit {
             connection.pauseReceiving()

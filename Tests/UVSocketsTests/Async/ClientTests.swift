@@ -138,7 +138,7 @@ struct ClientTests {
         }
     }
 
-    @Test("A question that waits for its turn can be cancelled, and be too late, and the others go on")
+    @Test("A question that waits for its turn can be cancelled or be too late; the others go on")
     func leavesTheLine() async throws {
         let (asked, go) = (Journal<String>(), Journal<Void>())
         try await Self.withClient(
