@@ -7,6 +7,7 @@
  */
 void *swift_task_getCurrent(void);
 void swift_task_cancel(void *task);
+_Bool swift_task_isCancelled(void *task);
 
 /* The first version with uv_available_parallelism. */
 #if UV_VERSION_HEX < ((1 << 16) | (44 << 8))

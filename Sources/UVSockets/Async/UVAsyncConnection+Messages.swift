@@ -82,7 +82,7 @@ extension UVAsyncConnection {
         while try mayWait() {
             await wait(on: loop)
             // Others may have come meanwhile.
-            if !waiters.isEmpty { passTurn() }
+            if hasWaiters { passTurn() }
             if let message = pending.take() { return message }
             // If something else than a message woke it, one may have come since, and was kept.
             if let message = takeKept() { return message }
@@ -152,7 +152,7 @@ extension UVAsyncConnection {
     /// Whether a message may still come.
     private func mayWait() throws -> Bool {
         if let end = unexpectedEnd { throw end }
-        try Task.checkCancellation()
+        try TaskReference.checkCancellation()
         return !isAtEnd
     }
 

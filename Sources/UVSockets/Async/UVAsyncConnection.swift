@@ -34,7 +34,11 @@ public final class UVAsyncConnection: Identifiable, ParkingSlot, @unchecked Send
     /// The error that the borrowing closure has thrown.
     var failure: (any Error)?
     /// The tasks that wait for something else than the next message, in the order they came.
-    var waiters: [Waiter] = []
+    var waiters: [Waiter] = [] {
+        didSet { hasWaiters = !waiters.isEmpty }
+    }
+    /// Each message looks at this. A look at the array would cost a check for exclusive access.
+    private(set) var hasWaiters = false
     /// The task that handles the connection. Who cancels it also wakes it, so that its waits need
     /// no handler for that.
     var owner: TaskReference?

@@ -58,7 +58,7 @@ extension ParkingSlot {
     @inline(__always)
     nonisolated(nonsending) func wait(on loop: UVLoop) async {
         loop.parking.assign(self)
-        if !loop.timedEvents.isEmpty { loop.parking.latest = self }
+        if loop.isTiming { loop.parking.latest = self }
         await loop.parking.wait()
     }
 

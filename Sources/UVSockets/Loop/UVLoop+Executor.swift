@@ -71,7 +71,7 @@ extension UVLoop: TaskExecutor, SerialExecutor {
             let job = jobs[nextJob]
             nextJob += 1
             count += 1
-            if timedEvents.isEmpty { job.run(on: self) } else { time(job) }
+            if isTiming { time(job) } else { job.run(on: self) }
         }
         if nextJob == jobs.count {
             jobs.removeAll(keepingCapacity: true)

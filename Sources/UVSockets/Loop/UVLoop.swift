@@ -93,7 +93,12 @@ internal import Synchronization
     var jobs: [LoopJob] = []
     var nextJob = 0
     /// The events of those agents whose tasks' jobs are timed.
-    var timedEvents: [ConnectionEvents] = []
+    var timedEvents: [ConnectionEvents] = [] {
+        didSet { isTiming = !timedEvents.isEmpty }
+    }
+    /// Each wait of a task looks at this. A look at the array would cost a check for exclusive
+    /// access.
+    private(set) var isTiming = false
     var nextTurn: IdleHandle?
     /// What to do when the callback ends: call `onDrained` of these connections, then these
     /// closures.
