@@ -4,6 +4,9 @@ extension UVListener {
     /// It is framed and copied once, whatever the number of clients. Clients with a framing of
     /// their own each need a copy.
     ///
+    /// A client that is above its ``UVConnectionOptions/highWatermark`` after this is not read from
+    /// until it has taken enough, unless ``UVConnectionOptions/holdsAboveHighWatermark`` is false.
+    ///
     /// - Parameters:
     ///   - message: The message. It is not needed after the call.
     ///   - audience: The clients that get it.

@@ -6,6 +6,9 @@
 ///     room.join(client)
 ///     listener.broadcast("hello", to: .room(room, except: client))
 ///
+/// A member that is above its ``UVConnectionOptions/highWatermark`` after a broadcast is not read
+/// from until it has taken enough, unless ``UVConnectionOptions/holdsAboveHighWatermark`` is false.
+///
 /// A client whose connection ends has left all rooms before `onDisconnected` is called. Like its
 /// listener, a room belongs to the loop's thread.
 public final class UVRoom {

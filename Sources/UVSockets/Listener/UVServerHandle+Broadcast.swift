@@ -3,6 +3,9 @@ extension UVServerHandle {
     ///
     /// The message is framed and copied once.
     ///
+    /// A client that is above its ``UVConnectionOptions/highWatermark`` after this is not read from
+    /// until it has taken enough, unless ``UVConnectionOptions/holdsAboveHighWatermark`` is false.
+    ///
     /// - Parameters:
     ///   - message: The message.
     ///   - exception: The client that does not get it, if any.
@@ -84,6 +87,9 @@ extension UVServerHandle {
     /// Sends one message to all clients without waiting for the result.
     ///
     /// It is for callbacks, which cannot wait. The message is framed and copied once.
+    ///
+    /// A client that is above its ``UVConnectionOptions/highWatermark`` after this is not read from
+    /// until it has taken enough, unless ``UVConnectionOptions/holdsAboveHighWatermark`` is false.
     ///
     /// - Parameters:
     ///   - message: The message. It is not needed after the call.

@@ -55,6 +55,9 @@ public struct UVServerRoom: Sendable {
     ///
     /// It works as ``UVServerHandle/broadcast(_:except:whenSlow:)-([UInt8],_,_)`` does.
     ///
+    /// A member that is above its ``UVConnectionOptions/highWatermark`` after this is not read from
+    /// until it has taken enough, unless ``UVConnectionOptions/holdsAboveHighWatermark`` is false.
+    ///
     /// - Parameters:
     ///   - message: The message.
     ///   - exception: The member that does not get it, if any.
@@ -84,6 +87,9 @@ public struct UVServerRoom: Sendable {
     }
 
     /// Sends one message to all members without waiting for the result.
+    ///
+    /// A member that is above its ``UVConnectionOptions/highWatermark`` after this is not read from
+    /// until it has taken enough, unless ``UVConnectionOptions/holdsAboveHighWatermark`` is false.
     ///
     /// - Parameters:
     ///   - message: The message.

@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 import UVSockets
+import UVSocketsTesting
 
 @Suite("Broadcast", .ownThreads, .onEachTransport, .timeLimit(.minutes(1)))
 struct BroadcastTests {
@@ -74,5 +75,28 @@ struct BroadcastTests {
                     }
                 }
             })
+    }
+}
+
+@Suite("Broadcasts in memory", .onPool, .timeLimit(.minutes(1)))
+struct BroadcastInMemoryTests {
+    @Test(
+        "A client above its watermark after a broadcast is not read from, unless the options say so",
+        arguments: [true, false])
+    func held(holds: Bool) throws {
+        var options = UVListenerOptions()
+        options.connection.holdsAboveHighWatermark = holds
+        var heard = 0
+        let server = try MemoryServer(options: options) { _, _ in heard += 1 }
+        let peer = try server.connect()
+        peer.isReading = false
+        #expect(server.listener.broadcast(pattern(1 << 20)).receivers == 1)
+        server.network.run()
+        peer.send("x")
+        server.network.run()
+        #expect(heard == (holds ? 0 : 1))
+        peer.isReading = true
+        server.network.run()
+        #expect(heard == 1)
     }
 }
