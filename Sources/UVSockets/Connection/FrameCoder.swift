@@ -118,7 +118,7 @@ private final class Box<Codec: FrameCodec> {
     func firstFrame(
         in bytes: Span<UInt8>
     ) throws(FramingError) -> (payload: Range<Int>, end: Int)? {
-        try codec.firstFrame(in: bytes, scanned: 0)
+        try codec.firstFrame(in: bytes, memory: 0)
             .frame(within: bytes.count, limit: longestFrame, codec.maximumLength)
     }
 }

@@ -17,9 +17,9 @@ public struct DelimiterCodec: FrameCodec {
         self.maximumLength = Self.checked(maximumLength)
     }
 
-    /// Finds the first frame; see ``FrameCodec/firstFrame(in:scanned:)``.
+    /// Finds the first frame; see ``FrameCodec/firstFrame(in:memory:)``.
     public func firstFrame(
-        in bytes: Span<UInt8>, scanned: Int
+        in bytes: Span<UInt8>, memory scanned: Int
     ) throws(FramingError) -> FrameSearch {
         // The delimiter of a frame within the limit may begin here, if all of it has come.
         let starts = min(max(0, bytes.count - delimiter.count + 1), maximumLength + 1)
@@ -32,7 +32,7 @@ public struct DelimiterCodec: FrameCodec {
             next = start + 1
         }
         guard starts <= maximumLength else { throw .frameTooLong(limit: maximumLength) }
-        return .incomplete(scanned: starts, needed: max(delimiter.count, bytes.count + 1))
+        return .incomplete(memory: starts, needed: max(delimiter.count, bytes.count + 1))
     }
 
     private func isDelimiter(_ bytes: Span<UInt8>, at start: Int) -> Bool {

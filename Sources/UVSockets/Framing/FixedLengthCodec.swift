@@ -10,12 +10,12 @@ public struct FixedLengthCodec: FrameCodec {
         maximumLength = Self.checked(length)
     }
 
-    /// Finds the first frame; see ``FrameCodec/firstFrame(in:scanned:)``. No bytes are malformed.
+    /// Finds the first frame; see ``FrameCodec/firstFrame(in:memory:)``. No bytes are malformed.
     public func firstFrame(
-        in bytes: Span<UInt8>, scanned: Int
+        in bytes: Span<UInt8>, memory: Int
     ) throws(FramingError) -> FrameSearch {
         guard bytes.count >= maximumLength else {
-            return .incomplete(scanned: 0, needed: maximumLength)
+            return .incomplete(needed: maximumLength)
         }
         return .frame(payload: 0..<maximumLength, end: maximumLength)
     }

@@ -30,7 +30,7 @@ struct FrameAssembler {
     /// Where in the kept bytes the next frame begins.
     private var start = 0
     /// What the last search for the next frame returned; 0 before the first search.
-    private var scanned = 0
+    private var memory = 0
     private var needed = 0
 
     /// How many bytes are kept and not yet taken.
@@ -53,7 +53,7 @@ struct FrameAssembler {
         guard kept.isEmpty else { return try nextKept(chunk, &offset, codec) }
         guard offset < chunk.count else { return nil }
         let bytes = chunk.extracting(offset...)
-        let search = try codec.firstFrame(in: bytes, scanned: 0)
+        let search = try codec.firstFrame(in: bytes, memory: 0)
         guard let (payload, end) = try note(search, of: bytes.count, codec) else { return nil }
         let begin = offset
         offset += end
@@ -87,7 +87,7 @@ struct FrameAssembler {
 
     /// Notes that another codec divides the kept bytes from now on. It has not searched them yet.
     mutating func codecChanged() {
-        scanned = 0
+        memory = 0
         needed = 0
     }
 
@@ -129,7 +129,7 @@ struct FrameAssembler {
     }
 
     private func searchKept(_ codec: any FrameCodec) throws(FramingError) -> FrameSearch {
-        try codec.firstFrame(in: kept.span.extracting(start...), scanned: scanned)
+        try codec.firstFrame(in: kept.span.extracting(start...), memory: memory)
     }
 
     /// Remembers the result of a search.
@@ -138,8 +138,8 @@ struct FrameAssembler {
     private mutating func note(
         _ search: FrameSearch, of count: Int, _ codec: any FrameCodec
     ) throws(FramingError) -> (payload: Range<Int>, end: Int)? {
-        if case .incomplete(let scanned, let needed) = search {
-            self.scanned = min(max(0, scanned), count)
+        if case .incomplete(let memory, let needed) = search {
+            self.memory = memory
             self.needed = max(needed, count == .max ? count : count + 1)
             guard self.needed <= codec.longestFrame + 1 else {
                 throw .frameTooLong(limit: codec.maximumLength)

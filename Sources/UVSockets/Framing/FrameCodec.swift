@@ -4,6 +4,11 @@
 /// The bytes that it is shown always begin at a frame's first byte. What it says about some bytes
 /// must stay true when more bytes follow. So it does not matter how the network splits the stream.
 ///
+/// Within a frame, a codec may leave a note to itself: one number, its `memory`. It only saves work,
+/// such as a second look at the same bytes. What a codec finds must be the same without it. What
+/// depends on earlier frames, such as a handshake, is not a codec's matter: change the connection's
+/// framing.
+///
 /// The codecs that come with the library are ``LineCodec``, ``DelimiterCodec``,
 /// ``FixedLengthCodec``, ``LengthPrefixCodec``, ``VarintPrefixCodec`` and ``NetstringCodec``. Each
 /// can send back every payload it has received. To receive bytes as they come, use
@@ -21,16 +26,18 @@ public protocol FrameCodec: Sendable {
     /// - Parameters:
     ///   - bytes: Bytes that begin at a frame's first byte. They may be none, a part of a frame,
     ///     or many frames.
-    ///   - scanned: The `scanned` value that the last search of the same bytes returned, when
-    ///     there were fewer; 0 at first. A codec that looks for a delimiter continues from there.
-    ///     So a long frame in small pieces costs linear time.
+    ///   - memory: The number that an earlier search of the same bytes returned, when there were
+    ///     fewer; 0 at each frame's first search, and whenever the library has forgotten it. The
+    ///     library does not look at it. A codec that looks for a delimiter returns how many bytes
+    ///     it has seen, and continues from there. One with nested frames can put a position and a
+    ///     count into it. So a long frame in small pieces costs linear time.
     /// - Returns: Where the frame is, or how many bytes are needed. A frame has at least one
     ///   byte, and its payload and its end lie within the bytes. Any other answer is a programmer's
     ///   error and traps.
     /// - Throws: ``FramingError/frameTooLong(limit:)`` as soon as it is certain that the frame is
     ///   longer than ``maximumLength``; ``FramingError/malformed(_:)`` if the bytes do not begin a
     ///   frame.
-    func firstFrame(in bytes: Span<UInt8>, scanned: Int) throws(FramingError) -> FrameSearch
+    func firstFrame(in bytes: Span<UInt8>, memory: Int) throws(FramingError) -> FrameSearch
 
     /// Tells what to write before and after a payload to make it a frame.
     ///

@@ -4,10 +4,11 @@ public enum FrameSearch: Equatable, Sendable {
     case frame(payload: Range<Int>, end: Int)
     /// The first frame is not whole.
     ///
-    /// The next search of these bytes gets `scanned`. `needed` counts all bytes from the frame's
-    /// first byte. With fewer bytes neither a frame nor an error can be found, so the codec is not
-    /// asked again before that.
-    case incomplete(scanned: Int, needed: Int)
+    /// `needed` counts all bytes from the frame's first byte. With fewer bytes neither a frame nor
+    /// an error can be found, so the codec is not asked again before that.
+    ///
+    /// `memory` is any number that the codec likes. The next search of these bytes gets it.
+    case incomplete(memory: Int = 0, needed: Int)
 }
 
 extension FrameSearch {
@@ -37,7 +38,7 @@ extension FrameSearch {
     ) throws(FramingError) -> FrameSearch {
         guard length <= UInt64(limit) else { throw .frameTooLong(limit: limit) }
         let end = prefix + Int(length)
-        guard end <= count else { return .incomplete(scanned: 0, needed: end) }
+        guard end <= count else { return .incomplete(needed: end) }
         return .frame(payload: prefix..<end, end: end)
     }
 }

@@ -54,15 +54,15 @@ public struct LengthPrefixCodec: FrameCodec {
         self.maximumLength = Int(min(UInt64(Self.checked(maximumLength)), expressible))
     }
 
-    /// Finds the first frame; see ``FrameCodec/firstFrame(in:scanned:)``.
+    /// Finds the first frame; see ``FrameCodec/firstFrame(in:memory:)``.
     ///
     /// A length beyond the limit is an error as soon as it has come. So is a length that counts
     /// itself and is less than its own width.
     public func firstFrame(
-        in bytes: Span<UInt8>, scanned: Int
+        in bytes: Span<UInt8>, memory: Int
     ) throws(FramingError) -> FrameSearch {
         let prefix = width.rawValue
-        guard bytes.count >= prefix else { return .incomplete(scanned: 0, needed: prefix) }
+        guard bytes.count >= prefix else { return .incomplete(needed: prefix) }
         var length: UInt64 = 0
         for index in 0..<prefix { length |= UInt64(bytes[index]) << shift(of: index) }
         if countsItself {

@@ -54,10 +54,10 @@ public struct LineCodec: FrameCodec {
         self.maximumLength = Self.checked(maximumLength)
     }
 
-    /// Finds the first line; see ``FrameCodec/firstFrame(in:scanned:)``.
+    /// Finds the first line; see ``FrameCodec/firstFrame(in:memory:)``.
     @inline(__always)
     public func firstFrame(
-        in bytes: Span<UInt8>, scanned: Int
+        in bytes: Span<UInt8>, memory scanned: Int
     ) throws(FramingError) -> FrameSearch {
         guard let feed = firstIndex(of: Self.lineFeed, in: bytes, from: scanned) else {
             return try unended(bytes)
@@ -80,7 +80,7 @@ public struct LineCodec: FrameCodec {
                 throw .frameTooLong(limit: maximumLength)
             }
         }
-        return .incomplete(scanned: bytes.count, needed: bytes.count + 1)
+        return .incomplete(memory: bytes.count, needed: bytes.count + 1)
     }
 
     /// What ends an unended line; see ``FrameCodec/completion``.

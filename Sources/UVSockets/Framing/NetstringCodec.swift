@@ -13,12 +13,12 @@ public struct NetstringCodec: FrameCodec {
         self.maximumLength = Self.checked(maximumLength)
     }
 
-    /// Finds the first frame; see ``FrameCodec/firstFrame(in:scanned:)``.
+    /// Finds the first frame; see ``FrameCodec/firstFrame(in:memory:)``.
     ///
     /// A length beyond the limit is an error at the first digit that exceeds the limit. A length
     /// with a leading zero is malformed.
     public func firstFrame(
-        in bytes: Span<UInt8>, scanned: Int
+        in bytes: Span<UInt8>, memory: Int
     ) throws(FramingError) -> FrameSearch {
         var length = 0
         for index in 0..<bytes.count {
@@ -38,14 +38,14 @@ public struct NetstringCodec: FrameCodec {
             }
             length = length * 10 + digit
         }
-        return .incomplete(scanned: 0, needed: bytes.count + 1)
+        return .incomplete(needed: bytes.count + 1)
     }
 
     private func frame(
         prefix: Int, length: Int, in bytes: Span<UInt8>
     ) throws(FramingError) -> FrameSearch {
         let comma = prefix + length
-        guard comma < bytes.count else { return .incomplete(scanned: 0, needed: comma + 1) }
+        guard comma < bytes.count else { return .incomplete(needed: comma + 1) }
         guard bytes[comma] == UInt8(ascii: ",") else {
             throw .malformed("the comma after the payload is missing")
         }

@@ -16,12 +16,12 @@ public struct VarintPrefixCodec: FrameCodec {
         self.maximumLength = Self.checked(maximumLength)
     }
 
-    /// Finds the first frame; see ``FrameCodec/firstFrame(in:scanned:)``.
+    /// Finds the first frame; see ``FrameCodec/firstFrame(in:memory:)``.
     ///
     /// A length is malformed if it uses more bytes than it needs, or has more than 64 bits. A
     /// length beyond the limit is an error as soon as its last byte has come.
     public func firstFrame(
-        in bytes: Span<UInt8>, scanned: Int
+        in bytes: Span<UInt8>, memory: Int
     ) throws(FramingError) -> FrameSearch {
         var length: UInt64 = 0
         for index in 0..<min(Self.longestPrefix, bytes.count) {
@@ -37,7 +37,7 @@ public struct VarintPrefixCodec: FrameCodec {
             return try .behind(
                 prefix: index + 1, length: length, limit: maximumLength, of: bytes.count)
         }
-        return .incomplete(scanned: 0, needed: bytes.count + 1)
+        return .incomplete(needed: bytes.count + 1)
     }
 
     /// Tells the length to write before a payload; see ``FrameCodec/wrapper(of:)``.

@@ -8,11 +8,11 @@ struct EndlessCodecTests {
     /// Never finds a frame, and says what it was told to say.
     struct Endless: FrameCodec {
         let maximumLength: Int
-        let scanned: Int
+        let memory: Int
         let needed: Int
 
-        func firstFrame(in bytes: Span<UInt8>, scanned: Int) throws(FramingError) -> FrameSearch {
-            .incomplete(scanned: self.scanned, needed: needed)
+        func firstFrame(in bytes: Span<UInt8>, memory: Int) throws(FramingError) -> FrameSearch {
+            .incomplete(memory: self.memory, needed: needed)
         }
 
         func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper {
@@ -26,7 +26,7 @@ struct EndlessCodecTests {
         [(0, 0), (Int.max, Int.max), (-1, -1), (.min, .max)])
     func endless(sizes: (limit: Int, chunk: Int), answer: (Int, Int)) throws {
         let (limit, chunk) = sizes
-        let codec = Endless(maximumLength: limit, scanned: answer.0, needed: answer.1)
+        let codec = Endless(maximumLength: limit, memory: answer.0, needed: answer.1)
         var assembler = FrameAssembler()
         var sent = 0
         var error: FramingError?
@@ -50,7 +50,7 @@ struct EndlessCodecTests {
     @Test("On a connection, too, for callbacks and tasks", arguments: [false, true])
     func connection(isTask: Bool) async throws {
         let ends = Journal<UVEndReason>()
-        let codec = Endless(maximumLength: 1000, scanned: 0, needed: 0)
+        let codec = Endless(maximumLength: 1000, memory: 0, needed: 0)
         let flood: @Sendable (RawPeer) throws -> Void = { peer in
             // What comes beyond the limit is thrown away.
             _ = try? peer.sendUntilHeld(4 << 20)
@@ -76,9 +76,9 @@ struct EndlessCodecTests {
     struct Wasteful: FrameCodec {
         let maximumLength = 10
 
-        func firstFrame(in bytes: Span<UInt8>, scanned: Int) throws(FramingError) -> FrameSearch {
+        func firstFrame(in bytes: Span<UInt8>, memory: Int) throws(FramingError) -> FrameSearch {
             bytes.count < 101
-                ? .incomplete(scanned: 0, needed: 101) : .frame(payload: 100..<101, end: 101)
+                ? .incomplete(needed: 101) : .frame(payload: 100..<101, end: 101)
         }
 
         func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper {

@@ -186,6 +186,24 @@ struct FrameAssemblerTests {
         #expect(!assembler.isMidFrame)
     }
 
+    @Test("A codec's number comes back to it within a frame, whatever it is, and to nobody else")
+    func numbers() throws {
+        let codec = NotingCodec()
+        var assembler = FrameAssembler()
+        func feed(_ text: Wire) throws {
+            for piece in text.single {
+                var offset = 0
+                _ = try assembler.next(in: piece.span, &offset, codec)
+                assembler.keep(piece.span.extracting(offset...))
+            }
+        }
+        try feed("ab;c;d")
+        assembler.codecChanged()
+        try feed("e")
+        let first = Int.min + 1
+        #expect(codec.given.withLock(\.self) == [0, first, first + 1, 0, first, 0, 0, first])
+    }
+
     @Test("Without a codec a chunk is handed on as it is")
     func raw() {
         var assembler = FrameAssembler()
@@ -238,10 +256,11 @@ private struct CountingCodec: FrameCodec {
 
     var maximumLength: Int { codec.maximumLength }
 
-    func firstFrame(in bytes: Span<UInt8>, scanned: Int) throws(FramingError) -> FrameSearch {
+    func firstFrame(in bytes: Span<UInt8>, memory scanned: Int) throws(FramingError) -> FrameSearch
+    {
         log.searches.add(1, ordering: .relaxed)
         log.bytes.add(bytes.count - scanned, ordering: .relaxed)
-        return try codec.firstFrame(in: bytes, scanned: scanned)
+        return try codec.firstFrame(in: bytes, memory: scanned)
     }
 
     func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper {
@@ -249,10 +268,26 @@ private struct CountingCodec: FrameCodec {
     }
 }
 
+/// Frames that end with a semicolon. It writes down the number that each search gets.
+private final class NotingCodec: FrameCodec {
+    let maximumLength = 100
+    let given = Mutex<[Int]>([])
+
+    func firstFrame(in bytes: Span<UInt8>, memory: Int) -> FrameSearch {
+        given.withLock { $0.append(memory) }
+        guard let end = firstIndex(of: UInt8(ascii: ";"), in: bytes, from: 0) else {
+            return .incomplete(memory: .min + bytes.count, needed: bytes.count + 1)
+        }
+        return .frame(payload: 0..<end, end: end + 1)
+    }
+
+    func wrapper(of payload: Span<UInt8>) -> FrameWrapper { FrameWrapper(suffix: [0x3B]) }
+}
+
 private struct EmptyFrameCodec: FrameCodec {
     let maximumLength = 1
 
-    func firstFrame(in bytes: Span<UInt8>, scanned: Int) -> FrameSearch {
+    func firstFrame(in bytes: Span<UInt8>, memory: Int) -> FrameSearch {
         .frame(payload: 0..<0, end: 0)
     }
 

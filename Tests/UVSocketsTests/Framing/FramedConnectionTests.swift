@@ -63,9 +63,9 @@ struct FramedConnectionTests {
         let end: Int
         var maximumLength: Int { 1024 }
 
-        func firstFrame(in bytes: Span<UInt8>, scanned: Int) throws(FramingError) -> FrameSearch {
+        func firstFrame(in bytes: Span<UInt8>, memory: Int) throws(FramingError) -> FrameSearch {
             bytes.isEmpty
-                ? .incomplete(scanned: 0, needed: 1) : .frame(payload: payload, end: end)
+                ? .incomplete(needed: 1) : .frame(payload: payload, end: end)
         }
 
         func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper {

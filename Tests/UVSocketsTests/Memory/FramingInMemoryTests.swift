@@ -158,9 +158,9 @@ struct FramingInMemoryTests {
         let suffix: [UInt8]
         var maximumLength: Int { 1024 }
 
-        func firstFrame(in bytes: Span<UInt8>, scanned: Int) throws(FramingError) -> FrameSearch {
+        func firstFrame(in bytes: Span<UInt8>, memory: Int) throws(FramingError) -> FrameSearch {
             bytes.isEmpty
-                ? .incomplete(scanned: 0, needed: 1) : .frame(payload: 0..<1, end: 1)
+                ? .incomplete(needed: 1) : .frame(payload: 0..<1, end: 1)
         }
 
         func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper {

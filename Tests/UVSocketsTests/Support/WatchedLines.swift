@@ -11,8 +11,8 @@ struct WatchedLines: FrameCodec {
 
     var maximumLength: Int { lines.maximumLength }
 
-    func firstFrame(in bytes: Span<UInt8>, scanned: Int) throws(FramingError) -> FrameSearch {
-        try lines.firstFrame(in: bytes, scanned: scanned)
+    func firstFrame(in bytes: Span<UInt8>, memory: Int) throws(FramingError) -> FrameSearch {
+        try lines.firstFrame(in: bytes, memory: memory)
     }
 
     func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper {
