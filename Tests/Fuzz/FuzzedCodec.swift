@@ -29,10 +29,13 @@ enum FuzzedCodec: String {
         case .fixed:
             return FixedLengthCodec(limit)
         case .lengthPrefix:
+            let width = LengthPrefixCodec.Width.allCases[(variant & 7) % 5]
+            let order = variant & 8 == 0 ? LengthPrefixCodec.ByteOrder.bigEndian : .littleEndian
+            let (offset, adjustment) = ((variant >> 5) & 3, (variant >> 6) - 1)
             return LengthPrefixCodec(
-                LengthPrefixCodec.Width.allCases[variant & 3],
-                byteOrder: variant & 4 == 0 ? .bigEndian : .littleEndian,
-                countsItself: variant & 8 != 0, maximumLength: limit)
+                width, byteOrder: order, offset: offset, adjustment: adjustment,
+                countsItself: variant & 16 != 0,
+                maximumLength: limit + offset + width.rawValue + max(0, adjustment))
         case .varint:
             return VarintPrefixCodec(maximumLength: limit)
         case .netstring:

@@ -207,7 +207,8 @@ struct ContractTests {
             switching(
                 over: "LineCodec.Ending", [".lfOrCRLF", ".lf", ".crlf", ".crlfAcceptingLF"]),
             switching(
-                over: "LengthPrefixCodec.Width", [".bytes1", ".bytes2", ".bytes4", ".bytes8"]),
+                over: "LengthPrefixCodec.Width",
+                [".bytes1", ".bytes2", ".bytes3", ".bytes4", ".bytes8"]),
             switching(over: "UVLoop.RunMode", [".untilIdle", ".untilStopped"]),
             switching(
                 over: "UVSignal", [".interrupt", ".terminate", ".hangup", ".user1", ".user2"]),

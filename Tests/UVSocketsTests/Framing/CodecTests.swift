@@ -88,6 +88,12 @@ struct FrameLimitTests {
         #expect(LengthPrefixCodec(.bytes2).maximumLength == 65_535)
         #expect(LengthPrefixCodec(.bytes2, countsItself: true).maximumLength == 65_533)
         #expect(LengthPrefixCodec(.bytes4).maximumLength == Self.mebibyte)
+        #expect(LengthPrefixCodec(.bytes1, adjustment: 6).maximumLength == 261)
+        #expect(LengthPrefixCodec(.bytes1, offset: 4).maximumLength == 260)
+        #expect(LengthPrefixCodec(.bytes1, offset: 4, adjustment: -5).maximumLength == 255)
+        let greatest = LengthPrefixCodec(
+            .bytes8, offset: 4, adjustment: 1 << 16, maximumLength: .max / 2)
+        #expect(greatest.maximumLength == .max / 2)
     }
 
     @Test("What cannot be is refused when the codec is made")
@@ -96,6 +102,16 @@ struct FrameLimitTests {
         await #expect(processExitsWith: .failure) { _ = NetstringCodec(maximumLength: .max) }
         await #expect(processExitsWith: .failure) { _ = FixedLengthCodec(0) }
         await #expect(processExitsWith: .failure) { _ = DelimiterCodec([]) }
+        await #expect(processExitsWith: .failure) { _ = LengthPrefixCodec(.bytes2, offset: -1) }
+        await #expect(processExitsWith: .failure) {
+            _ = LengthPrefixCodec(.bytes1, adjustment: -255)
+        }
+        await #expect(processExitsWith: .failure) {
+            _ = LengthPrefixCodec(.bytes2, offset: 4, maximumLength: 5)
+        }
+        await #expect(processExitsWith: .failure) {
+            _ = LengthPrefixCodec(.bytes3, adjustment: 6, maximumLength: 5)
+        }
         await #expect(processExitsWith: .failure) { _ = DelimiterCodec("12345678901234567".utf8) }
     }
 }

@@ -23,6 +23,12 @@ struct FrameWrapperTests {
                 "\u{3}\u{0}\u{0}\u{0}one"
             ),
             (LengthPrefixCodec(.bytes4, countsItself: true), "one", "\u{0}\u{0}\u{0}\u{7}one"),
+            (
+                LengthPrefixCodec(.bytes3, byteOrder: .littleEndian, adjustment: 1), "#one",
+                "\u{3}\0\0#one"
+            ),
+            (LengthPrefixCodec(.bytes3, adjustment: 6), "x" * 6, "\0\0\0" + "x" * 6),
+            (LengthPrefixCodec(.bytes2, offset: 4), "head\0\u{3}one", "head\0\u{3}one"),
             (LengthPrefixCodec(.bytes8), "x" * 258, "\0\0\0\0\0\0\u{1}\u{2}" + "x" * 258),
             (VarintPrefixCodec(), "", "\u{0}"),
             (VarintPrefixCodec(), "x" * 127, "\u{7F}" + "x" * 127),
@@ -60,11 +66,58 @@ struct FrameWrapperTests {
                 LengthPrefixCodec(.bytes1, countsItself: true), "x" * 255,
                 "255 bytes are more than the limit of 254"
             ),
+            (
+                LengthPrefixCodec(.bytes3, adjustment: 6), "five!",
+                "no length of 3 bytes tells 5 bytes"
+            ),
+            (LengthPrefixCodec(.bytes2, offset: 4), "head\0\u{2}one", "its length is not 3"),
+            (LengthPrefixCodec(.bytes2, offset: 4), "head\0\u{4}one", "its length is not 3"),
+            (LengthPrefixCodec(.bytes2, offset: 4), "head\0", "the payload ends before its length"),
+            (
+                LengthPrefixCodec(.bytes2, offset: 4, maximumLength: 8), "head\0\u{3}one",
+                "9 bytes are more than the limit of 8"
+            ),
             (VarintPrefixCodec(maximumLength: 1), "xy", "2 bytes are more than the limit of 1"),
             (NetstringCodec(maximumLength: 1), "xy", "2 bytes are more than the limit of 1"),
         ] as [(any FrameCodec, Wire, String)])
     func refused(codec: any FrameCodec, payload: Wire, reason: String) {
         #expect(throws: FramingError.unsendable(reason)) { try Wire(framing: payload, by: codec) }
+    }
+
+    @Test(
+        "A length is written into a frame, which can be sent then",
+        arguments: [
+            (LengthPrefixCodec(.bytes2, offset: 4), "head??one", "head\0\u{3}one"),
+            (LengthPrefixCodec(.bytes2, offset: 4), "head??", "head\0\0"),
+            (
+                LengthPrefixCodec(.bytes4, offset: 1, countsItself: true), "Q????one",
+                "Q\0\0\0\u{7}one"
+            ),
+            (
+                LengthPrefixCodec(.bytes3, byteOrder: .littleEndian, offset: 1, adjustment: -4),
+                "1???one", "1\u{7}\0\0one"
+            ),
+        ] as [(LengthPrefixCodec, Wire, Wire)])
+    func lengths(codec: LengthPrefixCodec, payload: Wire, frame: Wire) throws {
+        var bytes = payload.bytes
+        #expect(throws: FramingError.self) { try Wire(framing: payload, by: codec) }
+        try codec.writeLength(into: &bytes)
+        #expect(Wire(bytes) == frame)
+        #expect(try Wire(framing: frame, by: codec) == frame)
+    }
+
+    @Test("A length is not written where it has no room, or cannot be told")
+    func noLength() async {
+        let codec = LengthPrefixCodec(.bytes1, offset: 1)
+        for count in [0, 1, 258] {
+            var bytes = pattern(count)
+            #expect(throws: FramingError.self) { try codec.writeLength(into: &bytes) }
+            #expect(bytes == pattern(count))
+        }
+        await #expect(processExitsWith: .failure) {
+            var bytes: [UInt8] = [0, 1]
+            try LengthPrefixCodec(.bytes1).writeLength(into: &bytes)
+        }
     }
 
     @Test("A delimiter's beginning at a payload's end may be sent where it makes no delimiter")

@@ -22,7 +22,7 @@ extension WireCase {
     private static let beyondDefault = WireEnd.error(.frameTooLong(limit: 1 << 20))
 
     private static func tooSmall(_ length: Int, _ width: Int) -> WireEnd {
-        .error(.malformed("a length of \(length) that counts its own \(width) bytes"))
+        .error(.malformed("a length of \(length) where at least \(width) bytes are counted"))
     }
 
     /// The rows that every width and byte order has.
@@ -99,6 +99,46 @@ extension WireCase {
             "P6", "the least significant byte first",
             LengthPrefixCodec(.bytes2, byteOrder: .littleEndian), "\u{1}\u{0}x\u{2}\u{0}yz",
             ["x", "yz"]),
+    ]
+
+    private static let mysql = LengthPrefixCodec(
+        .bytes3, byteOrder: .littleEndian, adjustment: 1, maximumLength: 5)
+    private static let modbus = LengthPrefixCodec(.bytes2, offset: 4, maximumLength: 10)
+    private static let postgres = LengthPrefixCodec(
+        .bytes4, offset: 1, countsItself: true, maximumLength: 9)
+    private static let diameter = LengthPrefixCodec(
+        .bytes3, offset: 1, adjustment: -4, maximumLength: 8)
+
+    static let headers: [WireCase] = [
+        .init(
+            "H1", "a byte more follows than the length tells", mysql,
+            "\u{2}\0\0#ab" + "\0\0\0#" + "\u{4}\0\0#four", ["#ab", "#", "#four"]),
+        .init(
+            "H2", "the same, one more than the limit", mysql, "\u{5}\0\0", [],
+            .error(.frameTooLong(limit: 5))),
+        .init("H3", "the same, truncated", mysql, "\u{2}\0\0#a", [], .truncated(5)),
+        .init(
+            "H4", "bytes before the length", modbus, "ab\0\0\0\u{4}four" + "cd\0\0\0\0",
+            ["ab\0\0\0\u{4}four", "cd\0\0\0\0"]),
+        .init(
+            "H5", "the same, one more than the limit", modbus, "ab\0\0\0\0" + "ab\0\0\0\u{5}",
+            ["ab\0\0\0\0"], .error(.frameTooLong(limit: 10))),
+        .init("H6", "the same, truncated before the length", modbus, "ab\0\0\0", [], .truncated(5)),
+        .init(
+            "H7", "the same, the greatest length", modbus, "ab\0\0\u{FF}\u{FF}", [],
+            .error(.frameTooLong(limit: 10))),
+        .init(
+            "H8", "behind a type, counting itself", postgres, "Q\0\0\0\u{8}four" + "S\0\0\0\u{4}",
+            ["Q\0\0\0\u{8}four", "S\0\0\0\u{4}"]),
+        .init("H9", "the same, too small", postgres, "Q\0\0\0\u{3}", [], tooSmall(3, 4)),
+        .init(
+            "H10", "counting the whole frame", diameter, "\u{1}\0\0\u{8}four" + "\u{1}\0\0\u{4}",
+            ["\u{1}\0\0\u{8}four", "\u{1}\0\0\u{4}"]),
+        .init("H11", "the same, too small", diameter, "\u{1}\0\0\u{3}", [], tooSmall(3, 4)),
+        .init(
+            "H12", "the greatest length and adjustment",
+            LengthPrefixCodec(.bytes8, offset: 1, adjustment: 1 << 16, maximumLength: .max / 2),
+            "x" + number(.max, 8), [], .error(.frameTooLong(limit: .max / 2))),
     ]
 
     private static let limit300 = VarintPrefixCodec(maximumLength: 300)

@@ -65,5 +65,6 @@ struct WireCase: Sendable, CustomTestStringConvertible {
     var testDescription: String { "\(number) \(title): \(wire)" }
 
     /// Every row of every table.
-    static let all = lines + delimiters + fixed + lengthPrefixes + varints + netstrings
+    static let all =
+        lines + delimiters + fixed + lengthPrefixes + headers + varints + netstrings
 }
