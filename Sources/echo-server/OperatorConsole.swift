@@ -82,7 +82,7 @@ struct OperatorConsole: Sendable {
 
     private func broadcast(_ text: String) async {
         do throws(FramingError) {
-            _ = try framing.codec?.wrapper(of: Array(text.utf8).span)
+            _ = try framing.wrapper(of: Array(text.utf8).span)
         } catch {
             return output.write(line: "the text \(error)")
         }

@@ -146,7 +146,7 @@ struct Options: ParsableCommand {
             throw ValidationError("--max-frame needs a --framing with messages of varying length")
         }
         do throws(FramingError) {
-            _ = try usedFraming.codec?.wrapper(of: lastMessage.span)
+            _ = try usedFraming.wrapper(of: lastMessage.span)
         } catch {
             if !lastMessage.isEmpty {
                 throw ValidationError("--goodbye cannot be sent as a message: \(error)")

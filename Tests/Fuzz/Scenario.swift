@@ -60,7 +60,7 @@ struct Scenario {
             let payload = whole.payloads.span.extracting(begin..<begin + length)
             begin += length
             do {
-                let ends = try codec.wrapper(of: payload)
+                let ends = try UVFraming.codec(codec).wrapper(of: payload)
                 ends.prefix.append(to: &rewritten)
                 rewritten.append(copying: payload)
                 ends.suffix.append(to: &rewritten)
@@ -83,7 +83,7 @@ struct Scenario {
 
     /// The stream as one payload either cannot be sent or arrives as it is.
     private func checkSending(_ codec: any FrameCodec) {
-        guard let ends = try? codec.wrapper(of: wire.span) else { return }
+        guard let ends = try? UVFraming.codec(codec).wrapper(of: wire.span) else { return }
         var framed: [UInt8] = []
         ends.prefix.append(to: &framed)
         framed.append(contentsOf: wire)

@@ -77,7 +77,7 @@ struct OperatorConsoleLineTests {
             try server.command("broadcast hello")
             #expect(
                 try server.output.line()
-                    == "the text cannot be sent as a frame: 5 bytes where every frame has 4")
+                    == "the text cannot be sent as a frame: 5 bytes are more than the limit of 4")
             try server.command("broadcast five")
             #expect(try server.output.line() == "sent to 1 clients")
             #expect(try client.text(like: "five") == "five")

@@ -47,7 +47,7 @@ final class ConnectionEvents {
         server = Locked(nil)
         settings = ConnectionSettings(options)
         self.outboundBudget = max(0, outboundBudget)
-        coder = framing.codec.map { FrameCoder.of($0) }
+        coder = FrameCoder.of(framing)
         self.onMessageReceived = onMessageReceived
     }
 

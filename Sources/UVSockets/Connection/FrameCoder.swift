@@ -10,29 +10,32 @@ final class FrameCoder {
     typealias Take = (UVConnection, Span<UInt8>, inout Int) throws(FramingError) -> [UInt8]?
     typealias Send = (UVConnection, Span<UInt8>) -> UVSendResult
 
+    let framing: UVFraming
     let codec: any FrameCodec
     private let deliver: Deliver
     private let take: Take
     private let send: Send
 
-    /// Puts a codec behind a reference.
-    static func of(_ codec: some FrameCodec) -> FrameCoder {
-        switch codec {
-        case let codec as LineCodec: FrameCoder(codec)
-        case let codec as LengthPrefixCodec: FrameCoder(codec)
-        case let codec as VarintPrefixCodec: FrameCoder(codec)
-        case let codec as DelimiterCodec: FrameCoder(codec)
-        case let codec as FixedLengthCodec: FrameCoder(codec)
-        case let codec as NetstringCodec: FrameCoder(codec)
-        default: FrameCoder(codec)
+    /// Puts the codec of a framing behind a reference; nil if there is none.
+    static func of(_ framing: UVFraming) -> FrameCoder? {
+        switch framing.codec {
+        case nil: nil
+        case let codec as LineCodec: FrameCoder(framing, codec)
+        case let codec as LengthPrefixCodec: FrameCoder(framing, codec)
+        case let codec as VarintPrefixCodec: FrameCoder(framing, codec)
+        case let codec as DelimiterCodec: FrameCoder(framing, codec)
+        case let codec as FixedLengthCodec: FrameCoder(framing, codec)
+        case let codec as NetstringCodec: FrameCoder(framing, codec)
+        case let codec?: FrameCoder(framing, codec)
         }
     }
 
-    private init(_ codec: some FrameCodec) {
+    private init(_ framing: UVFraming, _ codec: some FrameCodec) {
+        self.framing = framing
         self.codec = codec
         // The closures capture only one reference. So they are called without a thunk that unpacks
         // more.
-        let box = Box(codec)
+        let box = Box(codec, maximumSentLength: framing.maximumSentLength)
         deliver = { connection, chunk, borrower, failure throws(FramingError) in
             var rest = chunk
             // Two loops, because to check for a borrower at each message would cost each message.
@@ -68,7 +71,7 @@ final class FrameCoder {
                 guard connection.mayCork(payload.count) else {
                     return try connection.sendBeyondCork(framing: payload)
                 }
-                return try connection.sendFrame(payload, between: box.codec.wrapper(of: payload))
+                return try connection.sendFrame(payload, between: box.wrapper(of: payload))
             } catch {
                 return .refused(error)
             }
@@ -108,9 +111,11 @@ final class FrameCoder {
 private final class Box<Codec: FrameCodec> {
     let codec: Codec
     private let longestFrame: Int
+    private let maximumSentLength: Int
 
-    init(_ codec: Codec) {
+    init(_ codec: Codec, maximumSentLength: Int) {
         self.codec = codec
+        self.maximumSentLength = maximumSentLength
         longestFrame = codec.longestFrame
     }
 
@@ -120,5 +125,11 @@ private final class Box<Codec: FrameCodec> {
     ) throws(FramingError) -> (payload: Range<Int>, end: Int)? {
         try codec.firstFrame(in: bytes, memory: 0)
             .frame(within: bytes.count, limit: longestFrame, codec.maximumLength)
+    }
+
+    @inline(__always)
+    func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper {
+        try UVFraming.check(payload.count, limit: maximumSentLength)
+        return try codec.wrapper(of: payload)
     }
 }

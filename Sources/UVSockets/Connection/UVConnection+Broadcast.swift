@@ -21,7 +21,7 @@ extension UVConnection {
     /// Sends a message in the connection's own framing.
     func send(_ message: Span<UInt8>, _ slow: UVSlowReceiver) -> UVBroadcastReceipt.Outcome {
         guard state.acceptsBytes,
-            let ends = try? coder?.codec.wrapper(of: message) ?? FrameWrapper()
+            let ends = try? coder?.framing.wrapper(of: message) ?? FrameWrapper()
         else { return .none }
         return send(
             shared: SendBuffer(copying: message, between: ends, key: slow.key), slow)

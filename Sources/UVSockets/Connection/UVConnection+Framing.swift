@@ -7,11 +7,11 @@ extension UVConnection {
     public var framing: UVFraming {
         get {
             loop.confine("UVConnection.framing")
-            return UVFraming(coder?.codec)
+            return coder?.framing ?? .raw
         }
         set {
             loop.confine("UVConnection.framing")
-            let coder = newValue.codec.map { FrameCoder.of($0) }
+            let coder = FrameCoder.of(newValue)
             let extras = extras ?? ConnectionExtras(coder)
             extras.coder = coder
             extras.isCodecOwn = true

@@ -61,7 +61,7 @@ extension UVConnector {
     private func keep(_ message: Span<UInt8>) -> UVSendResult {
         if case .idle = state { return .closed }
         do throws(FramingError) {
-            _ = try events.coder?.codec.wrapper(of: message)
+            _ = try events.coder?.framing.wrapper(of: message)
         } catch {
             return .refused(error)
         }

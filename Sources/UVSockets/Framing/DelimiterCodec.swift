@@ -47,7 +47,6 @@ public struct DelimiterCodec: FrameCodec {
     /// A payload cannot be sent if it holds the delimiter. Nor can it be sent if its end and the
     /// beginning of the delimiter would form a delimiter.
     public func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper {
-        try checkIsSendable(payload)
         guard !holdsDelimiter(payload), !runsIntoDelimiter(payload) else {
             throw .unsendable("the delimiter within the payload")
         }

@@ -14,7 +14,10 @@
 /// can send back every payload it has received. To receive bytes as they come, use
 /// ``UVFraming/raw``.
 public protocol FrameCodec: Sendable {
-    /// The most bytes that a frame's payload may have. Positive.
+    /// The most bytes that a received frame's payload may have. Positive.
+    ///
+    /// It is also the limit of what is sent, unless the framing has another one by
+    /// ``UVFraming/sending(upTo:)``.
     ///
     /// It also limits what a connection keeps of a frame that has not come whole. A whole frame has
     /// at most 46 bytes more than its payload (twice ``FrameWrapper/Bytes/capacity``). A longer
@@ -41,10 +44,12 @@ public protocol FrameCodec: Sendable {
 
     /// Tells what to write before and after a payload to make it a frame.
     ///
+    /// It is not asked about a payload that is too long: see ``UVFraming/sending(upTo:)``.
+    ///
     /// - Parameter payload: The whole payload.
     /// - Returns: The prefix and the suffix.
-    /// - Throws: ``FramingError/unsendable(_:)`` if the payload cannot be one frame: it is too
-    ///   long, does not have the fixed length, or holds the delimiter.
+    /// - Throws: ``FramingError/unsendable(_:)`` if the payload cannot be one frame: it does not
+    ///   have the fixed length, or holds the delimiter.
     func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper
 
     /// The bytes that complete a frame if the peer finishes sending within one.
@@ -72,15 +77,5 @@ extension FrameCodec {
     /// The most bytes a whole frame may have.
     var longestFrame: Int {
         min(max(0, maximumLength), Int.max / 2) + 2 * FrameWrapper.Bytes.capacity
-    }
-
-    @inline(__always)
-    func checkIsSendable(_ payload: Span<UInt8>) throws(FramingError) {
-        guard payload.count <= maximumLength else { throw tooLong(payload.count) }
-    }
-
-    @inline(never)
-    private func tooLong(_ count: Int) -> FramingError {
-        .unsendable("\(count) bytes are more than the limit of \(maximumLength)")
     }
 }

@@ -123,7 +123,6 @@ public struct LengthPrefixCodec: FrameCodec {
     /// Where the length has an offset, nothing is written: the payload is a whole frame already. It
     /// cannot be sent if its length is not right; ``writeLength(into:)`` makes it so.
     public func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper {
-        try checkIsSendable(payload)
         let length = try length(telling: payload.count - (header - start))
         guard offset == 0 else {
             guard length == self.length(in: payload) else {

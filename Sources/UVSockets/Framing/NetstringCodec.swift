@@ -54,7 +54,6 @@ public struct NetstringCodec: FrameCodec {
 
     /// Tells what to write before and after a payload; see ``FrameCodec/wrapper(of:)``.
     public func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper {
-        try checkIsSendable(payload)
         var prefix = FrameWrapper.Bytes()
         var unit = 1
         while payload.count / unit >= 10 { unit *= 10 }

@@ -42,7 +42,6 @@ public struct VarintPrefixCodec: FrameCodec {
 
     /// Tells the length to write before a payload; see ``FrameCodec/wrapper(of:)``.
     public func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper {
-        try checkIsSendable(payload)
         var prefix = FrameWrapper.Bytes()
         var rest = payload.count
         while rest > 0x7F {

@@ -22,7 +22,7 @@ extension UVListener {
         precondition(
             audience.room?.isOf(self) ?? true,
             "UVListener.broadcast needs a room of this listener")
-        guard let ends = try? events.coder?.codec.wrapper(of: message) ?? FrameWrapper(),
+        guard let ends = try? events.coder?.framing.wrapper(of: message) ?? FrameWrapper(),
             ends.count + message.count > 0
         else { return UVBroadcastReceipt() }
         if slow == .wait {

@@ -255,7 +255,7 @@ extension UVListener {
         loop.confine("UVListener.remote")
         if let serverHandle { return serverHandle }
         let remote = UVServerHandle(
-            [ListenerReference(self)], UVFraming(events.coder?.codec), nil)
+            [ListenerReference(self)], events.coder?.framing ?? .raw, nil)
         remote.moved(from: [], to: localEndpoints)
         serverHandle = remote
         return remote

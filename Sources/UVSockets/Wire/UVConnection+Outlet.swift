@@ -36,7 +36,7 @@ extension UVConnection {
     /// even if they were known before. So those of most messages can stay in registers.
     @inline(never)
     func sendBeyondCork(framing payload: Span<UInt8>) throws(FramingError) -> UVSendResult {
-        sendBeyondCork(payload, between: try coder?.codec.wrapper(of: payload) ?? FrameWrapper())
+        sendBeyondCork(payload, between: try coder?.framing.wrapper(of: payload) ?? FrameWrapper())
         return sendResult
     }
 

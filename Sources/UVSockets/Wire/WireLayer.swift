@@ -85,7 +85,7 @@ extension UVConnection {
     @inline(never)
     func sendOnWire(_ message: Span<UInt8>, _ extras: ConnectionExtras) -> UVSendResult {
         do throws(FramingError) {
-            let ends = try extras.coder?.codec.wrapper(of: message) ?? FrameWrapper()
+            let ends = try extras.coder?.framing.wrapper(of: message) ?? FrameWrapper()
             ends.prefix.withSpan { pass($0, extras) }
             pass(message, extras)
             ends.suffix.withSpan { pass($0, extras) }

@@ -86,7 +86,12 @@ extension Wire {
 
     /// The payload with its ends.
     init(framing payload: Wire, by codec: any FrameCodec) throws(FramingError) {
-        let ends = try codec.wrapper(of: payload.bytes.span)
+        try self.init(framing: payload, by: UVFraming.codec(codec))
+    }
+
+    /// The payload with its ends.
+    init(framing payload: Wire, by framing: UVFraming) throws(FramingError) {
+        let ends = try framing.wrapper(of: payload.bytes.span)
         var framed: [UInt8] = []
         ends.prefix.append(to: &framed)
         framed += payload.bytes

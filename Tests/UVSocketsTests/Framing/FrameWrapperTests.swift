@@ -60,7 +60,7 @@ struct FrameWrapperTests {
                 "2 bytes are more than the limit of 1"
             ),
             (FixedLengthCodec(3), "on", "2 bytes where every frame has 3"),
-            (FixedLengthCodec(3), "ones", "4 bytes where every frame has 3"),
+            (FixedLengthCodec(3), "ones", "4 bytes are more than the limit of 3"),
             (LengthPrefixCodec(.bytes1), "x" * 256, "256 bytes are more than the limit of 255"),
             (
                 LengthPrefixCodec(.bytes1, countsItself: true), "x" * 255,
