@@ -25,7 +25,7 @@ public struct DelimiterCodec: FrameCodec {
         let starts = min(max(0, bytes.count - delimiter.count + 1), maximumLength + 1)
         let candidates = bytes.extracting(first: starts)
         var next = scanned
-        while let start = firstIndex(of: delimiter[0], in: candidates, from: next) {
+        while let start = candidates.firstIndex(of: delimiter[0], from: next) {
             if isDelimiter(bytes, at: start) {
                 return .frame(payload: 0..<start, end: start + delimiter.count)
             }
@@ -56,7 +56,7 @@ public struct DelimiterCodec: FrameCodec {
     private func holdsDelimiter(_ payload: Span<UInt8>) -> Bool {
         let candidates = payload.extracting(first: max(0, payload.count - delimiter.count + 1))
         var next = 0
-        while let start = firstIndex(of: delimiter[0], in: candidates, from: next) {
+        while let start = candidates.firstIndex(of: delimiter[0], from: next) {
             if isDelimiter(payload, at: start) { return true }
             next = start + 1
         }

@@ -59,7 +59,7 @@ public struct LineCodec: FrameCodec {
     public func firstFrame(
         in bytes: Span<UInt8>, memory scanned: Int
     ) throws(FramingError) -> FrameSearch {
-        guard let feed = firstIndex(of: Self.lineFeed, in: bytes, from: scanned) else {
+        guard let feed = bytes.firstIndex(of: Self.lineFeed, from: scanned) else {
             return try unended(bytes)
         }
         let follows = feed > 0 && bytes[feed - 1] == Self.carriageReturn
@@ -93,7 +93,7 @@ public struct LineCodec: FrameCodec {
     /// cannot be sent.
     @inline(__always)
     public func wrapper(of payload: Span<UInt8>) throws(FramingError) -> FrameWrapper {
-        guard firstIndex(of: Self.lineFeed, in: payload, from: 0) == nil else {
+        guard payload.firstIndex(of: Self.lineFeed) == nil else {
             throw .unsendable("the payload contains a line feed")
         }
         let hasReturn =

@@ -275,7 +275,7 @@ private final class NotingCodec: FrameCodec {
 
     func firstFrame(in bytes: Span<UInt8>, memory: Int) -> FrameSearch {
         given.withLock { $0.append(memory) }
-        guard let end = firstIndex(of: UInt8(ascii: ";"), in: bytes, from: 0) else {
+        guard let end = bytes.firstIndex(of: UInt8(ascii: ";")) else {
             return .incomplete(memory: .min + bytes.count, needed: bytes.count + 1)
         }
         return .frame(payload: 0..<end, end: end + 1)
