@@ -12,9 +12,9 @@
 /// The bytes of an unfinished frame never exceed the codec's limit plus the longest prefix and
 /// suffix. Beyond that the search throws ``FramingError/frameTooLong(limit:)``, whatever the codec
 /// says.
-struct FrameAssembler {
+package struct FrameAssembler {
     /// Where a frame's payload lies.
-    enum Location: Equatable {
+    package enum Location: Equatable {
         /// In the chunk.
         case chunk(Range<Int>)
         /// In the kept bytes, until the next mutating call.
@@ -26,15 +26,18 @@ struct FrameAssembler {
     private static let firstStep = 256
 
     /// The bytes that did not end in a whole frame. They hold memory only while there are some.
-    private(set) var kept: [UInt8] = []
+    package private(set) var kept: [UInt8] = []
     /// Where in the kept bytes the next frame begins.
     private var start = 0
     /// What the last search for the next frame returned; 0 before the first search.
     private var memory = 0
     private var needed = 0
 
+    /// Makes an assembler that keeps nothing.
+    package init() {}
+
     /// How many bytes are kept and not yet taken.
-    var count: Int { kept.count - start }
+    package var count: Int { kept.count - start }
     /// Whether the bytes so far end within a frame. It is valid once `next` has returned nil.
     var isMidFrame: Bool { count > 0 }
 
@@ -46,7 +49,7 @@ struct FrameAssembler {
     ///   - codec: The codec that divides the bytes.
     /// - Returns: Where the frame's payload lies; nil when no whole frame is left.
     /// - Throws: The codec's error for the next frame. A second call throws it again.
-    mutating func next(
+    package mutating func next(
         in chunk: Span<UInt8>, _ offset: inout Int, _ codec: any FrameCodec
     ) throws(FramingError) -> Location? {
         if start > 0, start == kept.count { release() }
@@ -78,7 +81,7 @@ struct FrameAssembler {
     }
 
     /// Keeps the bytes of a chunk that `next` has not taken.
-    mutating func keep(_ rest: Span<UInt8>) {
+    package mutating func keep(_ rest: Span<UInt8>) {
         if start > 0, start == kept.count { release() }
         guard rest.count > 0 else { return }
         dropTaken()
@@ -151,7 +154,7 @@ struct FrameAssembler {
     }
 
     /// Throws if more is kept of an unfinished frame than the longest frame has.
-    func checkLength(_ codec: any FrameCodec) throws(FramingError) {
+    package func checkLength(_ codec: any FrameCodec) throws(FramingError) {
         guard count <= codec.longestFrame else { throw .frameTooLong(limit: codec.maximumLength) }
     }
 

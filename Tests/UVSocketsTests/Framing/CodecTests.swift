@@ -1,52 +1,27 @@
 import Testing
+import UVSocketsTesting
 
 @testable import UVSockets
 
 @Suite("Codecs", .ownThreads)
 struct CodecTests {
-    @Test("A stream gives the frames and the end in the table", arguments: WireCase.all)
-    func whole(row: WireCase) {
-        let divided = Divided([row.wire.bytes], row.codec)
-        #expect(divided.frames == row.frames)
-        #expect(divided.end == row.end)
-    }
-
-    @Test("It does not matter where a stream is cut", arguments: WireCase.all)
-    func split(row: WireCase) {
-        for index in 0...row.wire.bytes.count {
-            for stops in [false, true] {
-                let divided = Divided(row.wire.split(at: index), stops: stops, row.codec)
-                #expect(divided.frames == row.frames, "cut at \(index), stops: \(stops)")
-                #expect(divided.end == row.end, "cut at \(index), stops: \(stops)")
-            }
-        }
-    }
-
-    @Test("A stream may come byte by byte", arguments: WireCase.all)
-    func single(row: WireCase) {
-        let divided = Divided(row.wire.single, row.codec)
-        #expect(divided.frames == row.frames)
-        #expect(divided.end == row.end)
-    }
-
     @Test(
-        "A stream that ends within a frame is truncated, at every byte",
-        arguments: WireCase.all.filter { $0.end == .clean })
-    func truncated(row: WireCase) {
-        let whole = Divided([row.wire.bytes], row.codec)
-        for length in 0...row.wire.bytes.count {
-            let arrived = whole.boundaries.filter { $0 <= length }
-            let rest = length - (arrived.last ?? 0)
-            let divided = Divided([Array(row.wire.bytes[..<length])], row.codec)
-            #expect(divided.frames == Array(row.frames[..<arrived.count]))
-            #expect(divided.end == (rest == 0 ? .clean : .truncated(rest)), "after \(length)")
+        "A stream gives the frames and the end in the table, wherever it is cut",
+        arguments: WireCase.all)
+    func stream(row: WireCase) throws {
+        let codec = UVTestCodec(row.codec)
+        let payloads = row.frames.map(\.bytes)
+        switch row.end {
+        case .clean: try codec.check(row.wire.bytes, gives: payloads)
+        case .truncated(let rest):
+            try codec.check(row.wire.bytes, gives: payloads, leaving: rest)
+        case .error(let error): try codec.check(row.wire.bytes, gives: payloads, error: error)
         }
     }
 
     @Test("What was received can be sent, and arrives as it was", arguments: WireCase.all)
     func sentAgain(row: WireCase) throws {
-        let sent = try row.frames.map { try Wire(framing: $0, by: row.codec).bytes }
-        #expect(Divided([sent.flatMap(\.self)], row.codec).frames == row.frames)
+        try UVTestCodec(row.codec).check(payloads: row.frames.map(\.bytes))
     }
 
     @Test("A row's number is its own")
