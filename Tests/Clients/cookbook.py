@@ -6,9 +6,11 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDER = ROOT / ".build/clients"
+# SwiftPM takes a folder's name for its package's, and two packages may not have the same: this is a
+# name that no checkout has.
+FOLDER = ROOT / ".build/cookbook-programs"
 ARTICLES = ROOT / "Sources/UVSockets/UVSockets.docc"
-CONFIGURATION = os.environ.get("CONFIGURATION", "debug")
+CONFIGURATION = os.environ.get("CONFIGURATION", "release")
 
 MANIFEST = """\
 // swift-tools-version: 6.2
@@ -16,7 +18,7 @@ import PackageDescription
 
 let names = {names}
 let package = Package(
-    name: "clients",
+    name: "cookbook-programs",
     dependencies: [.package(name: "UVSockets", path: "{root}", traits: [])],
     targets: names.map {{
         .executableTarget(

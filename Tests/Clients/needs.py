@@ -1,5 +1,6 @@
 """The clients that the checks need: installs those that are missing."""
 
+import glob
 import os
 import shutil
 import subprocess
@@ -12,12 +13,20 @@ PACKAGES = {
     "curl": "curl",
     "openssl": "openssl",
     "ii": "ii",
+    "irssi": "irssi",
+    "mosquitto": "mosquitto",
     "mosquitto_sub": "mosquitto-clients",
     "mosquitto_pub": "mosquitto-clients",
     "redis-server": "redis-server",
     "redis-cli": "redis-tools",
     "redis-benchmark": "redis-tools",
     "nginx": "nginx-light",
+    "haproxy": "haproxy",
+    "wrk": "wrk",
+    "psql": "postgresql-client",
+    "pgbench": "postgresql",
+    "initdb": "postgresql",
+    "postgres": "postgresql",
     "logger": "bsdutils",
     "rsyslogd": "rsyslog",
 }
@@ -28,11 +37,11 @@ MODULES = ["paho-mqtt==2.2.0", "redis==8.1.0", "pymodbus==3.16.1"]
 
 
 def install():
-    # Some of the programs are for the administrator, and not on everybody's path.
-    os.environ["PATH"] += ":/usr/sbin:/sbin"
+    _look_further()
     missing = {package for name, package in PACKAGES.items() if not shutil.which(name)}
     if missing:
         _install(sorted(missing))
+        _look_further()
     installed = PYTHON / "installed"
     if not installed.exists() or installed.read_text() != str(MODULES):
         pip = [sys.executable, "-m", "pip", "install", "-q", "--upgrade", "--target", PYTHON]
@@ -40,6 +49,12 @@ def install():
         installed.write_text(str(MODULES))
     sys.path.insert(0, str(PYTHON))
     os.environ["PYTHONPATH"] = str(PYTHON)
+
+
+def _look_further():
+    """Some of the programs are for the administrator, and not on everybody's path."""
+    folders = ["/usr/sbin", "/sbin", *sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True)]
+    os.environ["PATH"] = ":".join([os.environ["PATH"], *folders])
 
 
 def _install(packages):

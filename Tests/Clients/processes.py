@@ -1,6 +1,8 @@
 """Programs that run beside the checks, and the sockets to talk to them."""
 
 import contextlib
+import os
+import pwd
 import random
 import socket
 import subprocess
@@ -33,13 +35,34 @@ def until(happened, what):
     return value
 
 
-def output(*command, input="", check=True):
+def output(*command, input="", check=True, user=None):
     """What a client prints that ends by itself."""
     done = subprocess.run(
-        list(map(str, command)), input=input.encode(), capture_output=True, timeout=SECONDS * 2)
+        list(map(str, command)), input=input.encode(), capture_output=True, timeout=SECONDS * 2,
+        **_as_user(user))
     if check and done.returncode:
         raise RuntimeError(f"{command[0]} ended with {done.returncode}: {done.stderr.decode()}")
     return done.stdout.decode()
+
+
+def _as_user(user):
+    """The options of a process that another user runs."""
+    if user is None:
+        return {}
+    return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
+
+
+def ordinary_user():
+    """Whoever runs a program that refuses to be run by root. None is this user."""
+    return "nobody" if os.geteuid() == 0 else None
+
+
+def exactly(client, count):
+    """So many bytes of a socket, or fewer at its end."""
+    received = b""
+    while len(received) < count and (more := client.recv(count - len(received))):
+        received += more
+    return received
 
 
 def dribble(client, message):
@@ -53,13 +76,13 @@ def dribble(client, message):
 class Program:
     """A program that runs until `end`. Its output goes to a file."""
 
-    def __init__(self, command, file):
+    def __init__(self, command, file, user=None):
         self.file = file
         with open(file, "w") as sink:
             # What is printed into a file would come late.
             self.process = subprocess.Popen(
                 ["stdbuf", "-oL", *map(str, command)], stdin=subprocess.DEVNULL, stdout=sink,
-                stderr=subprocess.STDOUT, start_new_session=True)
+                stderr=subprocess.STDOUT, start_new_session=True, **_as_user(user))
 
     def lines(self):
         return self.file.read_text(errors="replace").splitlines()
@@ -68,6 +91,11 @@ class Program:
         """Waits until it prints a line with this text."""
         return until(
             lambda: next((line for line in self.lines() if text in line), None), f"'{text}'")
+
+    def cpu_seconds(self):
+        """The CPU time of all its threads."""
+        # MAKE_PROCESS_CPUCLOCK of Linux, which clock_getcpuclockid(3) returns for another process.
+        return time.clock_gettime((~self.process.pid << 3) | 2)
 
     def end(self):
         """Ends it; its exit code."""
@@ -88,10 +116,10 @@ class Stage(contextlib.ExitStack):
         self.folder = Path(self.enter_context(tempfile.TemporaryDirectory()))
         self.count = 0
 
-    def start(self, *command, port=None):
+    def start(self, *command, port=None, user=None):
         """Starts a program, and waits until it accepts clients on a port."""
         self.count += 1
-        program = Program(command, self.folder / f"output-{self.count}")
+        program = Program(command, self.folder / f"output-{self.count}", user)
         self.callback(program.end)
         if port:
             def answers():

@@ -1,7 +1,11 @@
 """The checks of the two proxies, with nginx behind them."""
 
 import os
+import re
+from statistics import median
 
+import database
+from cookbook import CONFIGURATION
 from processes import Stage, free_port, output, until
 
 NGINX = """\
@@ -22,7 +26,18 @@ http {{
     }}
 }}
 """
+HAPROXY = """\
+defaults
+    mode tcp
+    timeout connect 2s
+    timeout client 300s
+    timeout server 300s
+listen proxy
+    bind 127.0.0.1:{port}
+    server one {backend} check inter 1s
+"""
 SIZE = 20_000_000
+ROUNDS = 3
 
 
 def _nginx(stage, name, port, tls=""):
@@ -65,6 +80,43 @@ def tcp_proxy(report, program):
         report.same("curl, until both answer", until(
             lambda: "one" in (found := names(10)) and sorted(set(found)), "both"), ["one", "two"])
         report.same("the proxy's exit code", proxy.end(), 0)
+    _compare(report, program)
+    database.check(report, program)
+
+
+def _compare(report, program):
+    """wrk through the proxy and through haproxy, in turn."""
+    with Stage() as stage:
+        port, other, backend = [free_port() for _ in range(3)]
+        _nginx(stage, "one", backend)
+        settings = stage.folder / "haproxy.cfg"
+        settings.write_text(HAPROXY.format(port=other, backend=f"127.0.0.1:{backend}"))
+        ours = stage.start(program, port, f"127.0.0.1:{backend}", port=port)
+        theirs = stage.start("haproxy", "-db", "-f", settings, port=other)
+        for what, options in [
+            ("wrk", []), ("wrk, a connection for each", ["-H", "Connection: close"]),
+        ]:
+            rounds = [(_wrk(ours, port, options), _wrk(theirs, other, options))
+                      for _ in range(ROUNDS)]
+            (rate, cost, failed), (their_rate, their_cost, _) = [
+                [median(values) for values in zip(*side)] for side in zip(*rounds)]
+            report.true(what, rate > 0 and failed == 0,
+                        f"{rate:,.0f} requests a second, {cost:.3f} ms of CPU each "
+                        f"({CONFIGURATION} build); haproxy: {their_rate:,.0f}, {their_cost:.3f} ms")
+
+
+def _wrk(proxy, port, options):
+    """Requests per second, the proxy's CPU time for one in milliseconds, and how many failed."""
+    before = proxy.cpu_seconds()
+    text = output("wrk", "-t", 1, "-c", 50, "-d", "1s", *options, f"http://127.0.0.1:{port}/name")
+    cpu = proxy.cpu_seconds() - before
+    count = int(re.search(r"(\d+) requests in", text)[1])
+    rate = float(re.search(r"Requests/sec: *([\d.]+)", text)[1])
+    # A close that ends an answer is no error, so wrk tells of timeouts and refused connections here.
+    errors = re.search(r"Socket errors: connect (\d+), read \d+, write (\d+), timeout (\d+)", text)
+    other = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
+    failed = sum(map(int, errors.groups() if errors else ())) + int(other[1] if other else 0)
+    return rate, cpu / max(1, count) * 1000, failed
 
 
 def connect_proxy(report, program):

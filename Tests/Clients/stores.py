@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cookbook import CONFIGURATION
-from processes import SECONDS, Stage, dribble, free_port, output, until
+from processes import SECONDS, Stage, dribble, exactly, free_port, output, until
 
 REQUESTS = 100_000
 
@@ -31,7 +31,7 @@ def key_value(report, program):
 
         with socket.create_connection(("127.0.0.1", port), SECONDS) as raw:
             dribble(raw, b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$4\r\n\r\n\r\n\r\nGET a\n")
-            answers = raw.recv(15, socket.MSG_WAITALL)
+            answers = exactly(raw, 15)
         report.same("two commands, a byte at a time", answers, b"+OK\r\n$4\r\n\r\n\r\n\r\n")
         client = redis.Redis(port=port, protocol=2, socket_timeout=15)
         value = bytes(range(256)) * 2_000
@@ -110,7 +110,7 @@ def modbus(report, program):
 
         with socket.create_connection(("127.0.0.1", port), SECONDS) as raw:
             dribble(raw, b"\x12\x34\0\0\0\6\1\3\0\x0a\0\1" * 2)
-            answers = raw.recv(22, socket.MSG_WAITALL)
+            answers = exactly(raw, 22)
         report.same("two requests, a byte at a time", answers,
                     b"\x12\x34\0\0\0\5\1\3\2\0\x0b" * 2)
         report.same("the gateway's exit code", gateway.end(), 0)

@@ -4,8 +4,14 @@ import os
 import socket
 import threading
 import time
+from statistics import median
 
-from processes import SECONDS, Stage, dribble, free_port, output, until
+from cookbook import CONFIGURATION
+from processes import SECONDS, Stage, dribble, exactly, free_port, output, until
+from terminal import Irssi
+
+TELEGRAMS = 10_000
+ROUNDS = 3
 
 
 def chat(report, program):
@@ -69,6 +75,21 @@ def irc(report, program):
         line = _line_in(ada / "bob/out", "only")
         report.true("ada hears bob alone", line.endswith("<bob> only for you"), line)
 
+        dot = Irssi(stage.folder / "dot", "dot", port, "#tea")
+        stage.callback(dot.end)
+        line = _line_in(bob / "#tea/out", "dot")
+        report.true("irssi joins", "has joined #tea" in line, line)
+        _line_in(dot.log, "[Users #tea]")
+        _write(bob / "#tea/in", "hello, irssi")
+        line = _line_in(dot.log, "hello, irssi")
+        report.true("irssi hears ii", "bob" in line, line)
+        dot.say("/msg #tea hello, ii")
+        line = _line_in(bob / "#tea/out", "hello, ii")
+        report.true("ii hears irssi", line.endswith("<dot> hello, ii"), line)
+        dot.say("/quit")
+        line = _line_in(bob / "out", "has quit")
+        report.true("irssi quits", "dot" in line, line)
+
         cy = stage.talk(port)
         cy.say("NICK Ada\r\nUSER cy 0 * :Cy", "\r\n")
         taken = ":server 433 * Ada :Nickname is already in use\r\n"
@@ -84,8 +105,8 @@ def irc(report, program):
         line = _line_in(bob / "#tea/out", "has left")
         report.true("bob sees cy part", "cy" in line, line)
         _write(ada / "in", "/q")
-        line = _line_in(bob / "out", "has quit")
-        report.true("bob sees ada quit", "ada" in line, line)
+        line = _line_in(bob / "out", "ada(")
+        report.true("bob sees ada quit", "has quit" in line, line)
         report.same("the server's exit code", server.end(), 0)
 
 
@@ -142,7 +163,7 @@ def mqtt(report, program):
                     heard[0][0])
         with socket.create_connection(("127.0.0.1", port), SECONDS) as silent:
             dribble(silent, b"\x10\x0f\x00\x04MQTT\x04\x02\x00\x01\x00\x03old")
-            report.same("CONNECT, a byte at a time", silent.recv(4), b"\x20\x02\x00\x00")
+            report.same("CONNECT, a byte at a time", exactly(silent, 4), b"\x20\x02\x00\x00")
             begin = time.monotonic()
             end = silent.recv(1)
             seconds = time.monotonic() - begin
@@ -152,15 +173,43 @@ def mqtt(report, program):
         with socket.create_connection(("127.0.0.1", port), SECONDS) as first, \
                 socket.create_connection(("127.0.0.1", port), SECONDS) as second:
             first.sendall(connect)
-            first.recv(4, socket.MSG_WAITALL)
+            exactly(first, 4)
             second.sendall(connect + b"\x82\x0a\x00\x07\x00\x05a/#/b\x00")
             report.same("a second client with the same id ends the first", first.recv(1), b"")
-            report.same("a filter that is none is refused", second.recv(9, socket.MSG_WAITALL),
+            report.same("a filter that is none is refused", exactly(second, 9),
                         b"\x20\x02\x00\x00\x90\x03\x00\x07\x80")
         client.disconnect()
         report.same("paho-mqtt disconnects", gone.wait(SECONDS), True)
+        _compare(report, stage, server, port)
         report.same("the server's exit code", server.end(), 0)
         report.same("nothing in the log", server.lines(), [])
+
+
+def _compare(report, stage, server, port):
+    """The same messages by this broker and by mosquitto, in turn."""
+    other = free_port()
+    settings = stage.folder / "mosquitto.conf"
+    settings.write_text(
+        f"listener {other} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n")
+    mosquitto = stage.start("mosquitto", "-c", settings, port=other)
+    rounds = [(_cost(stage, server, port), _cost(stage, mosquitto, other)) for _ in range(ROUNDS)]
+    (lost, ours), (_, theirs) = [[median(values) for values in zip(*side)] for side in zip(*rounds)]
+    report.true(f"mosquitto_pub to mosquitto_sub, {TELEGRAMS:,} messages", lost == 0,
+                f"{ours:.1f} µs of CPU each ({CONFIGURATION} build); mosquitto: {theirs:.1f} µs")
+
+
+def _cost(stage, broker, port):
+    """How many messages are lost, and the broker's CPU time for each in microseconds."""
+    address = ["-h", "127.0.0.1", "-p", port, "-t", "telegrams"]
+    subscriber = stage.start("mosquitto_sub", "-d", *address, "-C", TELEGRAMS, "-W", SECONDS)
+    subscriber.line_with("Subscribed")
+    before = broker.cpu_seconds()
+    text = "".join(f"telegram {number:055}\n" for number in range(TELEGRAMS))
+    output("mosquitto_pub", *address, "-l", input=text)
+    subscriber.process.wait(SECONDS * 2)
+    cpu = broker.cpu_seconds() - before
+    came = [line for line in subscriber.lines() if line.startswith("telegram")]
+    return text.splitlines() != came, cpu / TELEGRAMS * 1e6
 
 
 def syslog(report, program):
