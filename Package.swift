@@ -121,6 +121,17 @@ let package = Package(
             ],
             path: "Tests/Stress",
             swiftSettings: strict),
+        // Measured by the benchmarks.
+        .executableTarget(
+            name: "uvsockets-proxy",
+            dependencies: ["UVSockets"],
+            path: "Benchmarks/peers/uvsockets-proxy",
+            swiftSettings: strict),
+        .executableTarget(
+            name: "uvsockets-posting",
+            dependencies: ["UVSockets"],
+            path: "Benchmarks/peers/uvsockets-posting",
+            swiftSettings: strict),
         .testTarget(
             name: "ProgramTests",
             dependencies: ["Console", "echo-server", "echo-client", "stress"],

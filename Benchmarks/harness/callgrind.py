@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,19 +28,20 @@ class Count:
     allocations: float
 
 
-def count_per_event(command, load_options, fewer, more):
+def count_per_event(command, load_options, fewer, more, backend=None):
     """What each event costs, on average over the events that only the longer of two runs has.
 
     Starting, warming up and ending cost the same in both runs and cancel out.
     """
-    short, long = (_count_run(command, load_options, events) for events in (fewer, more))
+    short, long = (
+        _count_run(command, load_options, events, backend) for events in (fewer, more))
     return Count(
         instructions=(long.instructions - short.instructions) / (more - fewer),
         allocations=(long.allocations - short.allocations) / (more - fewer),
     )
 
 
-def _count_run(command, load_options, events):
+def _count_run(command, load_options, events, backend):
     if not shutil.which("valgrind"):
         raise CountFailed("valgrind is not there (apt-get install valgrind)")
     with tempfile.TemporaryDirectory() as folder:
@@ -47,7 +49,10 @@ def _count_run(command, load_options, events):
         watched = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={profile}",
                    "--compress-strings=no", "--", *command]
         try:
-            with Server(watched, start_seconds=START_SECONDS) as server:
+            with ExitStack() as stack:
+                behind = stack.enter_context(Server(backend)) if backend else None
+                server = stack.enter_context(
+                    Server(watched, start_seconds=START_SECONDS, backend=behind))
                 _load(server.where, load_options, events)
         except ServerFailed as failure:
             raise CountFailed(f"{command[0]}, under valgrind: {failure}") from None

@@ -50,7 +50,7 @@ def draw(results):
         _text(MARGIN, 44, "Server CPU time a message, as a ratio to C", "title"),
         _text(MARGIN, 68, "Lower is better. Medians of "
               f"{results['settings']['rounds']} rounds; thin lines from the lowest to the highest; "
-              "1.00 is raw epoll, for broadcast libuv, both in C.", "quiet"),
+              "1.00 is raw epoll, for broadcast libuv, for a proxy haproxy, all in C.", "quiet"),
         *body,
         *(_text(MARGIN, top + 18 * line, text, "quiet") for line, text in enumerate(footer)),
         "</svg>",

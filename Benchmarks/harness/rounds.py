@@ -9,7 +9,7 @@ from statistics import median
 
 from harness import machine
 from harness.load import Load, LoadFailed
-from harness.servers import Server, ServerFailed
+from harness.servers import BACKENDS, Server, ServerFailed
 
 ATTEMPTS = 3
 DISTURBED = 0.05
@@ -130,10 +130,12 @@ def _measure_speed(scenario, peers, settings):
     """
     entrants = [Entrant(peer) for peer in peers]
     with ExitStack() as stack:
+        backend = _backend(stack, scenario, settings)
         for entrant in entrants:
-            entrant.server = entrant.attempt(
-                lambda: stack.enter_context(_server(entrant.peer, scenario, settings)))
-        shares = _Shares(settings, [entrant.server for entrant in entrants if entrant.server])
+            entrant.server = entrant.attempt(lambda: stack.enter_context(
+                _server(entrant.peer, scenario, settings, backend)))
+        servers = [entrant.server for entrant in entrants] + [backend]
+        shares = _Shares(settings, list(filter(None, servers)))
         for number in range(settings.slices(scenario)):
             for entrant in _turned(entrants, number):
                 entrant.slices.append(
@@ -145,9 +147,15 @@ def _measure_speed(scenario, peers, settings):
     return entrants, others
 
 
-def _server(peer, scenario, settings):
+def _server(peer, scenario, settings, backend=None):
     cores, _ = settings.cores(scenario)
-    return Server(peer.commands[scenario.protocol], cores)
+    return Server(peer.commands[scenario.protocol], cores, backend=backend)
+
+
+def _backend(stack, scenario, settings):
+    """The server behind the proxies, on the load generator's core; None where there are none."""
+    command = BACKENDS.get(scenario.protocol)
+    return stack.enter_context(Server(command, settings.cores(scenario)[1])) if command else None
 
 
 def _slice(number, server, scenario, settings):

@@ -34,7 +34,8 @@ class Scenario:
 
     def targets(self):
         """What each of our servers is to reach, by its name."""
-        return dict(zip(OURS, (self.target, self.borrowed, self.owned, self.target)))
+        return dict(zip(
+            OURS, (self.target, self.borrowed, self.owned, self.target, self.target)))
 
     def load_options(self):
         return [*self.load, "--connections", str(self.connections)]
@@ -56,6 +57,12 @@ SCENARIOS = [
     Scenario("unix-connect", "connect, 64 B, close, Unix socket",
              ("--mode", "connect", "--size", "64"), 50, 1.10,
              borrowed=1.25, owned=1.25, protocol="unix", unit="cycle"),
+    Scenario("proxy-connect", "proxy: connect, 64 B, close",
+             ("--mode", "connect", "--size", "64"), 50, 1.00,
+             protocol="proxy", baseline="haproxy", unit="cycle"),
+    Scenario("unix-proxy-connect", "proxy: connect, 64 B, close, Unix socket",
+             ("--mode", "connect", "--size", "64"), 50, 1.00,
+             protocol="unix-proxy", baseline="haproxy", unit="cycle"),
     Scenario("broadcast-1000", "broadcast 64 B to 1,000",
              ("--mode", "broadcast", "--size", "64"), 1000, 1.10,
              borrowed=1.10, protocol="broadcast", baseline="libuv", unit="delivery"),
@@ -65,6 +72,9 @@ SCENARIOS = [
     Scenario("lines", "64 B lines, 16 pipelined × 50",
              ("--mode", "lines", "--size", "64", "--depth", "16"), 50, 1.25, protocol="lines",
              unit="line"),
+    Scenario("posted", "64 B, 64 together × 8, sent from another loop, both cores",
+             ("--size", "64", "--depth", "64"), 8, 0, protocol="posted",
+             baseline="uvsockets-here", has_both_cores=True),
     Scenario("two-loops", "2 B lines, 16,384 together × 8, both cores",
              ("--mode", "lines", "--size", "2", "--depth", "16384"), 8, 1.10, protocol="cores",
              baseline="uvsockets", unit="line", rate_target=1.8,

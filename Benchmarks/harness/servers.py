@@ -19,10 +19,15 @@ STOP_SECONDS = 10
 
 PATH = "{path}"
 """In a command, what stands for the path of a Unix socket; every server is given a new one."""
+BACKEND = "{backend}"
+"""In a command, what stands for the server behind a proxy, as 127.0.0.1:PORT or unix:PATH."""
 
 _OUR_SERVER = [".build/release/echo-server", "--quiet", "--max-connections", "15000"]
 _OURS = [*_OUR_SERVER, "--port", "0"]
-OURS = ("uvsockets", "uvsockets-borrowed", "uvsockets-async", "uvsockets-two")
+OURS = ("uvsockets", "uvsockets-borrowed", "uvsockets-async", "uvsockets-two", "uvsockets-proxy")
+_PROXY = ".build/release/uvsockets-proxy"
+_POSTING = [".build/release/uvsockets-posting", "127.0.0.1:0", "64"]
+_HAPROXY = ["python3", "Benchmarks/peers/haproxy.py"]
 _C = "Benchmarks/.build/bin"
 _SWIFT = "Benchmarks/.build/release"
 _PYTHON_PATH = "Benchmarks/.build/python"
@@ -36,6 +41,8 @@ class Peer:
     title: str
     commands: dict = field(compare=False)
     module: str = ""
+    program: str = ""
+    """What else must be installed: a module of Python, a program."""
 
     def absence(self):
         """Why this peer cannot be measured here; None when it can."""
@@ -45,6 +52,8 @@ class Peer:
                 return f"{command[0]} is not there"
         if self.module and not _imports(self.module):
             return f"the Python module {self.module} is not there"
+        if self.program and not shutil.which(self.program):
+            return f"{self.program} is not there"
         return None
 
 
@@ -60,6 +69,12 @@ def _ours(api):
     }
 
 
+BACKENDS = {
+    "proxy": [f"{_C}/epoll-echo", "--port", "0"],
+    "unix-proxy": [f"{_C}/epoll-echo", "--path", PATH],
+}
+"""The command of the server behind the proxies, for each protocol of theirs."""
+
 PEERS = [
     Peer("uvsockets", "UVSockets", {
         **_ours("callback"),
@@ -70,6 +85,19 @@ PEERS = [
     Peer("uvsockets-two", "UVSockets, two loops", {
         "cores": [*_OURS, "--framing", "lines", "--loops", "2"],
     }),
+    Peer("uvsockets-proxy", "UVSockets, relay", {
+        "proxy": [_PROXY, "127.0.0.1:0", BACKEND],
+        "unix-proxy": [_PROXY, f"unix:{PATH}", BACKEND],
+    }),
+    Peer("haproxy", "haproxy, TCP mode", {
+        "proxy": [*_HAPROXY, "127.0.0.1:0", BACKEND],
+        "unix-proxy": [*_HAPROXY, f"unix:{PATH}", BACKEND],
+    }, program="haproxy"),
+    Peer("uvsockets-here", "UVSockets, sent on the loop", {"posted": [*_POSTING, "here"]}),
+    Peer("uvsockets-posting", "UVSockets, posted to a connection", {
+        "posted": [*_POSTING, "by-client"],
+    }),
+    Peer("uvsockets-by-id", "UVSockets, posted by an id", {"posted": [*_POSTING, "by-server"]}),
     Peer("epoll", "C, raw epoll", {
         "echo": [f"{_C}/epoll-echo", "--port", "0"],
         "unix": [f"{_C}/epoll-echo", "--path", PATH],
@@ -102,10 +130,15 @@ class ServerFailed(Exception):
 
 
 class Server:
-    """A running server: a context, pinned to cores if some are given, gone when the context ends."""
+    """A running server: a context, pinned to cores if some are given, gone when the context ends.
 
-    def __init__(self, command, cores=None, start_seconds=START_SECONDS):
+    A proxy is also given the server behind it, which must run.
+    """
+
+    def __init__(self, command, cores=None, start_seconds=START_SECONDS, backend=None):
         self._command = command
+        if backend:
+            self._command = [part.replace(BACKEND, backend.endpoint) for part in command]
         self._cores = cores
         self._start_seconds = start_seconds
 
@@ -144,6 +177,11 @@ class Server:
         self._process.stdout.close()
         self._complaints.close()
         self._folder.cleanup()
+
+    @property
+    def endpoint(self):
+        option, value = self.where
+        return f"unix:{value}" if option == "--path" else f"127.0.0.1:{value}"
 
     def cpu_seconds(self):
         """CPU time of all its threads, ended ones too."""

@@ -11,7 +11,7 @@ def draw(results):
     if speed:
         parts.append(_section(
             "Server CPU time a message, as a ratio to the baseline",
-            "Lower is better; the baseline is raw epoll in C, for broadcast libuv in C.",
+            "Lower is better; the baseline is raw epoll in C, for broadcast libuv in C, for a proxy haproxy.",
             results, speed, lambda scenario, figures: _ratio(figures["cpu_ratio"]),
             with_targets=True))
         parts.append(_section(
