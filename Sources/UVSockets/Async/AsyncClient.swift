@@ -102,7 +102,7 @@ final class AsyncClient {
     }
 
     private static func cancel(_ key: Int, on loop: UVLoop) {
-        loop.submitAlways { [unowned loop] in
+        loop.runSoon { [unowned loop] in
             (loop.addressees[key] as? AsyncClient)?.cancel()
         }
     }
@@ -132,7 +132,7 @@ final class AsyncClient {
 
     /// The task was cancelled: the connection is reset if it has not ended soon.
     private func beginGrace(_ server: UVAsyncConnection) {
-        guard grace == nil else { return }
+        guard grace == nil, !server.base.state.isClosed else { return }
         grace = try? TimerHandle(on: loop) { server.base.reset(.closed) }
         guard let grace else { return server.base.reset(.closed) }
         grace.start(after: UVConnector.cancellationGrace)

@@ -97,7 +97,7 @@ extension ParkingSlot where Self: Sendable {
             _ = isolation
             await wait(on: loop)
         } onCancel: {
-            loop.submitAlways { self.wake(on: loop) }
+            loop.runSoon { self.wake(on: loop) }
         }
     }
 }

@@ -22,6 +22,11 @@ extension UVLoop {
         inbox.post(body, isLimited: false)
     }
 
+    /// Runs a closure soon, and never within this call. On the loop's thread it needs no wake-up.
+    func runSoon(_ body: @escaping @Sendable () -> Void) {
+        if isOnLoop { runLater(body) } else { submitAlways(body) }
+    }
+
     /// Releases an object on the loop's thread, where its owner's release may not be.
     func release(_ object: AnyObject) {
         // A loop in memory is used by one thread at a time.
