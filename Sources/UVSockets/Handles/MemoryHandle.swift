@@ -43,7 +43,8 @@ internal import CLibuv
         isAwake = false
         guard !isClosing else { return }
         writeMore()
-        if isReading, !hasToldEnd { read() }
+        guard isReading, !hasToldEnd else { return }
+        if isReceiveDemanded { read() } else { stopUndemanded() }
     }
 
     // MARK: - Reading

@@ -17,6 +17,7 @@ extension TCPHandle {
             args.error = .init(rawValue: status)
             return false
         }
+        receiveOnceConnected()
         return true
     }
 
