@@ -97,18 +97,15 @@ internal import CLibuv
             })
     }
 
-    /// Lends libuv the loop's buffer for a read. If nobody asks for bytes it lends none: then libuv
-    /// reads nothing, and says so.
+    /// Lends libuv the loop's buffer for a read. If nobody asks for bytes, the buffer stays the empty
+    /// one that libuv has made: then libuv reads nothing, and says so.
     @inline(__always)
     private static func lendBuffer(
         _ handle: UnsafeMutablePointer<uv_handle_t>?, to buffer: UnsafeMutablePointer<uv_buf_t>?
     ) {
         unsafe with(handle, as: StreamHandle.self) { stream in
-            if stream.isReceiveDemanded {
-                unsafe ReceiveBuffer.lend(of: handle, to: buffer)
-            } else {
-                unsafe buffer?.pointee = uv_buf_t(base: nil, len: 0)
-            }
+            guard stream.isReceiveDemanded else { return }
+            unsafe ReceiveBuffer.lend(of: handle, to: buffer)
         }
     }
 
