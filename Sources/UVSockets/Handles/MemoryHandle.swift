@@ -43,8 +43,7 @@ internal import CLibuv
         isAwake = false
         guard !isClosing else { return }
         writeMore()
-        guard isReading, !hasToldEnd else { return }
-        if isReceiveDemanded { read() } else { stopUndemanded() }
+        if isReading, !hasToldEnd { read() }
     }
 
     // MARK: - Reading

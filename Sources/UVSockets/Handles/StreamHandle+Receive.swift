@@ -3,8 +3,8 @@ extension StreamHandle {
     ///
     /// They come in the buffer of the loop's `receiveArgs`, and the connection's
     /// `onReceiveCompleted` gets these args. If that asks again, nothing is done: the socket stays
-    /// in reading mode. If the demand is not renewed, reading stops when more has come that nobody
-    /// wants, because to stop it and start it again costs two system calls.
+    /// in reading mode. Reading stops only if the demand was not renewed, because to stop and start
+    /// it costs two system calls.
     ///
     /// - Returns: Whether the answer is pending. It always is, unless reading cannot start. Then
     ///   `args.error` says why.
@@ -28,20 +28,10 @@ extension StreamHandle {
         return true
     }
 
-    /// Begins to read before the stream is connected, so that the kernel is told once what to report.
-    /// Nothing comes before that.
-    final func receiveOnceConnected() {
-        isReading = startReading() == 0
-    }
-
     /// Withdraws the demand.
     final func stopReceiving() {
         isReceiveDemanded = false
-    }
-
-    /// More has come, and nobody has asked for it. It waits in the kernel.
-    final func stopUndemanded() {
-        guard isReading, !isClosing else { return }
+        guard isReading, !isDelivering, !isClosing else { return }
         isReading = false
         stopReading()
     }
@@ -51,10 +41,10 @@ extension StreamHandle {
     final func received(_ count: Int) {
         // 0 is EAGAIN: the socket was reported as readable by mistake.
         guard count != 0 else { return }
-        // libuv got no buffer. Or it reports the end together with the last bytes; it does so again
-        // when it reads again.
-        guard isReceiveDemanded else { return stopUndemanded() }
         isReceiveDemanded = false
+        isDelivering = true
         withLoop { $0.received(count, by: self) }
+        isDelivering = false
+        if !isReceiveDemanded { stopReceiving() }
     }
 }

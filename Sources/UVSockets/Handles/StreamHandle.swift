@@ -18,6 +18,7 @@ internal import CLibuv
     // Receiving. Each callback renews the demand, or does not. The fields that each message uses
     // are together, in one cache line.
     final var isReading = false
+    final var isDelivering = false
     final var isReceiveDemanded = false
 
     /// The connection that has this stream. It is retained until the handle is closed, so a
@@ -91,22 +92,10 @@ internal import CLibuv
     func startReading() -> Int32 {
         unsafe uv_read_start(
             stream,
-            { unsafe StreamHandle.lendBuffer($0, to: $2) },
+            { unsafe ReceiveBuffer.lend(of: $0, to: $2) },
             { handle, count, _ in
                 unsafe StreamHandle.with(handle, as: StreamHandle.self) { $0.received(count) }
             })
-    }
-
-    /// Lends libuv the loop's buffer for a read. If nobody asks for bytes, the buffer stays the empty
-    /// one that libuv has made: then libuv reads nothing, and says so.
-    @inline(__always)
-    private static func lendBuffer(
-        _ handle: UnsafeMutablePointer<uv_handle_t>?, to buffer: UnsafeMutablePointer<uv_buf_t>?
-    ) {
-        unsafe with(handle, as: StreamHandle.self) { stream in
-            guard stream.isReceiveDemanded else { return }
-            unsafe ReceiveBuffer.lend(of: handle, to: buffer)
-        }
     }
 
     func stopReading() {

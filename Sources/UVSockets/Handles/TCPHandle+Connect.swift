@@ -17,7 +17,6 @@ extension TCPHandle {
             args.error = .init(rawValue: status)
             return false
         }
-        receiveOnceConnected()
         return true
     }
 
