@@ -25,6 +25,8 @@ actor ClientCore {
     let questionLimit: Int
     let inFlightLimit: Int
     private var connector: UVConnector?
+    /// The last connection, until its socket is closed.
+    private var last: UVConnection?
     /// Its key among the loop's addressees, from its start to its end.
     private var key: Int?
     private var phase = Phase.idle
@@ -103,17 +105,20 @@ actor ClientCore {
             phase = .trying
             handOverWaiting()
         } else if case .over = phase {
-            return
+            leaveLoop()
         } else {
             end(reason == .peerClosed || reason == .closed ? nil : reason, questions: reason)
+            leaveLoop()
         }
     }
 
     /// No connection follows.
     private func end(_ error: (any Error)?, questions reason: (any Error)? = nil) {
         phase = .over(error)
+        // While its socket closes, the end of the loop must still find it.
+        last = connector?.connection
         connector = nil
-        if let key = key.take() { loop.unregister(key) }
+        if last == nil { leaveLoop() }
         let left = questions + waiting.map(\.self)
         (inOrder, byKey, waiting) = ([], [:], [])
         for question in left {
@@ -133,11 +138,15 @@ actor ClientCore {
         connector?.cancel()
     }
 
+    private func leaveLoop() {
+        last = nil
+        if let key = key.take() { loop.unregister(key) }
+    }
+
     /// Ends everything at once, because the loop ends.
     fileprivate func abort() {
-        let connection = connector?.connection
         close()
-        connection?.reset(.closed)
+        last?.reset(.closed)
     }
 
     private static func wake(_ slots: inout [TaskSlot], on loop: UVLoop) {

@@ -197,6 +197,22 @@ struct ClientTests {
         }
     }
 
+    @Test("A loop ends while a closed client still waits for its server's end", .socketsOnly)
+    func lingers() async throws {
+        let (log, listener) = (Journal<String>(), try RawListener())
+        let group = try UVLoopGroup(loops: 1, logger: journal(log))
+        let client = try UVClient(to: listener.local, framing: .lines, on: group.loops[0])
+        try await client.connected()
+        try await client.send("the last words")
+        let peer = try await onThreadOfItsOwn { try listener.accept() }.get()
+        client.close()
+        // The peer has got everything, and does not close.
+        let received = try await onThreadOfItsOwn { try peer.receiveToEnd() }.get()
+        #expect(Self.text(received) == "the last words\n")
+        await group.stop()
+        #expect(log.entries == [])
+    }
+
     @Test("An answer that comes too late is dropped, and the next one is the next question's")
     func late() async throws {
         let (asked, go) = (Journal<Void>(), Journal<Void>())
