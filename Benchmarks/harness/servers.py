@@ -80,6 +80,9 @@ PEERS = [
         **_ours("callback"),
         "cores": [*_OURS, "--framing", "lines"],
     }),
+    Peer("uvsockets-unrecorded", "UVSockets, without its flight recorder", {
+        "echo": [*_OURS, "--recorded-events", "0"],
+    }),
     Peer("uvsockets-borrowed", "UVSockets, borrowing tasks", _ours("borrowed")),
     Peer("uvsockets-async", "UVSockets, owning tasks", _ours("async")),
     Peer("uvsockets-two", "UVSockets, two loops", {

@@ -20,7 +20,7 @@ final class EchoServer {
 
     init(_ options: Options, _ log: Output) throws(UVError) {
         self.options = options
-        loop = try UVLoop()
+        loop = try UVLoop(recordedEvents: options.recordedEvents)
         output = Output(1, excess: .drop(beyond: 1 << 20)) { code in
             // Somebody wanted this: the reader has gone (EPIPE), or there is no output (EBADF).
             if code == EPIPE || code == EBADF { return }

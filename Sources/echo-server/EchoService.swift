@@ -80,7 +80,8 @@ struct EchoService: Sendable {
     private func serveByCallbacks(
         _ onListening: @Sendable (UVServerHandle) -> Void
     ) async throws(UVError) {
-        let group = try UVLoopGroup(loops: options.loops)
+        let group = try UVLoopGroup(
+            loops: options.loops, recordedEvents: options.recordedEvents)
         let makeHandler: @Sendable (UVListener) -> UVLoopGroup.MessageHandler = { listener in
             let relay = makeRelay()
             watch(listener, relay)

@@ -69,6 +69,14 @@ struct OperatorConsole: Sendable {
         case .kick(let id):
             let isKicked = await server.kick(id)
             output.write(line: isKicked ? "kicked \(id)" : "there is no client \(id)")
+        case .ended(let ends):
+            let clients = await self.clients(ended: ends)
+            for client in clients { output.write(line: "\(client)") }
+            if clients.isEmpty { output.write(line: "no such client has ended") }
+        case .recorder(let id):
+            let events = await server.history(of: id)
+            for event in events { output.write(line: "\(event)") }
+            if events.isEmpty { output.write(line: "nothing is recorded of client \(id)") }
         case .broadcast(let text):
             await broadcast(text)
         case .stats:
@@ -77,6 +85,15 @@ struct OperatorConsole: Sendable {
             output.write(line: Command.usage)
         case .quit:
             quit()
+        }
+    }
+
+    private func clients(ended ends: Command.Ends) async -> [UVEndedClient] {
+        switch ends {
+        case .all: await server.endedClients()
+        case .bad: await server.endedClients(badOnly: true)
+        case .reason(let kind):
+            await server.endedClients(badOnly: kind.isBad).filter { $0.reason.kind == kind }
         }
     }
 

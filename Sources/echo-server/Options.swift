@@ -125,11 +125,23 @@ struct Options: ParsableCommand {
         transform: Self.level)
     var logLevel = Logger.Level.notice
 
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            """
+            How many events each loop keeps for `ended` and `recorder`, at 32 bytes each; 0 keeps \
+            none. (default: \(UVLoop.defaultRecordedEvents))
+            """, valueName: "n"),
+        transform: Self.recordedEvents)
+    var recordedEvents = UVLoop.defaultRecordedEvents
+
     @OptionGroup(title: "Limits")
     var limits: Limits
 
     /// Far more than any machine has processors. Each loop takes descriptors of the process.
     private static let mostLoops = 1024
+    /// In 512 MiB for each loop.
+    private static let mostRecordedEvents = 1 << 24
     private static let defaultDrainTime = Duration.seconds(5)
 
     func validate() throws {
@@ -202,6 +214,13 @@ struct Options: ParsableCommand {
             throw ValidationError("the value must be a number from 1 to \(mostLoops)")
         }
         return loops
+    }
+
+    private static func recordedEvents(_ text: String) throws -> Int {
+        guard let events = Int(digits: text), 0...mostRecordedEvents ~= events else {
+            throw ValidationError("the value must be a number from 0 to \(mostRecordedEvents)")
+        }
+        return events
     }
 
     private static func level(_ text: String) throws -> Logger.Level {

@@ -87,6 +87,8 @@ struct EchoServerStartTests {
             Refusal("--messages-per-second", "few", words: "few", "at least 1"),
             Refusal("--max-per-address", "+1", words: "'+1'", "at least 1"),
             Refusal("--backlog", "99999999999999999999", words: "--backlog", "at least 1"),
+            Refusal("--recorded-events", "-1", words: "--recorded-events", "0 to 16777216"),
+            Refusal("--recorded-events", "16777217", words: "--recorded-events", "0 to 16777216"),
             Refusal("--loops", "0", words: "--loops", "1 to 1024"),
             Refusal("--loops", "1025", words: "--loops", "1 to 1024"),
             Refusal("--loops", "9223372036854775807", words: "--loops", "1 to 1024"),
@@ -191,7 +193,8 @@ struct EchoServerStartTests {
                 "--max-lifetime", "--send-limit", "--soft-limit", "--soft-limit-time",
                 "--write-stall-timeout", "--outbound-budget", "--bytes-per-second",
                 "--messages-per-second", "--max-frame", "--handler-warning", "--drain-time",
-                "--goodbye", "--slow", "(default: 16m)", "(default: 30)", "(default: none)",
+                "--goodbye", "--slow", "--recorded-events", "(default: 16m)", "(default: 30)",
+                "(default: none)",
             ] : ["<server>", "--timeout", "localhost:8081"]
         for option in options { #expect(outcome.output.contains(option)) }
     }

@@ -1,6 +1,13 @@
 import Foundation
 import Testing
 
+/// What `ended` can be told.
+private let endedReasons = """
+    ended takes bad, or one of these reasons: peerClosed, peerReset, peerVanished, closed, reset, \
+    kicked, slowReceiver, stalled, outboundBudgetExceeded, idle, noFirstMessage, messageTooSlow, \
+    lifetimeOver, framing, listenerStopped, handlerFailed, failed
+    """
+
 @Suite("The operator's lines", .timeLimit(.minutes(3)), .ownThreads)
 struct OperatorConsoleLineTests {
     @Test(
@@ -19,6 +26,12 @@ struct OperatorConsoleLineTests {
                 "kick 18446744073709551616",
                 "kick needs a client's id, a number; type list to see the ids"
             ),
+            ("recorder", "'recorder' is not a command; type help"),
+            ("recorder x", "recorder needs a client's id, a number; type list to see the ids"),
+            ("recorder 99", "nothing is recorded of client 99"),
+            ("ended", "no such client has ended"), ("ended bad", "no such client has ended"),
+            ("ended stalled", "no such client has ended"),
+            ("ended badly", "\(endedReasons)"), ("ended bad bad", "\(endedReasons)"),
             ("broadcast", "'broadcast' is not a command; type help"),
             ("broadcast alone", "sent to 0 clients"),
             ("\u{1B}[2J", #"'\u{1b}[2J' is not a command; type help"#),

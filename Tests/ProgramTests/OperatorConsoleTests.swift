@@ -35,6 +35,30 @@ struct OperatorConsoleTests {
         }
     }
 
+    @Test("ended and recorder: who has gone, why, and what happened before")
+    func ended() throws {
+        try withEchoServer(["--console", "--framing", "netstring"]) { server in
+            let client = try server.connect()
+            let port = client.localPort
+            try client.write("5:hello,junk")
+            #expect(try client.rest() == Array("5:hello,".utf8))
+            client.close()
+            _ = try server.output.line { $0.hasPrefix("[1] ") && $0.contains(" gone: ") }
+            try server.command("ended bad")
+            let line = try server.output.line()
+            #expect(line.hasPrefix("1 127.0.0.1:\(port) "))
+            #expect(line.hasSuffix(" s, 12 bytes in, 8 bytes out"))
+            try server.command("ended framing")
+            #expect(try server.output.line().hasPrefix("1 127.0.0.1:\(port) "))
+            try server.command("ended kicked")
+            #expect(try server.output.line() == "no such client has ended")
+            try server.command("recorder 1")
+            #expect(try server.output.line().hasSuffix(" s: connected, from port \(port)"))
+            _ = try server.output.line { $0.hasSuffix(": sent 8 bytes") }
+            _ = try server.output.line { $0.hasSuffix(": ended: framing") }
+        }
+    }
+
     @Test("kick sends one client away and no other")
     func kick() throws {
         try withEchoServer(["--console"]) { server in
@@ -97,7 +121,10 @@ struct OperatorConsoleTests {
     func help() throws {
         try withEchoServer(["--console"]) { server in
             try server.command("help")
-            for command in ["list", "kick ID", "broadcast TEXT", "stats", "help", "quit"] {
+            for command in [
+                "list", "ended", "recorder ID", "kick ID", "broadcast TEXT", "stats", "help",
+                "quit",
+            ] {
                 #expect(try server.output.line().hasPrefix(command))
             }
         }

@@ -87,6 +87,8 @@ struct Stress: ParsableCommand {
         steady.end()
         scene.end()
         scene.enter("everything ends")
+        // A client that is connected would keep its loop running.
+        scene.clients.value = Roster(limit: 0)
         outsider.end()
         hoarder.end()
         squeezer.end()

@@ -9,7 +9,9 @@ extension UVServer {
         on given: [UVLoop]?, stoppingOn signals: [UVSignal],
         isolation: isolated (any Actor)? = #isolation
     ) async throws(UVError) {
-        let group = given == nil ? try UVLoopGroup(loops: loops, logger: logger) : nil
+        let group =
+            given == nil
+            ? try UVLoopGroup(loops: loops, logger: logger, recordedEvents: recordedEvents) : nil
         let loops = group?.loops ?? given ?? []
         let servers = loops.map { AsyncServer(on: $0, service) }
         let result: Result<Void, UVError>

@@ -43,6 +43,8 @@ public struct UVServer: Sendable {
     public var goodbye: [UInt8] = []
     /// Where the server's own loops report.
     public var logger = Logger(label: "UVSockets")
+    /// How many events of its connections each of its own loops keeps, as for a ``UVLoop``.
+    public var recordedEvents = UVLoop.defaultRecordedEvents
     /// Called once for each run, when the server listens, with its handle.
     public var onListening: @Sendable (UVServerHandle) -> Void = { _ in }
     /// Called on each loop with its listener, before it listens.

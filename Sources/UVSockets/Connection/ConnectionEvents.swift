@@ -1,4 +1,5 @@
 internal import Logging
+import Synchronization
 
 /// The owner of a connection: a listener or a connector.
 protocol ConnectionAgent: AnyObject {
@@ -17,6 +18,8 @@ protocol ConnectionAgent: AnyObject {
 /// What all connections of a listener or connector share: settings, counts and callbacks.
 final class ConnectionEvents {
     let settings: ConnectionSettings
+    /// The number of the listener or connector within the process, for what is recorded.
+    let number: UInt32
     let coder: FrameCoder?
     /// How often the guards have acted.
     var guards = GuardCounts()
@@ -40,11 +43,14 @@ final class ConnectionEvents {
     /// What the library itself does when a connection has begun, after the user was told.
     var onBegun: ((UVConnection) -> Void)?
 
+    private static let last = Atomic<UInt32>(0)
+
     init(
         _ options: UVConnectionOptions, _ framing: UVFraming, outboundBudget: Int = .max,
         onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
     ) {
         server = Locked(nil)
+        number = Self.last.add(1, ordering: .relaxed).newValue
         settings = ConnectionSettings(options)
         self.outboundBudget = max(0, outboundBudget)
         coder = FrameCoder.of(framing)
@@ -58,6 +64,7 @@ final class ConnectionEvents {
         onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
     ) {
         server = other.server
+        number = other.number
         settings = other.settings
         coder = other.coder
         guards = other.guards
@@ -92,6 +99,7 @@ final class ConnectionEvents {
     func handlerTook(_ time: UInt64, for connection: UVConnection?, on loop: UVLoop) {
         guard time >= handlerTimeLimit else { return }
         guards.slowHandlers += 1
+        if let connection { loop.record(.slowHandler, connection, time) }
         guard let times = loop.throttles.slowHandlers.times() else { return }
         var metadata: Logger.Metadata = ["times": "\(times)"]
         if let connection {

@@ -33,6 +33,7 @@ extension UVConnection {
     /// queued bytes.
     func close(_ why: UVEndReason, byReset: Bool = false) {
         guard state.reason == nil, !state.isClosed else { return }
+        loop.record(.ending, self, UInt64(why.kind.rawValue))
         perform(state.close(why, byReset: byReset))
         sendingEnded()
         settle()
@@ -61,7 +62,8 @@ extension UVConnection {
     }
 
     private func reason(_ call: String, _ code: UVError.Code) -> UVEndReason {
-        switch code {
+        loop.record(.failed, self, UInt64(truncatingIfNeeded: Int(code.rawValue)))
+        return switch code {
         case .timedOut, .hostUnreachable: .peerVanished
         case _ where code.isPeerGone: .peerReset
         default: .failed(UVError(call: call, subject: "\(peer)", code: code))
@@ -194,7 +196,9 @@ extension UVConnection {
         if isDrainedDue { callOnDrained() }
         sink.take()?.connectionEnded()
         extras?.tasks?.cancelAll()
-        agent.connectionDidEnd(self, state.reason ?? .closed)
+        let reason = state.reason ?? .closed
+        loop.record(.ended, self, UInt64(reason.kind.rawValue), UInt64(bytesLost))
+        agent.connectionDidEnd(self, reason)
         if queuedBytes > 0 { enqueue { $0.removeAll() } }
     }
 }

@@ -10,6 +10,7 @@ extension UVListener: ConnectionAgent {
         clientTable.leave(connection)
         if !clientTable.rooms.isEmpty { leaveRooms(connection) }
         past.add(connection, reason)
+        ended.add(connection, reason)
         // A stop that starts in this client's own `onDisconnected` does not count it: by then it is
         // not one of the clients.
         if drain != nil { drain?.ended(connection) }

@@ -40,6 +40,7 @@ public final class UVListener {
     var state = State.idle
     /// The sums over the clients that are gone.
     let past = PastClients()
+    let ended = EndedClients()
     private var nextID: UVConnection.ID = 1
     /// How many clients it has had so far.
     private(set) var joined: UInt64 = 0

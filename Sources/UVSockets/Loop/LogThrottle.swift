@@ -26,6 +26,7 @@ struct LogThrottles: Sendable {
     let slowHandlers = LogThrottle()
     let handlerFailures = LogThrottle()
     let evictions = LogThrottle()
+    let badEnds = LogThrottle()
     let acceptFailures = LogThrottle()
     let acceptRecoveries = LogThrottle()
 }

@@ -48,6 +48,8 @@ internal import Synchronization
     let time: UnsafeMutablePointer<UInt64>
     /// The network of a loop without sockets; nil for others.
     package let network: MemoryNetwork?
+    /// What happened last; nil if the loop does not record.
+    let recorder: FlightRecorder?
     let receiveBuffer: ReceiveBuffer
     /// All receive cycles share it, because only one of them is answered at a time.
     let receiveArgs: SocketEventArgs
@@ -128,12 +130,18 @@ internal import Synchronization
     ///   - submissionLimit: How many closures and messages may wait for the loop, at least 1.
     ///     Beyond that, ``submit(_:)`` and ``UVMailbox/post(_:)`` refuse more and return false.
     ///   - logger: Where the loop and the objects on it report.
+    ///   - recordedEvents: How many events of its connections it keeps, rounded up to a power of
+    ///     two, each in 32 bytes. 0 records none. See ``UVConnection/history``.
     /// - Throws: ``UVError`` if the system has no descriptors or memory left for a loop.
     public convenience init(
-        submissionLimit: Int = 65_536, logger: Logger = Logger(label: "UVSockets")
+        submissionLimit: Int = 65_536, logger: Logger = Logger(label: "UVSockets"),
+        recordedEvents: Int = UVLoop.defaultRecordedEvents
     ) throws(UVError) {
-        try self.init(submissionLimit, logger, LogThrottles())
+        try self.init(submissionLimit, logger, LogThrottles(), recordedEvents: recordedEvents)
     }
+
+    /// How many events a loop keeps by default: 16,384, in 512 KiB.
+    public static let defaultRecordedEvents = FlightRecorder.defaultCapacity
 
     package convenience init(in network: MemoryNetwork, logger: Logger) throws(UVError) {
         try self.init(65_536, logger, LogThrottles(), network)
@@ -141,7 +149,7 @@ internal import Synchronization
 
     init(
         _ submissionLimit: Int, _ logger: Logger, _ throttles: LogThrottles,
-        _ network: MemoryNetwork? = nil
+        _ network: MemoryNetwork? = nil, recordedEvents: Int = UVLoop.defaultRecordedEvents
     ) throws(UVError) {
         self.network = network
         self.logger = logger
@@ -155,6 +163,9 @@ internal import Synchronization
         openStandardDescriptors()
         unsafe raw = try Self.makeRaw()
         unsafe time = network?.clock.time ?? Self.time(of: raw)
+        recorder =
+            recordedEvents > 0
+            ? unsafe FlightRecorder(capacity: recordedEvents, now: time.pointee) : nil
         unsafe raw.pointee.data = receiveBuffer.base
         unsafe isolation.loop = self
         ignoreSIGPIPE()

@@ -40,17 +40,20 @@ public final class UVLoopGroup: Sendable {
     ///   - count: How many, at least 1; by default one for each core that this process may use.
     ///   - submissionLimit: How many closures and messages may wait for each loop.
     ///   - logger: Where the loops and the objects on them report.
+    ///   - recordedEvents: How many events of its connections each loop keeps, as for a ``UVLoop``.
     /// - Throws: ``UVError`` if the system has no descriptors, memory or threads left.
     public init(
         loops count: Int = UVLoopGroup.cores, submissionLimit: Int = 65_536,
-        logger: Logger = Logger(label: "UVSockets")
+        logger: Logger = Logger(label: "UVSockets"),
+        recordedEvents: Int = UVLoop.defaultRecordedEvents
     ) throws(UVError) {
         precondition(count > 0, "a UVLoopGroup needs at least 1 loop")
         var threads: [LoopThread] = []
         let throttles = LogThrottles()
         do throws(UVError) {
             for _ in 0..<count {
-                let loop = try UVLoop(submissionLimit, logger, throttles)
+                let loop = try UVLoop(
+                    submissionLimit, logger, throttles, recordedEvents: recordedEvents)
                 let thread: LoopThread
                 do throws(UVError) {
                     thread = try LoopThread(running: loop) { [state] in

@@ -23,6 +23,7 @@ extension UVConnection {
     /// Stops receiving until this hold and every other hold is released.
     func hold(_ hold: ReceiveHolds) {
         guard holds.insert(hold).inserted else { return }
+        loop.record(.held, self, UInt64(hold.rawValue), UInt64(holds.rawValue))
         updateReceiving()
         watch()
     }
@@ -30,6 +31,7 @@ extension UVConnection {
     func release(_ hold: ReceiveHolds) {
         guard holds.remove(hold) != nil else { return }
         holds.remove(.abandoned)
+        loop.record(.released, self, UInt64(hold.rawValue), UInt64(holds.rawValue))
         watch()
         updateReceiving()
     }

@@ -4,6 +4,7 @@
 extension UVConnection {
     /// Begins the connection. If it has a layer, the layer begins first.
     func begin() {
+        loop.record(.began, self, UInt64(peerAddress.port))
         if events.settings.hasBuffering { handle.setBuffering(of: events.settings.options) }
         if let makeLayer = events.makeLayer {
             begin(behind: makeLayer())
@@ -29,6 +30,7 @@ extension UVConnection {
     /// Handles the end of a receive. The bytes, or the error, are in `args`.
     func onReceiveCompleted(_ args: SocketEventArgs) {
         if let error = args.error { return receiveFailed(error) }
+        loop.record(.received, self, UInt64(args.bytesTransferred), bytesIn)
         bytesIn += UInt64(args.bytesTransferred)
         deadlines.received(at: loop.now)
         if args.bytesTransferred == ReceiveBuffer.capacity { filledBuffer() }
@@ -199,6 +201,7 @@ extension UVConnection {
         guard error == .endOfFile else { return fail("receive", error) }
         // libuv may report an end of file although a reset follows the last bytes.
         if let error = handle.takeError() { return fail("receive", error) }
+        loop.record(.peerFinished, self)
         let isExpected = state.reason != nil
         if !isExpected { completeLastFrame() }
         perform(
@@ -238,6 +241,7 @@ extension UVConnection {
 
     /// What came does not fit the framing.
     func framingFailed(_ error: FramingError) {
+        loop.record(.misframed, self, bytesIn)
         answer(error)
         close(.framing(error))
     }

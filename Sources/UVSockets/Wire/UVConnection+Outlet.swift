@@ -120,6 +120,7 @@ extension UVConnection {
     private func noteTaken(_ count: Int) {
         bytesOut += UInt64(count)
         if count > 0 { deadlines.sent(at: loop.now) }
+        loop.record(.sent, self, UInt64(count), UInt64(queuedBytes))
     }
 
     /// Removes bytes from the front of the queue, because the kernel has taken them.

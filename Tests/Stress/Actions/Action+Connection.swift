@@ -80,6 +80,10 @@ extension Action {
             world.expect(
                 !record.connection.isOpen || !record.hasEnded, "what has ended is not open")
         },
+        connection("history") { world, record in
+            let history = record.connection.history
+            world.expect(history.count <= UVLoop.historyLimit, "a history is bounded")
+        },
         connection("stats") { _ = ($0, $1.connection.stats) },
     ]
 }

@@ -52,6 +52,14 @@ extension Action {
             let open = entry.listener.clients.allSatisfy { $0.listener === entry.listener }
             world.expect(open, "a listener's clients are its own")
         },
+        listener("endedClients(badOnly:)") { world, entry in
+            let (all, bad) = (
+                entry.listener.endedClients(), entry.listener.endedClients(badOnly: true)
+            )
+            world.expect(
+                all.allSatisfy { $0.ago >= .zero } && bad.allSatisfy(\.reason.kind.isBad),
+                "who has ended badly is told")
+        },
         listener("stats") { _ = ($0, $1.listener.stats) },
         listener("refusals") { _ = ($0, $1.listener.refusals.total) },
         listener("maxConnections") { $0.expect($1.listener.maxConnections > 0, "one may come") },

@@ -14,6 +14,17 @@ extension Action {
         },
         Action("UVLoop.isOnLoop") { $0.expect($0.loop.isOnLoop, "a callback is on its loop") },
         Action("UVLoop.checkIsolated()") { $0.loop.checkIsolated() },
+        Action("UVLoop.recordedEvents(last:)") { world in
+            let other = world.random.pick(world.scene.allWorlds)
+            let events = other.loop.recordedEvents(last: 50)
+            world.expect(events.allSatisfy { $0.time >= .zero }, "each event has a time")
+        },
+        Action("UVLoop.historyLimit") {
+            $0.expect(UVLoop.historyLimit <= UVLoop.defaultRecordedEvents, "a history is a part")
+        },
+        Action("UVLoop.defaultRecordedEvents") {
+            $0.expect(UVLoop.defaultRecordedEvents > 0, "a loop records")
+        },
         Action("UVLoop.logger") { _ = $0.loop.logger.label },
         Action("UVLoop.raiseDescriptorLimit()") { world in
             if world.random.once(in: 20) { UVLoop.raiseDescriptorLimit() }

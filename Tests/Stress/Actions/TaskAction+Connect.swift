@@ -58,6 +58,15 @@ extension TaskAction {
             let (count, members) = await (room.count(), room.members())
             world.expect(count >= 0 && members.allSatisfy { $0 > 0 }, "a room counts")
         },
+        server("endedClients(badOnly:)") { world, server in
+            let ended = await server.remote.endedClients(badOnly: world.random.once(in: 2))
+            world.expect(ended.allSatisfy { $0.id > 0 }, "each has an id")
+        },
+        server("history(of:)") { world, server in
+            let id = world.anyRecord()?.connection.id ?? 0
+            let history = await server.remote.history(of: id)
+            world.expect(history.allSatisfy { $0.connection == id }, "it is the client's own")
+        },
         server("mapListeners(_:)") { world, server in
             let counts = await server.remote.mapListeners { $0.stats.clients }
             world.expect(counts.allSatisfy { $0 >= 0 }, "each loop counts")

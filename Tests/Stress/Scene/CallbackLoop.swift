@@ -57,12 +57,19 @@ extension World {
     func runOut() throws(UVError) {
         retire()
         let deadline = ContinuousClock.now + scene.patience
-        while !isQuiet.value {
-            // A stop that somebody asked for just now ends this run, too.
+        while true {
+            // A stop that somebody asked for just now ends this run, too, while a client is closing.
             loop.run(.untilIdle)
+            do throws(UVError) {
+                if isQuiet.value {
+                    try loop.close()
+                    break
+                }
+            } catch {
+                guard error.code == .busy, ContinuousClock.now < deadline else { throw error }
+            }
             if ContinuousClock.now > deadline { fault("it does not end: it has \(debts)") }
         }
-        try loop.close()
         try loop.close()
         callWhatHasEnded()
         clear()
