@@ -3,12 +3,16 @@ internal import Logging
 extension UVConnection {
     /// Starts a task for this connection, so that a callback can await something.
     ///
-    ///     let listener = UVListener(on: loop, at: "[::]:8081", framing: .lines) { client, line in
-    ///         let name = String(message: line)
+    ///     func answer(_ name: String, to client: UVConnection) {
     ///         client.task { client.send(try await directory.lookUp(name)) }
     ///     }
     ///
-    /// It works as ``UVLoop/task(_:)`` does, and it belongs to the connection:
+    ///     let listener = UVListener(on: loop, at: "[::]:8081", framing: .lines) { client, line in
+    ///         answer(String(message: line), to: client)
+    ///     }
+    ///
+    /// It works as ``UVLoop/task(_:)`` does: in `main.swift`, write it in a function. And it belongs to
+    /// the connection:
     ///
     /// - When the connection has ended, the task is cancelled. When only the peer has finished sending,
     ///   the connection stays until its tasks have ended, so that they can answer.

@@ -36,9 +36,12 @@ extension UVLoop {
 extension UVLoop {
     /// Starts a task on this loop, so that a callback can await something.
     ///
+    ///     func answer(_ name: String, to client: UVConnection) {
+    ///         client.loop.task { client.send(try await directory.lookUp(name)) }
+    ///     }
+    ///
     ///     let listener = UVListener(on: loop, at: "[::]:8081", framing: .lines) { client, line in
-    ///         let name = String(message: line)
-    ///         loop.task { client.send(try await directory.lookUp(name)) }
+    ///         answer(String(message: line), to: client)
     ///     }
     ///
     /// The task runs on the loop's thread, as the callback does. It comes back to it after each
@@ -46,8 +49,11 @@ extension UVLoop {
     /// the current callback has ended. Meanwhile the connection may end: then sending does nothing.
     ///
     /// It does not keep the loop running, and nobody waits for it. If it throws anything except
-    /// `CancellationError`, the error is logged. A `Task { … }` in `main.swift` is no substitute: it
-    /// belongs to the main actor, which does nothing else while ``run(_:)`` runs.
+    /// `CancellationError`, the error is logged.
+    ///
+    /// Do not write it at the top level of `main.swift`, nor in a closure there. Such a closure
+    /// belongs to the main actor, which does nothing else while ``run(_:)`` runs: it compiles, and
+    /// never runs. The same is true of a `Task { … }` there. Write it in a function.
     ///
     /// - Parameter body: The task.
     /// - Returns: The task, to cancel it or to await its end.
