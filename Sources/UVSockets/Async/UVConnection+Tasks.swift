@@ -45,15 +45,25 @@ extension UVConnection {
         }
         tasks.running[number] = task
         if state.isClosed { task.cancel() }
-        // A connection of a task receives what its task asks for.
-        if tasks.running.count >= options.taskLimit, sink == nil, state.delivers { hold(.task) }
+        limitTasks()
         return task
+    }
+
+    /// Receives messages only while fewer tasks run than may.
+    func limitTasks() {
+        // A connection of a task receives what its task asks for.
+        guard let tasks = extras?.tasks, sink == nil else { return }
+        if tasks.running.count < options.taskLimit {
+            release(.task)
+        } else if state.delivers {
+            hold(.task)
+        }
     }
 
     private func taskEnded(_ number: Int) {
         guard let tasks = extras?.tasks else { return }
         tasks.running[number] = nil
-        if sink == nil, tasks.running.count < options.taskLimit { release(.task) }
+        limitTasks()
         guard tasks.running.isEmpty else { return }
         extras?.tasks = nil
         // The peer has finished, and only the tasks had something left to send.

@@ -20,6 +20,7 @@ extension UVConnection {
         deadlines.countsSent = settings.limits.idleCountsSent
         rates = settings.hasRates ? ReceiveRates(settings.options) : nil
         release(.rate)
+        limitTasks()
         updateWatermark()
         if !settings.options.holdsAboveHighWatermark { release(.sendQueue) }
         watch()

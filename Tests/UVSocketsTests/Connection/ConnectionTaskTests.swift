@@ -112,6 +112,32 @@ struct ConnectionTaskTests {
             })
     }
 
+    @Test("The limit may be raised and lowered while tasks run")
+    func otherLimit() throws {
+        var options = UVListenerOptions.patient
+        options.connection.taskLimit = 1
+        let (begun, go) = (Journal<Void>(), Journal<Void>())
+        try withServer(
+            framing: .lines, options: options,
+            onMessage: { client, _ in
+                client.task {
+                    begun.append(())
+                    _ = try await onThreadOfItsOwn { try go.first() }.get()
+                }
+            },
+            body: { server in
+                let peer = try server.connect()
+                try peer.send("a\nb\nc\nd\n")
+                try begun.first()
+                try server.onLoop { $0.clients.first?.options.taskLimit = 3 }
+                try begun.wait(for: 3)
+                try server.onLoop { $0.clients.first?.options.taskLimit = 2 }
+                #expect(try server.onLoop { $0.clients.first?.messagesReceived } == 3)
+                go.append(())
+                try begun.wait(for: 4)
+            })
+    }
+
     @Test("Its tasks are cancelled when the client has gone")
     func gone() throws {
         let (begun, cancelled) = (Journal<Void>(), Journal<Bool>())
