@@ -99,6 +99,10 @@ extension UVAsyncConnection: MessageSink {
     /// The socket is closed. If that was not the handler's own doing, its task is cancelled.
     func connectionEnded() {
         wakeWaiters(atEnd: true)
+        peerHasGone()
+    }
+
+    func peerHasGone() {
         let isClient = base.agent is UVListener
         if isClient, base.options.cancelsHandlerAtEnd, !base.state.endIsWanted { owner?.cancel() }
     }

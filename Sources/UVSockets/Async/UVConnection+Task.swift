@@ -68,6 +68,7 @@ extension UVConnection {
     /// If the messages are held for another reason than ``ReceiveHolds/task``, they come when that
     /// reason is gone.
     func takeKeptMessage() -> [UInt8]? {
+        holds.remove(.abandoned)
         if holds.subtracting(.finished) == .task, let extras, extras.hasBacklog, state.delivers {
             do throws(FramingError) {
                 if let message = try takeKept(extras) { return message }

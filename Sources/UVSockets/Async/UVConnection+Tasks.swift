@@ -14,8 +14,10 @@ extension UVConnection {
     /// It works as ``UVLoop/task(_:)`` does: in `main.swift`, write it in a function. And it belongs to
     /// the connection:
     ///
-    /// - When the connection has ended, the task is cancelled. When only the peer has finished sending,
-    ///   the connection stays until its tasks have ended, so that they can answer.
+    /// - When the connection has ended, the task is cancelled. So it is when the peer has reset the
+    ///   connection, and messages from before that wait for the end of tasks.
+    /// - When only the peer has finished sending, the connection stays until its tasks have ended, so
+    ///   that they can answer.
     /// - While `taskLimit` tasks of the options run, no further message is received. So a peer cannot
     ///   make any number of them. With a limit of 1 the messages are handled in their order.
     /// - If it throws anything except `CancellationError`, the error is logged, and the connection is

@@ -18,6 +18,8 @@ protocol MessageSink: AnyObject {
     func keepLast(_ message: [UInt8])
     /// No more messages come.
     func receivingEnded()
+    /// The peer has given up the connection, and nobody asks for what came before that.
+    func peerHasGone()
     /// The socket is closed. It is the last call.
     func connectionEnded()
     /// The agent stops. No more messages are to be taken.

@@ -81,9 +81,19 @@ extension UVConnection {
     /// because it is paused, or because it is relayed to a side that takes nothing. It is ended at
     /// the second check. Bytes that were not delivered are then lost, unread or kept, because
     /// nobody knows whether they would ever be asked for.
+    ///
+    /// If it does not read because a task does not ask for messages, the task is cancelled instead.
+    /// It may wait for something else for ever. What came is still there for it.
     func endIfAbandoned() {
-        guard state.isAborted, !holds.isDisjoint(with: [.paused, .relay]) else { return }
-        if !holds.insert(.abandoned).inserted { perform(state.failed(.peerReset)) }
+        guard state.isAborted, !holds.isDisjoint(with: [.paused, .relay, .task]),
+            !holds.insert(.abandoned).inserted
+        else { return }
+        if holds.isDisjoint(with: [.paused, .relay]) {
+            sink?.peerHasGone()
+            extras?.tasks?.cancelAll()
+        } else {
+            perform(state.failed(.peerReset))
+        }
     }
 
     /// No more can be sent. Tells everyone who waits for room.
