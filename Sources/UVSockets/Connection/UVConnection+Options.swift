@@ -21,7 +21,11 @@ extension UVConnection {
         rates = settings.hasRates ? ReceiveRates(settings.options) : nil
         release(.rate)
         limitTasks()
-        updateWatermark()
+        if state.isWritable {
+            // What the kernel takes now is not to be judged. Nothing would tell later that it is gone.
+            flush()
+            updateWatermark()
+        }
         if !settings.options.holdsAboveHighWatermark { release(.sendQueue) }
         watch()
     }

@@ -48,6 +48,25 @@ struct OwnOptionsTests {
 
     // MARK: - Options of one connection
 
+    @Test("A watermark that is set while bytes are gathered judges what the kernel does not take")
+    func watermarkWhileGathering() throws {
+        let server = try MemoryServer(
+            options: .patient {
+                $0.softSendLimit = 10
+                $0.softSendLimitTime = .seconds(5)
+            })
+        let peer = try server.connect()
+        let client = try server.client(1)
+        try server.network.loop.after(.milliseconds(1)) {
+            client.send(pattern(100))
+            client.options.highWatermark = 10
+        }
+        server.network.run(for: .seconds(60))
+        #expect(peer.take() == pattern(100))
+        // It is neither held back nor taken for slow.
+        #expect(peer.exchange("x") == "x")
+    }
+
     @Test("A limit that is set later holds for this connection alone, and can be taken back")
     func idle() throws {
         let server = try MemoryServer(options: .patient)
