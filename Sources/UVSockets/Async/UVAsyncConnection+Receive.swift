@@ -111,7 +111,7 @@ extension UVAsyncConnection: MessageSink {
     func end(_ why: UVEndReason) {
         // A transfer that a relay has cut off must not look complete.
         let isCutOff = cutOffAt < .max && cutOffAt == progress
-        if isFinished, !isCutOff { sendGoodbye() }
+        if isFinished, !isCutOff { base.sendGoodbye() }
         // The connection ends because its peer has finished.
         let isAnswer = why == .closed && base.state.hasPeerFinished
         base.close(
@@ -122,13 +122,6 @@ extension UVAsyncConnection: MessageSink {
     /// A number that grows with everything received and sent.
     var progress: UInt64 {
         base.messagesReceived + base.bytesSent + UInt64(base.bytesQueued)
-    }
-
-    private func sendGoodbye() {
-        guard let goodbye = base.listener?.drain?.goodbye, !goodbye.isEmpty,
-            base.queuedBytes <= base.options.sendLimit
-        else { return }
-        base.send(goodbye.span)
     }
 
     /// Whether no more messages come, although the connection has not ended.

@@ -16,8 +16,8 @@ extension UVConnection {
     ///
     /// - When the connection has ended, the task is cancelled. So it is when the peer has reset the
     ///   connection, and messages from before that wait for the end of tasks.
-    /// - When only the peer has finished sending, the connection stays until its tasks have ended, so
-    ///   that they can answer.
+    /// - When only the peer has finished sending, or the listener is stopped and its drain time runs,
+    ///   the connection stays until its tasks have ended, so that they can answer.
     /// - While `taskLimit` tasks of the options run, no further message is received. So a peer cannot
     ///   make any number of them. With a limit of 1 the messages are handled in their order.
     /// - If it throws anything except `CancellationError`, the error is logged, and the connection is
@@ -68,8 +68,15 @@ extension UVConnection {
         limitTasks()
         guard tasks.running.isEmpty else { return }
         extras?.tasks = nil
-        // The peer has finished, and only the tasks had something left to send.
-        if state.isHalfOpen, !options.allowsHalfOpen { close(.peerClosed) }
+        guard sink == nil else { return }
+        // The listener has stopped, or the peer has finished. Only the tasks had something left to
+        // send.
+        if holds.contains(.finished) {
+            sendGoodbye()
+            close(.listenerStopped)
+        } else if state.isHalfOpen, !options.allowsHalfOpen {
+            close(.peerClosed)
+        }
     }
 
     /// Logs what a handler has thrown. A cancellation is not an error.

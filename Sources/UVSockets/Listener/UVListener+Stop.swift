@@ -50,7 +50,8 @@ extension UVListener {
     /// Stops the listener and drains its clients.
     ///
     /// It accepts nobody any more. It sends each client what is queued for it and a last message,
-    /// then closes it. When the time is over, it resets the remaining clients.
+    /// then closes it. A client with tasks of ``UVConnection/task(_:)`` gets the last message and is
+    /// closed when they have ended. When the time is over, it resets the remaining clients.
     ///
     /// The kernel resets clients that have connected but were not accepted yet. A stopped listener
     /// cannot be started again. After the last client is gone and the completion was called, the
@@ -88,6 +89,9 @@ extension UVListener {
         for client in clientTable.all {
             if let sink = client.sink {
                 sink.agentStops()
+            } else if client.extras?.tasks != nil {
+                // It is closed when its tasks have ended.
+                client.hold(.finished)
             } else {
                 client.close(.listenerStopped)
             }
@@ -106,7 +110,7 @@ extension UVListener {
         var refusals = 0
         var reason: FramingError?
         for client in clientTable.all where client.queuedBytes <= client.options.sendLimit {
-            guard client.sink == nil else { continue }
+            guard client.sink == nil, client.extras?.tasks == nil else { continue }
             if case .refused(let error) = client.send(goodbye) {
                 refusals += 1
                 reason = error
@@ -153,5 +157,15 @@ extension UVListener {
         events.releaseCallbacks()
         // Connections that a user keeps still have the old events object.
         events = ConnectionEvents(events) { _, _ in }
+    }
+}
+
+extension UVConnection {
+    /// Sends its listener's last message, behind what its tasks have sent.
+    func sendGoodbye() {
+        guard let goodbye = (agent as? UVListener)?.drain?.goodbye, !goodbye.isEmpty,
+            queuedBytes <= options.sendLimit
+        else { return }
+        send(goodbye.span)
     }
 }

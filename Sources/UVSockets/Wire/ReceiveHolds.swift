@@ -13,7 +13,7 @@ struct ReceiveHolds: OptionSet {
 
     /// Its task has not asked for the messages that came.
     static let task = ReceiveHolds(rawValue: 16)
-    /// Its task gets no more messages, because its listener stops.
+    /// Its task or its callbacks get no more messages, because its listener stops.
     static let finished = ReceiveHolds(rawValue: 32)
     /// The connection to which it relays has more bytes than it takes.
     static let relay = ReceiveHolds(rawValue: 64)

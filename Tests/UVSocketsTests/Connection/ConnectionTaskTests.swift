@@ -197,6 +197,36 @@ struct ConnectionTaskTests {
             })
     }
 
+    @Test("When the listener stops, tasks still answer, and then comes the goodbye")
+    func drain() throws {
+        let (begun, go) = (Journal<Void>(), Journal<Void>())
+        try withServer(
+            framing: .lines,
+            onMessage: { client, line in
+                let question = String(message: line)
+                client.task {
+                    begun.append(())
+                    _ = try await onThreadOfItsOwn { try go.first() }.get()
+                    client.task { client.send(question.uppercased()) }
+                }
+            },
+            body: { server in
+                let (peer, idle) = (try server.connect(), try server.connect())
+                try peer.send("a\nb\n")
+                try begun.wait(for: 2)
+                try server.onLoop {
+                    $0.stop(drainFor: .seconds(30), goodbye: Self.lines("bye"))
+                }
+                #expect(try idle.receiveToEnd() == Self.lines("bye\n"))
+                go.append(())
+                let all = try peer.receiveToEnd()
+                #expect([Self.lines("A\nB\nbye\n"), Self.lines("B\nA\nbye\n")].contains(all))
+                peer.close()
+                idle.close()
+                #expect(try server.ended.wait(for: 2).allSatisfy { $0.reason == .listenerStopped })
+            })
+    }
+
     @Test("A task of a client that has ended is cancelled from the beginning")
     func afterTheEnd() throws {
         let cancelled = Journal<Bool>()
