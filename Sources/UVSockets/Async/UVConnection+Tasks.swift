@@ -15,7 +15,7 @@ extension UVConnection {
     /// the connection:
     ///
     /// - When the connection has ended, the task is cancelled. So it is when the peer has reset the
-    ///   connection, and messages from before that wait for the end of tasks.
+    ///   connection, and messages from before that have waited for the end of tasks for 30 seconds.
     /// - When only the peer has finished sending, or the listener is stopped and its drain time runs,
     ///   the connection stays until its tasks have ended, so that they can answer.
     /// - While `taskLimit` tasks of the options run, no further message is received. So a peer cannot

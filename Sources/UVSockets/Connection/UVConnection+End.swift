@@ -82,19 +82,25 @@ extension UVConnection {
     /// the second check. Bytes that were not delivered are then lost, unread or kept, because
     /// nobody knows whether they would ever be asked for.
     ///
-    /// If it does not read because a task does not ask for messages, the task is cancelled instead.
-    /// It may wait for something else for ever. What came is still there for it.
+    /// If it does not read because a task does not ask for messages, the task is cancelled after a
+    /// while. It may wait for something else for ever. What came is still there for it.
     func endIfAbandoned() {
-        guard state.isAborted, !holds.isDisjoint(with: [.paused, .relay, .task]),
-            !holds.insert(.abandoned).inserted
-        else { return }
-        if holds.isDisjoint(with: [.paused, .relay]) {
-            sink?.peerHasGone()
-            extras?.tasks?.cancelAll()
-        } else {
-            perform(state.failed(.peerReset))
+        guard state.isAborted, !holds.isDisjoint(with: [.paused, .relay, .task]) else { return }
+        let isFirst = holds.insert(.abandoned).inserted
+        guard holds.isDisjoint(with: [.paused, .relay]) else {
+            if !isFirst { perform(state.failed(.peerReset)) }
+            return
         }
+        let extras = extras ?? ConnectionExtras(events.coder)
+        self.extras = extras
+        if isFirst || extras.abandonedAt == 0 { extras.abandonedAt = loop.now }
+        guard loop.now - extras.abandonedAt >= Self.timeForOneMessage else { return }
+        sink?.peerHasGone()
+        extras.tasks?.cancelAll()
     }
+
+    /// How many milliseconds a task may take for one message when its peer has gone.
+    private static var timeForOneMessage: UInt64 { 30_000 }
 
     /// No more can be sent. Tells everyone who waits for room.
     func sendingEnded() {

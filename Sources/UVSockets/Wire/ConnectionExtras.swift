@@ -25,6 +25,8 @@ final class ConnectionExtras {
     /// The number of the message that has not come whole, and when its first bytes came.
     var partNumber: UInt64 = 0
     var partSince: UInt64 = 0
+    /// When its peer was first found to have given it up since its task has taken a message.
+    var abandonedAt: UInt64 = 0
     /// Whether the bytes on the wire differ from those of the framing, or somebody watches them.
     private(set) var isOnWire = false
 

@@ -35,6 +35,56 @@ struct TaskTimeTests {
         #expect(ends.entries.count == 1)
     }
 
+    @Test("A task that waits for something else learns of a reset, although messages are left")
+    func messagesLeft() throws {
+        let network = try UVTestNetwork()
+        let (cancelled, messages) = (Journal<Bool>(), Journal<[UInt8]>())
+        let server = network.serve(framing: .lines, options: .patient) { client in
+            _ = try await client.nextMessage()
+            try? await waitForCancellation()
+            cancelled.append(Task.isCancelled)
+            // They are there for it nevertheless.
+            for _ in 0..<2 { messages.append(try await client.nextMessage() ?? []) }
+        }
+        let peer = try network.connect(to: server)
+        peer.send("1\n2\n3\n")
+        network.run()
+        peer.reset()
+        network.run(for: .seconds(29))
+        #expect(cancelled.entries.isEmpty)
+        network.run(for: .seconds(5))
+        #expect(network.wait { messages.entries.count == 2 })
+        #expect(cancelled.entries == [true])
+        #expect(messages.entries == [[50], [51]])
+    }
+
+    @Test("So does the task of a callback that holds messages back")
+    func callbackMessagesLeft() throws {
+        let (cancelled, ended) = (Journal<String>(), Journal<UVEndReason>())
+        var options = UVConnectionOptions.listener
+        options.taskLimit = 1
+        let connection = try UVTestConnection(
+            framing: .lines, options: options,
+            onConnected: { $0.listener?.onDisconnected = { ended.append($1) } },
+            onMessageReceived: { client, line in
+                let text = String(message: line)
+                client.task {
+                    try? await waitForCancellation()
+                    cancelled.append(text)
+                }
+            })
+        connection.feed("a\nb\n")
+        connection.peer.reset()
+        connection.network.run(for: .seconds(29))
+        #expect(cancelled.entries.isEmpty)
+        connection.network.run(for: .seconds(5))
+        #expect(connection.network.wait { cancelled.entries == ["a"] })
+        connection.network.run(for: .seconds(35))
+        #expect(connection.network.wait { cancelled.entries == ["a", "b"] })
+        connection.network.run(for: .seconds(5))
+        #expect(ended.entries == [.peerReset])
+    }
+
     /// A proxy, and the server behind it.
     private static func proxy(
         _ options: UVListenerOptions

@@ -291,29 +291,6 @@ struct WaitTests {
 
     // MARK: - The end of a connection
 
-    @Test(
-        "A handler that waits for something else is cancelled, although its client had sent more",
-        .tcpOnly)
-    func goneWithMessagesLeft() async throws {
-        let (begun, messages) = (Journal<Void>(), Journal<[UInt8]>())
-        try await withTaskServer(
-            framing: .lines,
-            handler: { client in
-                _ = try await client.nextMessage()
-                begun.append(())
-                await #expect(throws: CancellationError.self) { try await waitForCancellation() }
-                // They are there for it nevertheless.
-                for _ in 0..<2 { messages.append(try await client.nextMessage() ?? []) }
-            },
-            body: { server in
-                let peer = try server.connect()
-                try peer.send("1\n2\n3\n")
-                try begun.first()
-                try peer.reset()
-                #expect(try messages.wait(for: 2) == [[50], [51]])
-            })
-    }
-
     /// Sends the first client away, which is no doing of its handler's. It ends a Unix-domain socket,
     /// too.
     private static func kick(_ peer: RawPeer, from server: TaskServer) throws {

@@ -138,37 +138,6 @@ struct ConnectionTaskTests {
             })
     }
 
-    @Test("Its tasks are cancelled when the client has gone, although they hold messages back")
-    func goneWhileHeld() throws {
-        var options = UVListenerOptions.patient
-        options.connection.taskLimit = 1
-        let (begun, cancelled) = (Journal<String>(), Journal<String>())
-        try withServer(
-            framing: .lines, options: options,
-            onMessage: { client, line in
-                client.send(line)
-                let text = String(message: line)
-                client.task {
-                    begun.append(text)
-                    do {
-                        try await waitForCancellation()
-                    } catch {
-                        cancelled.append(text)
-                    }
-                }
-            },
-            body: { server in
-                let peer = try server.connect()
-                try peer.send("a\nb\n")
-                #expect(try begun.first() == "a")
-                #expect(peer.poll())
-                try peer.reset()
-                // What the peer had sent is handled nevertheless.
-                #expect(try cancelled.wait(for: 2) == ["a", "b"])
-                #expect(try server.ended.first().reason == .peerReset)
-            })
-    }
-
     @Test("Its tasks are cancelled when the client has gone")
     func gone() throws {
         let (begun, cancelled) = (Journal<Void>(), Journal<Bool>())
