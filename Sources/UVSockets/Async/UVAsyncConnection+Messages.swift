@@ -180,12 +180,22 @@ extension UVAsyncConnection {
         defer { passTurn() }
         try Task.checkCancellation()
         lendMessages(to: body)
-        while isLending, !Task.isCancelled { await waitUnlessCancelled(on: loop) }
+        if owner?.isCurrent == true {
+            while isLending, !Task.isCancelled { await wait(on: loop) }
+        } else {
+            await waitWhileLending()
+        }
         // Messages that had come before the listener was stopped.
         if isFinished, failure == nil { lendMessages(to: body) }
         if let failure = takeBack() { throw failure }
         if let end = unexpectedEnd { throw end }
         try Task.checkCancellation()
+    }
+
+    // A function of its own, so that a handler that waits keeps nothing for it.
+    @inline(never)
+    nonisolated(nonsending) private func waitWhileLending() async {
+        while isLending, !Task.isCancelled { await waitUnlessCancelled(on: loop) }
     }
 
     /// A message that has come already, possibly together with the one that woke the task. Nil on

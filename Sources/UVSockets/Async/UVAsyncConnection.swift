@@ -41,7 +41,9 @@ public final class UVAsyncConnection: Identifiable, ParkingSlot, @unchecked Send
     private(set) var hasWaiters = false
     /// The task that handles the connection. Who cancels it also wakes it, so that its waits need
     /// no handler for that.
-    var owner: TaskReference?
+    var owner: TaskReference? {
+        didSet { base.handle.isRead(by: owner, self) }
+    }
     /// The relay that passes the messages on to another connection.
     var relay: Relay? {
         didSet {

@@ -20,6 +20,9 @@ internal import CLibuv
     final var isReading = false
     final var isDelivering = false
     final var isReceiveDemanded = false
+    /// The task that handles what is received, if one does, and its object. They are only prefetched.
+    private final var reader: TaskReference?
+    private final var session: UnsafeRawPointer?
 
     /// The connection that has this stream. It is retained until the handle is closed, so a
     /// connection lives on even if nobody holds it. It is unmanaged, so that the calls for each
@@ -92,10 +95,28 @@ internal import CLibuv
     func startReading() -> Int32 {
         unsafe uv_read_start(
             stream,
-            { unsafe ReceiveBuffer.lend(of: $0, to: $2) },
+            { handle, _, buffer in
+                unsafe StreamHandle.with(handle, as: StreamHandle.self) { $0.prefetch() }
+                unsafe ReceiveBuffer.lend(of: handle, to: buffer)
+            },
             { handle, count, _ in
                 unsafe StreamHandle.with(handle, as: StreamHandle.self) { $0.received(count) }
             })
+    }
+
+    /// Prepares for what its task does with the bytes that are read next.
+    @inline(__always)
+    private func prefetch() {
+        guard let reader, let session = unsafe session, let connection = unsafe connection else {
+            return
+        }
+        unsafe reader.prefetch(session, connection.toOpaque())
+    }
+
+    /// A task handles what is received; nil when it has ended.
+    final func isRead(by task: TaskReference?, _ session: AnyObject) {
+        reader = task
+        unsafe self.session = UnsafeRawPointer(Unmanaged.passUnretained(session).toOpaque())
     }
 
     func stopReading() {
