@@ -87,10 +87,13 @@ struct ConnectionTaskTests {
             })
     }
 
-    @Test("No more tasks than the limit run, however many messages come")
-    func limit() throws {
+    /// Runs a server with a task for each line, which answers when `go` has an entry.
+    private static func withSlowTasks(
+        limit: Int,
+        body: (_ server: Server, _ begun: Journal<Void>, _ go: Journal<Void>) throws -> Void
+    ) throws {
         var options = UVListenerOptions.patient
-        options.connection.taskLimit = 5
+        options.connection.taskLimit = limit
         let (begun, go) = (Journal<Void>(), Journal<Void>())
         try withServer(
             framing: .lines, options: options,
@@ -100,42 +103,34 @@ struct ConnectionTaskTests {
                     _ = try await onThreadOfItsOwn { try go.first() }.get()
                     client.send("done")
                 }
-            },
-            body: { server in
-                let peer = try server.connect()
-                try peer.send(String(repeating: "x\n", count: 1000))
-                try begun.wait(for: 5)
-                #expect(try server.onLoop { $0.clients.first?.messagesReceived } == 5)
-                go.append(())
-                let answers = try peer.receive(5 * 1000)
-                #expect(answers.count == 5000)
-            })
+            }, body: { try body($0, begun, go) })
+    }
+
+    @Test("No more tasks than the limit run, however many messages come")
+    func limit() throws {
+        try Self.withSlowTasks(limit: 5) { server, begun, go in
+            let peer = try server.connect()
+            try peer.send(String(repeating: "x\n", count: 1000))
+            try begun.wait(for: 5)
+            #expect(try server.onLoop { $0.clients.first?.messagesReceived } == 5)
+            go.append(())
+            #expect(try peer.receive(5 * 1000).count == 5000)
+        }
     }
 
     @Test("The limit may be raised and lowered while tasks run")
     func otherLimit() throws {
-        var options = UVListenerOptions.patient
-        options.connection.taskLimit = 1
-        let (begun, go) = (Journal<Void>(), Journal<Void>())
-        try withServer(
-            framing: .lines, options: options,
-            onMessage: { client, _ in
-                client.task {
-                    begun.append(())
-                    _ = try await onThreadOfItsOwn { try go.first() }.get()
-                }
-            },
-            body: { server in
-                let peer = try server.connect()
-                try peer.send("a\nb\nc\nd\n")
-                try begun.first()
-                try server.onLoop { $0.clients.first?.options.taskLimit = 3 }
-                try begun.wait(for: 3)
-                try server.onLoop { $0.clients.first?.options.taskLimit = 2 }
-                #expect(try server.onLoop { $0.clients.first?.messagesReceived } == 3)
-                go.append(())
-                try begun.wait(for: 4)
-            })
+        try Self.withSlowTasks(limit: 1) { server, begun, go in
+            let peer = try server.connect()
+            try peer.send("a\nb\nc\nd\n")
+            try begun.first()
+            try server.onLoop { $0.clients.first?.options.taskLimit = 3 }
+            try begun.wait(for: 3)
+            try server.onLoop { $0.clients.first?.options.taskLimit = 2 }
+            #expect(try server.onLoop { $0.clients.first?.messagesReceived } == 3)
+            go.append(())
+            try begun.wait(for: 4)
+        }
     }
 
     @Test("Its tasks are cancelled when the client has gone")
