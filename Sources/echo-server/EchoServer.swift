@@ -1,5 +1,6 @@
 import Console
 import Glibc
+import Logging
 import UVSockets
 
 /// The server as a program: it serves, handles signals and an operator's commands, and stops.
@@ -13,6 +14,7 @@ final class EchoServer {
     private let output: Output
     private let service: EchoService
     private var server: UVServerHandle?
+    private var watchdog: UVWatchdog?
     private var failure: UVError?
     private var isStopping = false
     /// A signal that came while the server was already stopping.
@@ -96,8 +98,18 @@ final class EchoServer {
 
     private func opened(_ server: UVServerHandle) {
         self.server = server
+        watch(server)
         for endpoint in server.localEndpoints { output.announce("listening on \(endpoint)") }
         if options.console || isatty(0) == 1 { openConsole(server) }
+    }
+
+    private func watch(_ server: UVServerHandle) {
+        guard options.watchdog > .zero else { return }
+        do throws(UVError) {
+            watchdog = try UVWatchdog(watching: server.loops, threshold: options.watchdog)
+        } catch {
+            loop.logger.warning("no watchdog: \(error)")
+        }
     }
 
     private func openConsole(_ server: UVServerHandle) {

@@ -135,6 +135,16 @@ struct Options: ParsableCommand {
         transform: Self.recordedEvents)
     var recordedEvents = UVLoop.defaultRecordedEvents
 
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            """
+            After how long the log says which handler holds a loop; 0 never says it. \
+            (default: \(Seconds(defaultWatchdogTime)))
+            """, valueName: "seconds"),
+        transform: Seconds.parse)
+    var watchdog = Self.defaultWatchdogTime
+
     @OptionGroup(title: "Limits")
     var limits: Limits
 
@@ -143,6 +153,7 @@ struct Options: ParsableCommand {
     /// In 512 MiB for each loop.
     private static let mostRecordedEvents = 1 << 24
     private static let defaultDrainTime = Duration.seconds(5)
+    private static let defaultWatchdogTime = Duration.seconds(1)
 
     func validate() throws {
         if slow != nil, mode != .broadcast {

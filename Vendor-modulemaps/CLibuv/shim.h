@@ -22,10 +22,17 @@ static inline void uvsockets_prefetch(const void *memory, int lines) {
 
 #ifdef __linux__
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* accept(2) that makes the socket non-blocking and close-on-exec in the same call: glibc declares
  * it only for those who ask for GNU extensions. */
 extern int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);
+
+/* A thread's number in /proc: glibc declares gettid(2) only for those who ask for GNU extensions. */
+static inline int uvsockets_thread_number(void) {
+    return (int)syscall(SYS_gettid);
+}
 
 /* A thread's identity, without a call. */
 static inline uintptr_t uvsockets_thread(void) {

@@ -37,6 +37,8 @@ extension UVListener {
     ///     share of the `outboundBudget`.
     ///   - balance: How clients are spread over the loops.
     ///   - drainTime: How long clients have after the task is cancelled, before they are reset.
+    ///   - file: The file of the call. What is said about the server names it.
+    ///   - line: The line of the call.
     ///   - onListening: Called once when the server listens. It gets the server's handle, for
     ///     example to ask where it listens and which clients it has, or to broadcast.
     ///   - setUp: Called on each loop with its listener, before it listens. Use it to set the
@@ -47,13 +49,16 @@ extension UVListener {
         at endpoint: UVEndpoint, backlog: Int = 4096, framing: UVFraming = .raw,
         options: UVListenerOptions = UVListenerOptions(),
         on loop: UVLoop? = nil, loops: Int = 1, balance: UVBalance = .fewestClients,
-        drainFor drainTime: Duration = .seconds(5),
+        drainFor drainTime: Duration = .seconds(5), file: StaticString = #fileID,
+        line: UInt = #line,
         onListening: @escaping @Sendable (UVServerHandle) -> Void = { _ in },
         setUp: @escaping @Sendable (UVListener) -> Void = { _ in },
         handler: @escaping UVServer.Handler
     ) async throws(UVError) {
         precondition(loop == nil || loops == 1, "loops must be 1 where a loop is given")
-        var server = UVServer(at: endpoint, framing: framing, options: options, handler: handler)
+        var server = UVServer(
+            at: endpoint, framing: framing, options: options, file: file, line: line,
+            handler: handler)
         (server.backlog, server.loops, server.balance) = (backlog, loops, balance)
         (server.drainTime, server.onListening, server.setUp) = (drainTime, onListening, setUp)
         try await server.serve(on: loop.map { [$0] }, stoppingOn: [])
@@ -76,7 +81,7 @@ extension UVListener {
     /// handlers need no lock: between two `await`s nothing else runs on their loop.
     ///
     /// Otherwise it works as
-    /// ``serve(at:backlog:framing:options:on:loops:balance:drainFor:onListening:setUp:handler:)``.
+    /// ``serve(at:backlog:framing:options:on:loops:balance:drainFor:file:line:onListening:setUp:handler:)``.
     ///
     /// - Parameters:
     ///   - endpoint: Where to listen. Port 0 takes a free port.
@@ -87,6 +92,8 @@ extension UVListener {
     ///   - loops: The number of loops, each with its own thread.
     ///   - balance: How clients are spread over the loops.
     ///   - drainTime: How long clients have after the task is cancelled, before they are reset.
+    ///   - file: The file of the call. What is said about the server names it.
+    ///   - line: The line of the call.
     ///   - onListening: Called once when the server listens, with its handle for other tasks.
     ///   - setUp: Called on each loop with its listener, before it listens.
     ///   - state: Makes the state of a loop, before its listener listens.
@@ -96,7 +103,8 @@ extension UVListener {
         at endpoint: UVEndpoint, backlog: Int = 4096, framing: UVFraming = .raw,
         options: UVListenerOptions = UVListenerOptions(),
         on loop: UVLoop? = nil, loops: Int = 1, balance: UVBalance = .fewestClients,
-        drainFor drainTime: Duration = .seconds(5),
+        drainFor drainTime: Duration = .seconds(5), file: StaticString = #fileID,
+        line: UInt = #line,
         onListening: @escaping @Sendable (UVServerHandle) -> Void = { _ in },
         setUp: @escaping @Sendable (UVListener) -> Void = { _ in },
         state: @escaping @Sendable (UVListener) -> State,
@@ -104,7 +112,8 @@ extension UVListener {
     ) async throws(UVError) {
         precondition(loop == nil || loops == 1, "loops must be 1 where a loop is given")
         var server = UVServer(
-            at: endpoint, framing: framing, options: options, state: state, handler: handler)
+            at: endpoint, framing: framing, options: options, file: file, line: line,
+            state: state, handler: handler)
         (server.backlog, server.loops, server.balance) = (backlog, loops, balance)
         (server.drainTime, server.onListening, server.setUp) = (drainTime, onListening, setUp)
         try await server.serve(on: loop.map { [$0] }, stoppingOn: [])

@@ -9,7 +9,7 @@ public import Logging
 ///     try await server.run(stoppingOn: [.terminate, .interrupt])
 ///
 /// It does nothing until it runs. It may run several times, also at the same time if it listens on
-/// port 0. ``UVListener/serve(at:backlog:framing:options:on:loops:balance:drainFor:onListening:setUp:handler:)``
+/// port 0. ``UVListener/serve(at:backlog:framing:options:on:loops:balance:drainFor:file:line:onListening:setUp:handler:)``
 /// is the same in one call.
 public struct UVServer: Sendable {
     /// Serves one client. The connection is closed when it returns.
@@ -52,6 +52,7 @@ public struct UVServer: Sendable {
     /// Makes the state of a loop.
     private(set) var prepare: @Sendable (UVListener) -> Void = { _ in }
     let service: Service
+    private let origin: Origin
 
     /// What serves the clients.
     enum Service: Sendable {
@@ -65,21 +66,25 @@ public struct UVServer: Sendable {
     ///   - endpoint: Where to listen. Port 0 takes a free port.
     ///   - framing: How the received bytes are divided into messages, such as `.lines`.
     ///   - options: How the server and its connections behave.
+    ///   - file: The file of the call. What is said about the server names it.
+    ///   - line: The line of the call.
     ///   - handler: Serves one client.
     public init(
         at endpoint: UVEndpoint, framing: UVFraming = .raw,
-        options: UVListenerOptions = UVListenerOptions(), handler: @escaping Handler
+        options: UVListenerOptions = UVListenerOptions(), file: StaticString = #fileID,
+        line: UInt = #line, handler: @escaping Handler
     ) {
-        self.init(at: endpoint, framing, options, .task(handler))
+        self.init(at: endpoint, framing, options, Origin(file, line), .task(handler))
     }
 
     private init(
         at endpoint: UVEndpoint, _ framing: UVFraming, _ options: UVListenerOptions,
-        _ service: Service
+        _ origin: Origin, _ service: Service
     ) {
         self.endpoint = endpoint
         self.framing = framing
         self.options = options
+        self.origin = origin
         self.service = service
     }
 
@@ -98,15 +103,18 @@ public struct UVServer: Sendable {
     ///   - endpoint: Where to listen. Port 0 takes a free port.
     ///   - framing: How the received bytes are divided into messages, such as `.lines`.
     ///   - options: How the server and its connections behave.
+    ///   - file: The file of the call. What is said about the server names it.
+    ///   - line: The line of the call.
     ///   - makeHandler: Called on each loop, as for
-    ///     ``UVLoopGroup/listen(at:backlog:framing:options:balance:makeHandler:)``.
+    ///     ``UVLoopGroup/listen(at:backlog:framing:options:balance:file:line:makeHandler:)``.
     /// - Returns: The server.
     public static func callbacks(
         at endpoint: UVEndpoint, framing: UVFraming = .raw,
-        options: UVListenerOptions = UVListenerOptions(),
+        options: UVListenerOptions = UVListenerOptions(), file: StaticString = #fileID,
+        line: UInt = #line,
         makeHandler: @escaping @Sendable (UVListener) -> UVLoopGroup.MessageHandler
     ) -> UVServer {
-        UVServer(at: endpoint, framing, options, .callbacks(makeHandler))
+        UVServer(at: endpoint, framing, options, Origin(file, line), .callbacks(makeHandler))
     }
 
     /// Describes a server whose clients share a state on each loop.
@@ -115,15 +123,20 @@ public struct UVServer: Sendable {
     ///   - endpoint: Where to listen. Port 0 takes a free port.
     ///   - framing: How the received bytes are divided into messages, such as `.lines`.
     ///   - options: How the server and its connections behave.
+    ///   - file: The file of the call. What is said about the server names it.
+    ///   - line: The line of the call.
     ///   - state: Makes the state of a loop, before its listener listens. The state stays on that
     ///     loop, so it may be of any class and needs no lock.
     ///   - handler: Serves one client. It gets the state of the client's loop.
     public init<State>(
         at endpoint: UVEndpoint, framing: UVFraming = .raw,
-        options: UVListenerOptions = UVListenerOptions(),
+        options: UVListenerOptions = UVListenerOptions(), file: StaticString = #fileID,
+        line: UInt = #line,
         state: @escaping @Sendable (UVListener) -> State, handler: @escaping StateHandler<State>
     ) {
-        self.init(at: endpoint, framing: framing, options: options) { client in
+        self.init(
+            at: endpoint, framing: framing, options: options, file: file, line: line
+        ) { client in
             guard let listener = client.connection.listener else { return }
             try await handler(client, LoopState.of(listener, state))
         }
@@ -135,7 +148,8 @@ public struct UVServer: Sendable {
         var options = options
         if case .task = service { options.connection.allowsHalfOpen = true }
         return ListenSettings(
-            endpoint: endpoint, backlog: backlog, framing: framing, options: options)
+            endpoint: endpoint, backlog: backlog, framing: framing, options: options,
+            origin: origin)
     }
 
     /// Runs the server on loops of its own, until this task is cancelled, the server is stopped, or

@@ -35,10 +35,11 @@ extension UVConnector: ConnectionAgent {
     /// meanwhile.
     func tell(_ delay: Duration?, _ why: UVEndReason) {
         switch (delay, state) {
-        case (let delay?, .waiting): reconnectCallback?(self, delay, why)
+        case (let delay?, .waiting):
+            loop.running(.reconnecting) { reconnectCallback?(self, delay, why) }
         case (nil, .idle) where isTrying:
             isTrying = false
-            failureCallback?(self, error(why))
+            loop.running(.failed) { failureCallback?(self, error(why)) }
         default: break
         }
     }
@@ -60,7 +61,7 @@ extension UVConnector: ConnectionAgent {
     var isToldOfSlowEnds: Bool { false }
 
     func connectionDidOpen(_ connection: UVConnection) {
-        events.onConnected?(connection)
+        loop.running(.connected, of: connection) { events.onConnected?(connection) }
         events.onBegun?(connection)
         sendKept(on: connection)
     }
@@ -81,13 +82,19 @@ extension UVConnector: ConnectionAgent {
         guard isFollowed(connection) else {
             isTrying = false
             dropKept()
-            events.onDisconnected?(connection, reason)
+            ended(connection, reason)
             return
         }
         if connection.watermark.isAbove { owesDrained = true }
         backoff?.connectionEnded(after: connection.age)
         let delay = scheduleNext()
-        events.onDisconnected?(connection, reason)
+        ended(connection, reason)
         tell(delay, reason)
+    }
+
+    private func ended(_ connection: UVConnection, _ reason: UVEndReason) {
+        loop.running(.disconnected, of: connection) {
+            events.onDisconnected?(connection, reason)
+        }
     }
 }

@@ -85,7 +85,9 @@ extension UVConnector {
         guard owesDrained, kept.isEmpty else { return }
         owesDrained = false
         // If the connection is above its watermark, it calls `onDrained` itself later.
-        if !server.watermark.isAbove { events.onDrained?(server) }
+        if !server.watermark.isAbove {
+            loop.running(.drained, of: server) { events.onDrained?(server) }
+        }
     }
 
     /// Drops the kept messages: there will be no connection for them.

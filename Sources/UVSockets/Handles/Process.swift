@@ -73,6 +73,23 @@ func openStandardDescriptors() {
     }
 }
 
+/// The number of this thread, as the system counts threads; 0 if the system does not tell.
+func threadNumber() -> Int32 {
+    #if canImport(Glibc)
+        uvsockets_thread_number()
+    #else
+        0
+    #endif
+}
+
+/// The time in nanoseconds, by a clock that goes on while the process is stopped.
+func preciseNanoseconds() -> UInt64 { uv_hrtime() }
+
+/// Makes this thread sleep.
+func sleep(nanoseconds: UInt64) {
+    uv_sleep(UInt32(clamping: (nanoseconds + 999_999) / 1_000_000))
+}
+
 /// How many descriptors the process may have open.
 enum DescriptorLimit {
     #if canImport(Glibc)

@@ -10,6 +10,8 @@ internal import CLibuv
 final class SignalHandle: Handle {
     /// Nil once the handle closes: the closure may refer to the handle's owner.
     private var onSignal: (() -> Void)?
+    /// Where the user has made the watch.
+    var origin: Origin?
 
     /// Starts to watch. The watch does not keep the loop running.
     init(on loop: UVLoop, _ signal: UVSignal, onSignal: @escaping () -> Void) throws(UVError) {

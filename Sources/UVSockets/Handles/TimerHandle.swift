@@ -9,6 +9,8 @@ final class TimerHandle: Handle {
     /// Whether nobody waits for it: a network in memory does not move its time for this timer alone.
     /// It is set before the timer starts.
     var isHousekeeping = false
+    /// Where the user has made the timer; nil for one of the library.
+    var origin: Origin?
 
     init(
         on loop: UVLoop, isLoopsOwn: Bool = false, onTick: @escaping () -> Void

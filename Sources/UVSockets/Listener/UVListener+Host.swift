@@ -2,7 +2,7 @@ internal import Logging
 
 extension UVListener: ConnectionAgent {
     func connectionDidOpen(_ connection: UVConnection) {
-        events.onConnected?(connection)
+        loop.running(.connected, origin, of: connection) { events.onConnected?(connection) }
         events.onBegun?(connection)
     }
 
@@ -16,7 +16,11 @@ extension UVListener: ConnectionAgent {
         if drain != nil { drain?.ended(connection) }
         loop.logger.trace(
             "disconnected", metadata: ["client": "\(connection.id)", "reason": "\(reason)"])
-        if !connection.state.isOpening { events.onDisconnected?(connection, reason) }
+        if !connection.state.isOpening {
+            loop.running(.disconnected, origin, of: connection) {
+                events.onDisconnected?(connection, reason)
+            }
+        }
         // From here on, another loop may have a client in its place.
         clientLeft(connection.peerAddress)
         finishDrain()

@@ -3,7 +3,7 @@ internal import Logging
 extension UVListener {
     func failed(_ error: UVError) {
         opening.take()?(.failure(error))
-        failureCallback?(self, error)
+        loop.running(.failed, origin) { failureCallback?(self, error) }
     }
 
     /// Accepts nobody for a while. New clients stay in the backlog.

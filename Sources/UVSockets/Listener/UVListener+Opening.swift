@@ -78,7 +78,8 @@ extension UVListener {
     private func tellListening() {
         guard listeningCallback != nil else { return }
         loop.runLater { [weak self] in
-            if let self, !boundEndpoints.isEmpty { listeningCallback?(self) }
+            guard let self, !boundEndpoints.isEmpty else { return }
+            loop.running(.listening, origin) { listeningCallback?(self) }
         }
     }
 

@@ -18,6 +18,8 @@ public final class UVListener {
     public let loop: UVLoop
     /// The endpoint it was asked to listen on.
     public let endpoint: UVEndpoint
+    /// Where the user has made it, or its server.
+    let origin: Origin
 
     // The state behind the public properties in `UVListener+Callbacks.swift`.
     var boundEndpoints: [UVEndpoint] = [] {
@@ -139,25 +141,30 @@ public final class UVListener {
     ///     it to its own limit, `net.core.somaxconn`.
     ///   - framing: How the received bytes are divided into messages, such as `.lines`.
     ///   - options: How the listener and its connections behave.
+    ///   - file: The file of the call. What is said about the listener names it.
+    ///   - line: The line of the call.
     ///   - onMessageReceived: Called with each message of a client: whole, and without its framing.
     ///     With `.raw` it gets the bytes as they came. The message is valid during the call; the
     ///     compiler does not let you keep it.
     public convenience init(
         on loop: UVLoop, at endpoint: UVEndpoint, backlog: Int = 4096,
         framing: UVFraming = .raw, options: UVListenerOptions = UVListenerOptions(),
+        file: StaticString = #fileID, line: UInt = #line,
         onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
     ) {
-        self.init(loop, endpoint, backlog, framing, options, onMessageReceived)
+        self.init(
+            loop, endpoint, backlog, framing, options, Origin(file, line), onMessageReceived)
     }
 
     init(
         _ loop: UVLoop, _ endpoint: UVEndpoint, _ backlog: Int, _ framing: UVFraming,
-        _ options: UVListenerOptions, part: ServerPart? = nil,
+        _ options: UVListenerOptions, _ origin: Origin, part: ServerPart? = nil,
         _ onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
     ) {
         loop.confineOpen("UVListener.init")
         self.loop = loop
         self.endpoint = endpoint
+        self.origin = origin
         self.backlog = Int32(clamping: max(1, backlog))
         isIPv6Only = options.isIPv6Only
         endpoints = [endpoint] + options.additionalEndpoints
@@ -176,7 +183,15 @@ public final class UVListener {
             options.connection, framing,
             outboundBudget: options.outboundBudget / part.admissions.parts,
             onMessageReceived: onMessageReceived)
+        Self.origins.withLock { $0[events.number] = origin }
     }
+
+    deinit {
+        Self.origins.withLock { $0[events.number] = nil }
+    }
+
+    /// Where the process's listeners were made, by the numbers of their events, for other threads.
+    static let origins = Locked<[UInt32: Origin]>([:])
 
     // MARK: - The accept cycle
 

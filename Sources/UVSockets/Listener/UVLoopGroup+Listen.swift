@@ -26,6 +26,8 @@ extension UVLoopGroup {
     ///   - framing: How the received bytes are divided into messages, such as `.lines`.
     ///   - options: How the server and its connections behave.
     ///   - balance: How clients are spread over the loops.
+    ///   - file: The file of the call. What is said about the server names it.
+    ///   - line: The line of the call.
     ///   - makeHandler: Called on each loop. It sets the listener's callbacks and returns the
     ///     message handler. It must not start the listener.
     /// - Returns: The server, which listens already.
@@ -34,10 +36,12 @@ extension UVLoopGroup {
     public func listen(
         at endpoint: UVEndpoint, backlog: Int = 4096, framing: UVFraming = .raw,
         options: UVListenerOptions = UVListenerOptions(), balance: UVBalance = .fewestClients,
+        file: StaticString = #fileID, line: UInt = #line,
         makeHandler: @escaping @Sendable (UVListener) -> MessageHandler
     ) async throws(UVError) -> UVServerHandle {
         let settings = ListenSettings(
-            endpoint: endpoint, backlog: backlog, framing: framing, options: options)
+            endpoint: endpoint, backlog: backlog, framing: framing, options: options,
+            origin: Origin(file, line))
         let admissions = settings.admissions(loops: loops, balance)
         var parts: [ListenerReference] = []
         for (index, loop) in loops.enumerated() {
@@ -69,6 +73,7 @@ struct ListenSettings: Sendable {
     let backlog: Int
     let framing: UVFraming
     var options: UVListenerOptions
+    let origin: Origin
 
     /// The error for a server that was stopped before it could listen.
     var isCanceled: UVError {
@@ -88,7 +93,7 @@ extension UVListener {
     convenience init(_ loop: UVLoop, _ settings: ListenSettings, part: ServerPart?) {
         self.init(
             loop, settings.endpoint, settings.backlog, settings.framing, settings.options,
-            part: part
+            settings.origin, part: part
         ) { _, _ in }
     }
 }

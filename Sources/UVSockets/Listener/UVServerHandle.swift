@@ -27,6 +27,9 @@ public final class UVServerHandle: Sendable {
         for part in parts { part.release() }
     }
 
+    /// The loops that serve its clients: one, or those of its ``UVLoopGroup``.
+    public var loops: [UVLoop] { parts.map(\.loop) }
+
     /// The endpoint it listens on, with the real port where port 0 was asked for.
     ///
     /// It is the first of ``localEndpoints``. Nil while it listens on no loop.

@@ -3,10 +3,10 @@ extension UVLoop {
     /// call ends, in one write for each connection.
     @inline(__always)
     func callback(_ body: () -> Void) {
-        callbackDepth += 1
+        pulse.callbackBegins()
         body()
-        if callbackDepth == 1, hasWork { finishCallback() }
-        callbackDepth -= 1
+        if hasWork, pulse.depth == 1 { finishCallback() }
+        pulse.callbackEnds()
     }
 
     /// Ends a callback. It runs the jobs of tasks and writes what they and the callback have sent.
@@ -42,7 +42,7 @@ extension UVLoop {
 
     private func finishLater() {
         hasWork = true
-        if callbackDepth == 0 { nextTurn?.callInNextTurn() }
+        if !isInCallback { nextTurn?.callInNextTurn() }
     }
 
     /// Handles the end of a read. `count` is a number of bytes, or a negative error.
@@ -54,7 +54,7 @@ extension UVLoop {
     }
 
     /// Whether a callback is running, so that what is sent now can wait for its end.
-    var isInCallback: Bool { callbackDepth > 0 }
+    var isInCallback: Bool { pulse.depth > 0 }
 
     // `receiveArgs` and the cork are used through the loop. The loop holds them, so it need not
     // retain them for the call.

@@ -31,6 +31,7 @@ extension UVLoop {
         formerOwner.store(currentThread(), ordering: .relaxed)
         owner.store(Self.nobody, ordering: .relaxed)
         hasClosed.store(true, ordering: .releasing)
+        pulse.ended()
     }
 
     /// Gives the loop up. The next thread that uses it owns it.

@@ -31,7 +31,7 @@ extension UVLoop: TaskExecutor, SerialExecutor {
         }
         jobs.append(job)
         hasWork = true
-        if callbackDepth == 0 { nextTurn?.callInNextTurn() }
+        if !isInCallback { nextTurn?.callInNextTurn() }
     }
 
     /// Runs jobs of tasks, and the jobs that they add, although the loop is closed.
@@ -66,6 +66,8 @@ extension UVLoop: TaskExecutor, SerialExecutor {
 
     /// Runs the waiting jobs and the jobs that they add.
     func runJobs() {
+        pulse.handlerBegins(.task, nil, 0)
+        defer { pulse.handlerEnds() }
         var count = 0
         while nextJob < jobs.count, count < Self.jobsInCallback {
             let job = jobs[nextJob]

@@ -55,7 +55,7 @@ extension UVLoop {
     }
 
     func handle(_ batch: Inbox.Batch) {
-        for body in batch.submissions { body() }
+        for body in batch.submissions { running(.submission) { body() } }
         if !batch.jobs.isEmpty {
             jobs += batch.jobs
             hasWork = true

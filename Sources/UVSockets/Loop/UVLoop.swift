@@ -87,7 +87,8 @@ internal import Synchronization
     var wakeUp: AsyncHandle?
     var turnCounter: CheckHandle?
     var clock: DeadlineClock?
-    var callbackDepth = 0
+    /// What the loop is doing, for other threads.
+    let pulse = LoopPulse()
     var gathered: [UVConnection] = []
     /// Whether gathered connections, jobs or calls wait for the end of the callback.
     var hasWork = false
@@ -238,6 +239,7 @@ internal import Synchronization
         confineOpen("UVLoop.run")
         precondition(!isRunning, "UVLoop.run was called within one of the loop's own callbacks")
         isRunning = true
+        pulse.runs(onThread: threadNumber())
         runsUntilStopped = mode == .untilStopped
         repeat {
             callback { drainInbox() }
@@ -250,6 +252,7 @@ internal import Synchronization
         } while !isStopping && !inbox.isEmpty
         isStopping = false
         isRunning = false
+        pulse.runs(onThread: 0)
     }
 
     /// Lets libuv run.

@@ -17,7 +17,7 @@ public enum UVSignal: Sendable, CaseIterable {
     case user2
 }
 
-/// A watch for a signal, from ``UVLoop/on(_:_:)``.
+/// A watch for a signal, from ``UVLoop/on(_:file:line:_:)``.
 public final class UVSignalWatch {
     private let loop: UVLoop
     private let handle: SignalHandle
@@ -42,14 +42,22 @@ extension UVLoop {
     ///
     /// - Parameters:
     ///   - signal: The signal.
+    ///   - file: The file of the call, for ``UVLoop/whyRunning`` and ``UVWatchdog``.
+    ///   - line: The line of the call.
     ///   - body: The closure. It runs on the loop, not in the context of the signal itself.
     /// - Returns: The watch, to cancel it.
     /// - Throws: ``UVError`` if the system has no descriptors or memory left for it.
     @discardableResult
     public func on(
-        _ signal: UVSignal, _ body: @escaping () -> Void
+        _ signal: UVSignal, file: StaticString = #fileID, line: UInt = #line,
+        _ body: @escaping () -> Void
     ) throws(UVError) -> UVSignalWatch {
         confineOpen("UVLoop.on")
-        return UVSignalWatch(self, try SignalHandle(on: self, signal, onSignal: body))
+        let origin = Origin(file, line)
+        let handle = try SignalHandle(on: self, signal) { [unowned self] in
+            running(.signal, origin) { body() }
+        }
+        handle.origin = origin
+        return UVSignalWatch(self, handle)
     }
 }

@@ -1,5 +1,5 @@
-/// A timer on a loop, from ``UVLoop/after(_:keepsRunning:_:)`` or
-/// ``UVLoop/every(_:keepsRunning:_:)``.
+/// A timer on a loop, from ``UVLoop/after(_:keepsRunning:file:line:_:)`` or
+/// ``UVLoop/every(_:keepsRunning:file:line:_:)``.
 ///
 /// It keeps the loop running until it has fired or is cancelled, unless it was made with
 /// `keepsRunning: false`. Releasing this object changes nothing.
@@ -9,14 +9,15 @@ public final class UVTimer {
 
     fileprivate init(
         _ loop: UVLoop, after delay: Duration, repeating interval: Duration?, keepsRunning: Bool,
-        _ body: @escaping () -> Void
+        _ origin: Origin, _ body: @escaping () -> Void
     ) throws(UVError) {
         self.loop = loop
         let isOnce = interval == nil
         let handle = try TimerHandle(on: loop) {
             if isOnce { self.cancel() }
-            body()
+            loop.running(.timer, origin) { body() }
         }
+        handle.origin = origin
         self.handle = handle
         handle.isHousekeeping = !keepsRunning
         handle.keepsLoopRunning = keepsRunning
@@ -40,16 +41,20 @@ extension UVLoop {
     ///   - keepsRunning: Whether ``run(_:)`` goes on until the timer has fired. If not, and if
     ///     nothing else is left to do, it returns before. The loop cannot be closed before the timer
     ///     has fired or is cancelled.
+    ///   - file: The file of the call, for ``UVLoop/whyRunning`` and ``UVWatchdog``.
+    ///   - line: The line of the call.
     ///   - body: The closure. It runs on the loop.
     /// - Returns: The timer, to cancel it.
     /// - Throws: ``UVError`` if there is no memory for a timer.
     @discardableResult
     public func after(
-        _ delay: Duration, keepsRunning: Bool = true, _ body: @escaping () -> Void
+        _ delay: Duration, keepsRunning: Bool = true, file: StaticString = #fileID,
+        line: UInt = #line, _ body: @escaping () -> Void
     ) throws(UVError) -> UVTimer {
         confineOpen("UVLoop.after")
         return try UVTimer(
-            self, after: delay, repeating: nil, keepsRunning: keepsRunning, body)
+            self, after: delay, repeating: nil, keepsRunning: keepsRunning,
+            Origin(file, line), body)
     }
 
     /// Calls a closure again and again.
@@ -61,15 +66,19 @@ extension UVLoop {
     ///   - keepsRunning: Whether ``run(_:)`` goes on until the timer is cancelled. If not, it
     ///     returns when nothing else is left to do. The loop cannot be closed before the timer is
     ///     cancelled.
+    ///   - file: The file of the call, for ``UVLoop/whyRunning`` and ``UVWatchdog``.
+    ///   - line: The line of the call.
     ///   - body: The closure. It runs on the loop.
     /// - Returns: The timer, to cancel it.
     /// - Throws: ``UVError`` if there is no memory for a timer.
     @discardableResult
     public func every(
-        _ interval: Duration, keepsRunning: Bool = true, _ body: @escaping () -> Void
+        _ interval: Duration, keepsRunning: Bool = true, file: StaticString = #fileID,
+        line: UInt = #line, _ body: @escaping () -> Void
     ) throws(UVError) -> UVTimer {
         confineOpen("UVLoop.every")
         return try UVTimer(
-            self, after: interval, repeating: interval, keepsRunning: keepsRunning, body)
+            self, after: interval, repeating: interval, keepsRunning: keepsRunning,
+            Origin(file, line), body)
     }
 }

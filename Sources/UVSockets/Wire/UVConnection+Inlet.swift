@@ -212,7 +212,9 @@ extension UVConnection {
         if state.isHalfOpen {
             // Most connections have ended when the current callback has.
             gather()
-            if options.allowsHalfOpen { events.onPeerFinished?(self) }
+            if options.allowsHalfOpen, let onPeerFinished = events.onPeerFinished {
+                loop.running(.peerFinished, of: self) { onPeerFinished(self) }
+            }
         }
         settle()
     }

@@ -259,7 +259,7 @@ extension UVConnection {
     func callOnDrained() {
         guard isDrainedDue else { return }
         isDrainedDue = false
-        events.onDrained?(self)
+        loop.running(.drained, of: self) { events.onDrained?(self) }
         events.onRoom?()
     }
 }

@@ -15,7 +15,8 @@ extension Action {
     }
 
     static let listeners: [Action] = [
-        Action("UVListener.init(on:at:backlog:framing:options:onMessageReceived:)") { world in
+        Action("UVListener.init(on:at:backlog:framing:options:file:line:onMessageReceived:)") {
+            world in
             guard world.kind != .bare else { return }
             let listener = UVListener(
                 on: world.loop, at: world.address(), backlog: world.random.pick([1, 4096]),

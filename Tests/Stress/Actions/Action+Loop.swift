@@ -25,6 +25,18 @@ extension Action {
         Action("UVLoop.defaultRecordedEvents") {
             $0.expect(UVLoop.defaultRecordedEvents > 0, "a loop records")
         },
+        Action("UVLoop.activity") { world in
+            world.expect(world.loop.activity.isBusy, "a callback is busy")
+            _ = world.random.pick(world.scene.allWorlds).loop.activity.description
+        },
+        Action("UVWatchdog.stop()") { world in
+            guard world.random.once(in: 20) else { return }
+            (try? UVWatchdog(watching: world.scene.allWorlds.map(\.loop)))?.stop()
+        },
+        Action("UVWatchdog.init(watching:threshold:onReport:)") { world in
+            guard world.random.once(in: 20) else { return }
+            _ = try? UVWatchdog(watching: [world.loop], threshold: .milliseconds(20)) { _ in }
+        },
         Action("UVLoop.logger") { _ = $0.loop.logger.label },
         Action("UVLoop.raiseDescriptorLimit()") { world in
             if world.random.once(in: 20) { UVLoop.raiseDescriptorLimit() }
@@ -44,7 +56,7 @@ extension Action {
             (world.mailboxes.pick(&world.random) ?? world.mailbox).post(world.random.number(0...9))
             world.random.pick(world.scene.allWorlds).mailbox.post(1)
         },
-        Action("UVLoop.on(_:_:)") { world in
+        Action("UVLoop.on(_:file:line:_:)") { world in
             guard world.kind != .bare else { return }
             let watch = try? world.loop.on(.user1) { world.callback("UVSignalWatch") {} }
             guard let watch else { return }
@@ -54,7 +66,7 @@ extension Action {
     ]
 
     static let timers: [Action] = [
-        Action("UVLoop.after(_:keepsRunning:_:)") { world in
+        Action("UVLoop.after(_:keepsRunning:file:line:_:)") { world in
             guard world.kind != .bare else { return }
             let timer = try? world.loop.after(
                 world.random.milliseconds(0...50), keepsRunning: world.random.once(in: 2)
@@ -63,7 +75,7 @@ extension Action {
             }
             if let timer { world.timers.add(timer)?.cancel() }
         },
-        Action("UVLoop.every(_:keepsRunning:_:)") { world in
+        Action("UVLoop.every(_:keepsRunning:file:line:_:)") { world in
             guard world.kind != .bare else { return }
             let timer = try? world.loop.every(
                 world.random.milliseconds(5...50), keepsRunning: world.random.once(in: 2)

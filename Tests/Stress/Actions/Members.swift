@@ -13,14 +13,15 @@ enum Members {
         "UVLoopGroup.init(loops:submissionLimit:logger:recordedEvents:)": "starts threads",
         "UVLoopGroup.loops": "their worlds begin",
         "UVLoopGroup.cores": "how many loops a group has",
-        "UVLoopGroup.listen(at:backlog:framing:options:balance:makeHandler:)": "again and again",
+        "UVLoopGroup.listen(at:backlog:framing:options:balance:file:line:makeHandler:)":
+            "again and again",
         "UVLoopGroup.run()": "beside stop",
         "UVLoopGroup.run(stoppingOn:drainFor:goodbye:)": "beside stop, without a signal",
         "UVLoopGroup.on(_:_:)": "before its servers",
         "UVLoopGroup.stop(drainFor:goodbye:)": "traps on its own loops, by contract; at the end",
-        "UVListener.serve(at:backlog:framing:options:on:loops:balance:drainFor:onListening:setUp:handler:)":
+        "UVListener.serve(at:backlog:framing:options:on:loops:balance:drainFor:file:line:onListening:setUp:handler:)":
             "lasts as long as its server; again and again",
-        "UVListener.serve(at:backlog:framing:options:on:loops:balance:drainFor:onListening:setUp:state:handler:)":
+        "UVListener.serve(at:backlog:framing:options:on:loops:balance:drainFor:file:line:onListening:setUp:state:handler:)":
             "lasts as long as its server; now and then",
     ]
 

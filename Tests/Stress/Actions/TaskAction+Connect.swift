@@ -58,6 +58,9 @@ extension TaskAction {
             let (count, members) = await (room.count(), room.members())
             world.expect(count >= 0 && members.allSatisfy { $0 > 0 }, "a room counts")
         },
+        server("loops") { world, server in
+            world.expect(!server.remote.loops.isEmpty, "a server has a loop")
+        },
         server("endedClients(badOnly:)") { world, server in
             let ended = await server.remote.endedClients(badOnly: world.random.once(in: 2))
             world.expect(ended.allSatisfy { $0.id > 0 }, "each has an id")
