@@ -83,7 +83,7 @@ extension UVLoop {
 }
 
 /// The result of what a loop has started for a task elsewhere, or the error that ended the wait.
-private final class Arrival<Value: Sendable>: Sendable {
+final class Arrival<Value: Sendable>: Sendable {
     typealias Outcome = Result<Value, any Error>
 
     private let state =

@@ -1,5 +1,12 @@
 /// The events that the receive cycle, the listener and a relay report to a task's base.
 extension UVAsyncConnection: MessageSink {
+    var stance: SinkStance {
+        if let relay { return .relays(to: relay.other(than: self).base) }
+        if isTaken || isLending { return .asks }
+        if waiters.contains(where: { $0.event == .room }) { return .awaitsRoom }
+        return waiters.contains { $0.event == .end } ? .awaitsEnd : .isElsewhere
+    }
+
     /// Gives the received bytes to the consumer: the relay's other connection, a closure, or the
     /// task.
     func received(_ bytes: Span<UInt8>) {

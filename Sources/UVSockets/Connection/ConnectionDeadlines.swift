@@ -101,6 +101,27 @@ struct ConnectionDeadlines {
         return first.at <= now ? first.due : nil
     }
 
+    /// In how many milliseconds something is due if nothing happens before; nil if it never is.
+    func wait(for due: Due, now: UInt64, _ limits: DeadlineLimits) -> UInt64? {
+        func left(since start: UInt64, _ limit: UInt64?) -> UInt64? {
+            limit.map { start + $0 > now ? start + $0 - now : 0 }
+        }
+        return switch due {
+        case .lifetime: left(since: openedAt, limits.lifetime)
+        case .firstFrame: hasFrame ? nil : left(since: openedAt, limits.firstFrame)
+        case .idle: left(since: moment(activeAt, now), limits.idle)
+        case .stalled: isWaiting ? left(since: moment(waitsSince, now), limits.writeStall) : nil
+        case .slowReceiver:
+            isAbove ? left(since: moment(isAboveSince, now), limits.softLimit) : nil
+        }
+    }
+
+    /// How many milliseconds ago bytes came, or also left if that counts.
+    func quiet(at now: UInt64) -> UInt64 { now - moment(activeAt, now) }
+
+    /// For how many milliseconds the queue has made no progress; nil if nothing is queued.
+    func stuck(at now: UInt64) -> UInt64? { isWaiting ? now - moment(waitsSince, now) : nil }
+
     /// The earliest millisecond at which something could be due, whatever happens until then. Nil
     /// if nothing ever can be.
     func next(now: UInt64, _ limits: DeadlineLimits) -> UInt64? {

@@ -24,8 +24,24 @@ protocol MessageSink: AnyObject {
     func connectionEnded()
     /// The agent stops. No more messages are to be taken.
     func agentStops()
+    /// What the sink is doing about the connection.
+    var stance: SinkStance { get }
     /// Whether taken messages are on their way to another connection.
     var isPassing: Bool { get }
+}
+
+/// What a sink is doing about its connection.
+enum SinkStance {
+    /// It waits for the next message, or handles those that came.
+    case asks
+    /// It waits for room to send.
+    case awaitsRoom
+    /// It waits for the end of the connection.
+    case awaitsEnd
+    /// It does something else, and asks for nothing.
+    case isElsewhere
+    /// What comes goes on to another connection.
+    case relays(to: UVConnection)
 }
 
 /// A closure that borrows messages. They are valid during the call.

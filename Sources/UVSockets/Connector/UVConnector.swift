@@ -28,6 +28,8 @@ public final class UVConnector {
 
     /// The loop it belongs to.
     public let loop: UVLoop
+    /// Where the user has made it; nil for one of an async client.
+    let origin: Origin?
 
     // The state behind the public properties in `UVConnector+Callbacks.swift`.
     var current: UVConnection?
@@ -73,6 +75,8 @@ public final class UVConnector {
     ///   - reconnect: How to try again. Nil means not to.
     ///   - queueLimit: How many bytes ``send(_:)-(Span<UInt8>)`` keeps while there is no
     ///     connection. Each message counts 8 bytes more. Messages over the limit are not taken.
+    ///   - file: The file of the call. What is said about the connector names it.
+    ///   - line: The line of the call.
     ///   - onMessageReceived: Called with each message of the server: whole, and without its
     ///     framing. With `.raw` it gets the bytes as they came. The message is valid during the
     ///     call; the compiler does not let you keep it.
@@ -81,6 +85,7 @@ public final class UVConnector {
         timeout: Duration = .seconds(10),
         framing: UVFraming = .raw, options: UVConnectionOptions = .connector,
         reconnect: UVReconnect? = nil, queueLimit: Int = defaultQueueLimit,
+        file: StaticString = #fileID, line: UInt = #line,
         onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
     ) {
         self.init(
@@ -89,16 +94,17 @@ public final class UVConnector {
                 endpoint: endpoint, local: local, timeout: timeout, framing: framing,
                 options: options,
                 reconnect: reconnect, queueLimit: queueLimit),
-            onMessageReceived)
+            Origin(file, line), onMessageReceived)
     }
 
     init(
-        _ loop: UVLoop, _ settings: ConnectSettings,
+        _ loop: UVLoop, _ settings: ConnectSettings, _ origin: Origin? = nil,
         _ onMessageReceived: @escaping (UVConnection, Span<UInt8>) -> Void
     ) {
         loop.confineOpen("UVConnector.init")
         self.loop = loop
         self.settings = settings
+        self.origin = origin
         if let network = loop.network { random = network.random.split() }
         kept = PendingMessages(limit: settings.queueLimit)
         backoff = settings.reconnect.map { Backoff($0) }

@@ -36,6 +36,17 @@ package struct FrameAssembler {
     /// Makes an assembler that keeps nothing.
     package init() {}
 
+    /// How many bytes the unfinished frame needs at least, with its prefix and suffix, as its codec
+    /// says now.
+    func lengthNeeded(_ codec: any FrameCodec) -> Int? {
+        do throws(FramingError) {
+            let search = try codec.firstFrame(in: kept.span.extracting(start...), memory: 0)
+            guard case .incomplete(_, let needed) = search else { return nil }
+            return needed
+        } catch {
+            return nil
+        }
+    }
     /// How many bytes are kept and not yet taken.
     package var count: Int { kept.count - start }
     /// Whether the bytes so far end within a frame. It is valid once `next` has returned nil.

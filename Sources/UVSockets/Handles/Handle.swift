@@ -58,6 +58,14 @@ internal import CLibuv
     /// The name of this handle, for the error text that lists the open handles of a loop.
     var name: String { "handle" }
 
+    /// Whose handle it is, for people, such as `a timer made at main.swift:12`.
+    var owner: String { name }
+
+    /// Whether it keeps the loop's `run` from returning now.
+    final var isNeeded: Bool {
+        unsafe isClosing || (uv_has_ref(base) != 0 && uv_is_active(base) != 0)
+    }
+
     /// The memory, as the base type that every handle begins with.
     final var base: UnsafeMutablePointer<uv_handle_t> { unsafe raw() }
 

@@ -15,8 +15,16 @@ class ListeningHandle: Handle {
         try unsafe super.init(type, on: loop, call: "listen", start: start)
     }
 
+    override var owner: String {
+        let listener = (args.userToken as? UVListener).map { "the listener made at \($0.origin): " }
+        return "\(listener ?? "")\(name)"
+    }
+
     /// The address where it listens; nil when it is closed.
     var localAddress: SocketAddress? { nil }
+
+    /// How many clients wait to be accepted, and how many may; nil if the system does not tell.
+    var backlog: (waiting: Int, limit: Int)? { nil }
 
     final override func dropCallbacks() {
         args.userToken = nil

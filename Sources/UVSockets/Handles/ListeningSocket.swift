@@ -79,6 +79,7 @@ internal import CLibuv
     }
 
     /// The address where it listens; nil when it is closed.
+    override var backlog: (waiting: Int, limit: Int)? { isClosing ? nil : socket.backlog }
     override var localAddress: SocketAddress? { isClosing ? nil : socket.localAddress }
 
     /// Stops listening. The kernel resets the clients that have not been accepted.

@@ -30,6 +30,7 @@ final class SignalHandle: Handle {
     }
 
     override var name: String { "signal" }
+    override var owner: String { "a signal watch made at \(origin?.description ?? "?")" }
 
     private func arrived() {
         loop.callback { onSignal?() }

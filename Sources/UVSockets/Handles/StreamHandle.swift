@@ -87,6 +87,12 @@ internal import CLibuv
         _ = shutdown(socket.number, Int32(SHUT_WR))
     }
 
+    override var owner: String {
+        var owner = "\(name), which has not connected yet"
+        withConnection { owner = $0.owner }
+        return owner
+    }
+
     // MARK: - What a transport does
 
     /// Starts to read: each read then calls ``received(_:)``.
@@ -175,6 +181,8 @@ internal import CLibuv
     var bytesUnread: Int { socket?.bytesUnread ?? 0 }
     /// How long the peer has not answered what the kernel has sent again; nil if it has answered.
     var unanswered: Unanswered? { socket?.unanswered }
+    /// What the kernel knows of a TCP connection; nil for other streams.
+    var tcpState: TCPState? { socket?.tcpState }
     /// The address of this end; nil if the stream is closed or has no IP address.
     var localAddress: SocketAddress? { socket?.localAddress }
     /// The error by which the connection is gone, although nothing is read from it; nil if it is

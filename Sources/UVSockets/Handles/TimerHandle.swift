@@ -24,6 +24,9 @@ final class TimerHandle: Handle {
     }
 
     override var name: String { "timer" }
+    override var owner: String {
+        origin.map { "a timer made at \($0)" } ?? "a timer of the library"
+    }
 
     /// Starts or restarts the timer.
     ///

@@ -94,6 +94,14 @@ final class Admissions: Sendable {
         }
     }
 
+    /// When a next client could be admitted. Asking changes nothing.
+    func nextEntry(now: UInt64) -> Entry {
+        state.withLock { state in
+            if state.isClosed || isPatient && state.rules.free <= 0 { return .whenTold }
+            return state.rules.wait(now: now).map { .after($0) } ?? .now
+        }
+    }
+
     /// Decides about a client that the part has just accepted, or has held until now.
     ///
     /// - Returns: The decision, and the part that may accept next, if any.

@@ -115,6 +115,13 @@ public final class UVListener {
             return nil
         }
 
+        /// How many clients wait in the backlogs, and how many may; nil if the system does not tell.
+        var backlog: (waiting: Int, limit: Int)? {
+            let all = sockets.compactMap(\.backlog)
+            guard !all.isEmpty else { return nil }
+            return all.reduce((0, 0)) { ($0.0 + $1.waiting, $0.1 + $1.limit) }
+        }
+
         /// Cancels the requests to all sockets, because one has answered.
         func withdraw() {
             guard sockets.count > 1 else { return }

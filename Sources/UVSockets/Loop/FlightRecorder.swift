@@ -85,6 +85,12 @@ import Synchronization
         return found.reversed().filter { $0.number >= oldest }.map(\.record)
     }
 
+    /// How long ago a record was written, in milliseconds of the loop's time.
+    func age(of record: FlightRecord, now: UInt64) -> UInt64 {
+        let time = now - min(now, began)
+        return time - min(time, UInt64(record.milliseconds))
+    }
+
     private func read(_ number: UInt64) -> FlightRecord {
         let record = unsafe words + Int(truncatingIfNeeded: (number & (capacity &- 1)) &* 4)
         let head = unsafe record[0].load(ordering: .acquiring)

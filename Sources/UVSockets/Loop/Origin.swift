@@ -20,6 +20,17 @@
         file.hasPointerRepresentation ? unsafe UInt(bitPattern: file.utf8Start) : 0
     }
 
+    /// The origin in one word, for a record: the address of the file's name in the low 48 bits, and
+    /// the line in the high 16. It means something within this process only.
+    var word: UInt64 {
+        UInt64(name) & 0xFFFF_FFFF_FFFF | UInt64(UInt16(clamping: line)) << 48
+    }
+
+    /// The description of an origin that was passed as a ``word``; nil for 0.
+    static func description(ofWord word: UInt64) -> String? {
+        description(ofName: UInt(word & 0xFFFF_FFFF_FFFF), UInt32(word >> 48))
+    }
+
     /// The description of an origin that was passed by ``name``.
     static func description(ofName name: UInt, _ line: UInt32) -> String? {
         // The name is a constant of the program, so it is there for ever.

@@ -121,6 +121,12 @@ extension UVLoop {
         return isEnough
     }
 
+    /// Runs a closure in the next turn.
+    func runInNextTurn(_ body: @escaping () -> Void) {
+        bodiesForTurn.append(body)
+        nextTurn?.callInNextTurn()
+    }
+
     /// Wakes a task in the next turn.
     func wakeInNextTurn(_ slot: TaskSlot) {
         tasksForTurn.append(slot)
@@ -133,5 +139,9 @@ extension UVLoop {
         (waitingForTurn, tasksForTurn) = ([], [])
         for connection in connections { connection.continueReceiving() }
         for slot in slots { slot.wake(on: self) }
+        guard !bodiesForTurn.isEmpty else { return }
+        let bodies = bodiesForTurn
+        bodiesForTurn = []
+        for body in bodies { body() }
     }
 }

@@ -90,7 +90,7 @@ extension UVLoop {
         return (openHandlesOfOthers().map(\.name) + lookups).joined(separator: ", ")
     }
 
-    private func openHandlesOfOthers() -> [Handle] {
+    func openHandlesOfOthers() -> [Handle] {
         var handles: [Handle] = []
         unsafe withUnsafeMutablePointer(to: &handles) { handles in
             unsafe uv_walk(

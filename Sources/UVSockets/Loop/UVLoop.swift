@@ -114,6 +114,8 @@ internal import Synchronization
     @exclusivity(unchecked) @usableFromInline var sentByTasks = 0
     /// The tasks that wait for the next turn, so that others can run.
     var tasksForTurn: [TaskSlot] = []
+    /// The closures that run in the next turn.
+    var bodiesForTurn: [() -> Void] = []
     var turnBudget = TurnBudget()
     /// How many handles libuv has still to close.
     var closingHandles = 0
@@ -121,7 +123,7 @@ internal import Synchronization
     private(set) var isStopping = false
     /// Whether libuv is running. Only then may it be told to stop.
     private var isTurning = false
-    private var runsUntilStopped = false {
+    private(set) var runsUntilStopped = false {
         didSet { updateWakeUp() }
     }
 

@@ -8,22 +8,30 @@ extension UVConnection {
     /// two. The connection then ends, and bytes that the peer had sent before are lost if they were
     /// not delivered. If the peer had finished sending before, the connection stays, and its bytes
     /// wait to be delivered.
-    public func pauseReceiving() {
+    ///
+    /// - Parameters:
+    ///   - file: The file of the call, for ``why``.
+    ///   - line: The line of the call.
+    public func pauseReceiving(file: StaticString = #fileID, line: UInt = #line) {
         loop.confine("UVConnection.pauseReceiving")
         guard state.delivers else { return }
-        hold(.paused)
+        hold(.paused, at: Origin(file, line))
     }
 
-    /// Receives again after ``pauseReceiving()``.
+    /// Receives again after ``pauseReceiving(file:line:)``.
     public func resumeReceiving() {
         loop.confine("UVConnection.resumeReceiving")
         release(.paused)
     }
 
     /// Stops receiving until this hold and every other hold is released.
-    func hold(_ hold: ReceiveHolds) {
+    ///
+    /// - Parameters:
+    ///   - hold: Why.
+    ///   - origin: Where the user has asked for it.
+    func hold(_ hold: ReceiveHolds, at origin: Origin? = nil) {
         guard holds.insert(hold).inserted else { return }
-        loop.record(.held, self, UInt64(hold.rawValue), UInt64(holds.rawValue))
+        loop.record(.held, self, UInt64(hold.rawValue), origin?.word ?? 0)
         updateReceiving()
         watch()
     }

@@ -16,7 +16,7 @@ extension Action {
         connection("finish()", harms: true) { $1.connection.finish() },
         connection("close()", harms: true) { $1.connection.close() },
         connection("reset()", harms: true) { $1.connection.reset() },
-        connection("pauseReceiving()") { world, record in
+        connection("pauseReceiving(file:line:)") { world, record in
             record.connection.pauseReceiving()
             guard !record.isSteady else { return world.resumeLater(record) }
             // An end while it is paused, and what was to resume it comes after that.
@@ -79,6 +79,9 @@ extension Action {
         connection("isOpen") { world, record in
             world.expect(
                 !record.connection.isOpen || !record.hasEnded, "what has ended is not open")
+        },
+        connection("why") { world, record in
+            world.expect(!record.connection.why.description.isEmpty, "there is a cause")
         },
         connection("history") { world, record in
             let history = record.connection.history

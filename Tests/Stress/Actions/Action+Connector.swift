@@ -13,7 +13,7 @@ extension Action {
 
     static let connectors: [Action] = [
         Action(
-            "UVConnector.init(on:to:from:timeout:framing:options:reconnect:queueLimit:onMessageReceived:)"
+            "UVConnector.init(on:to:from:timeout:framing:options:reconnect:queueLimit:file:line:onMessageReceived:)"
         ) { world in
             guard world.kind != .bare else { return }
             let connector = UVConnector(

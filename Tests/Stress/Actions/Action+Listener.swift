@@ -53,6 +53,9 @@ extension Action {
             let open = entry.listener.clients.allSatisfy { $0.listener === entry.listener }
             world.expect(open, "a listener's clients are its own")
         },
+        listener("why") { world, entry in
+            world.expect(!entry.listener.why.isEmpty, "there is a cause")
+        },
         listener("endedClients(badOnly:)") { world, entry in
             let (all, bad) = (
                 entry.listener.endedClients(), entry.listener.endedClients(badOnly: true)

@@ -29,6 +29,9 @@ extension Action {
             world.expect(world.loop.activity.isBusy, "a callback is busy")
             _ = world.random.pick(world.scene.allWorlds).loop.activity.description
         },
+        Action("UVLoop.whyRunning") { world in
+            world.expect(world.loop.whyRunning.allSatisfy { !$0.isEmpty }, "a line says something")
+        },
         Action("UVWatchdog.stop()") { world in
             guard world.random.once(in: 20) else { return }
             (try? UVWatchdog(watching: world.scene.allWorlds.map(\.loop)))?.stop()

@@ -61,6 +61,13 @@ extension TaskAction {
         server("loops") { world, server in
             world.expect(!server.remote.loops.isEmpty, "a server has a loop")
         },
+        server("why(of:)") { world, server in
+            _ = await server.remote.why(of: UVConnection.ID(world.random.number(0...20)))
+        },
+        server("why()") { world, server in
+            let groups = await server.remote.why()
+            world.expect(Set(groups.map(\.cause)).count == groups.count, "a group has a cause")
+        },
         server("endedClients(badOnly:)") { world, server in
             let ended = await server.remote.endedClients(badOnly: world.random.once(in: 2))
             world.expect(ended.allSatisfy { $0.id > 0 }, "each has an id")

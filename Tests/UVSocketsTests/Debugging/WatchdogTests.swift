@@ -79,17 +79,17 @@ struct WatchdogTests {
             reports.append($0)
         }
         defer { watchdog.stop() }
-        @Sendable func busy() {
-            let end = preciseNanoseconds() + 60_000_000
-            while preciseNanoseconds() < end {}
+        // Until the watchdog has said it.
+        @Sendable func busy(_ count: Int) {
+            while reports.entries.count < count {}
         }
         let loop = group.loops[0]
-        loop.submit { busy() }
+        loop.submit { busy(1) }
         #expect(try reports.wait(for: 2)[1].activity.handler == "a submitted closure")
-        loop.submit { _ = try? loop.after(.milliseconds(1)) { busy() } }
+        loop.submit { _ = try? loop.after(.milliseconds(1)) { busy(3) } }
         let timer = try reports.wait(for: 4)[3].activity.handler
         #expect(timer.hasPrefix("a timer's closure at WatchdogTests.swift:"), "\(timer)")
-        loop.submit { loop.task { busy() } }
+        loop.submit { loop.task { busy(5) } }
         #expect(try reports.wait(for: 6)[5].activity.handler == "a task")
         #expect(log.entries.count == 6)
         #expect(log.entries[0].hasPrefix("loop 0 is blocked: a submitted closure has run for "))

@@ -74,11 +74,16 @@ class RawSocket: @unchecked Sendable {
 
     /// Brings the loopback interface of this thread's network up.
     static func raiseLoopback() throws {
+        try setLoopback(isUp: true)
+    }
+
+    /// Switches the loopback of this thread's network on or off.
+    static func setLoopback(isUp: Bool) throws {
         let socket = try RawSocket(family: AF_INET)
         // `ifreq` (netdevice(7)): the name, and at 16 the flags, of which 1 is IFF_UP.
         var request = [UInt8](repeating: 0, count: 40)
         request.replaceSubrange(0..<2, with: "lo".utf8)
-        request[16] = 1
+        request[16] = isUp ? 1 : 0
         // SIOCSIFFLAGS
         guard unsafe ioctl(socket.descriptor, 0x8914, &request) == 0 else {
             throw SocketError("ioctl")
