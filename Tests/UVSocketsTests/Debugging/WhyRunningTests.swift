@@ -55,7 +55,7 @@ struct WhyRunningTests {
             listener.why == "It does not listen: startAccept was not called, or it has failed.")
         try listener.startAccept()
         let endpoint = try #require(listener.localEndpoint)
-        let idle = "It accepts at \(endpoint). 0 clients are here. 0 wait in the backlog, which takes "
+        let idle = "It accepts at \(endpoint). 0 clients are here. 0 wait in the backlog, which "
         #expect(listener.why.hasPrefix(idle), "\(listener.why)")
         let peers = try (0..<3).map { _ in try RawPeer(to: endpoint) }
         listener.onConnected = { _ in loop.stop() }
