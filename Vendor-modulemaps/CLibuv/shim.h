@@ -15,6 +15,12 @@ static inline void uvsockets_prefetch(const void *memory, int lines) {
         __builtin_prefetch((const char *)memory + 64 * line, 1, 3);
 }
 
+/* Lets a loop add up the time for which it waits. uv_loop_configure takes any number of arguments,
+ * which Swift cannot pass. */
+static inline int uvsockets_measure_idle_time(uv_loop_t *loop) {
+    return uv_loop_configure(loop, UV_METRICS_IDLE_TIME);
+}
+
 /* The first version with uv_available_parallelism. */
 #if UV_VERSION_HEX < ((1 << 16) | (44 << 8))
 #error "UVSockets needs libuv 1.44.0 or newer"

@@ -110,6 +110,7 @@ public final class UVConnector {
         backoff = settings.reconnect.map { Backoff($0) }
         events = ConnectionEvents(
             settings.options, settings.framing, onMessageReceived: onMessageReceived)
+        loop.timeHandlers(of: events)
     }
 
     /// The server it connects to.

@@ -42,6 +42,11 @@ struct LoopObserver: Sendable {
         recorder = loop.recorder
     }
 
+    /// The handler that runs, without the client for whom.
+    func name(of reading: LoopPulse.Reading) -> String {
+        HandlerName(reading, recorder).kind
+    }
+
     /// Whether the loop is closed.
     var isOver: Bool { pulse.isOver }
 
@@ -66,6 +71,8 @@ struct LoopObserver: Sendable {
 /// A handler's name for people.
 struct HandlerName {
     let text: String
+    /// The same without the client.
+    let kind: String
     let client: UVConnection.ID?
 
     /// - Parameters:
@@ -86,6 +93,7 @@ struct HandlerName {
         self.client = client > 0 ? client : nil
         let peer =
             client == 0 ? "" : owner == nil ? " of connection \(client)" : " of client \(client)"
+        kind = reading.handler.name + (owner ?? "")
         text = reading.handler.name + peer + (owner ?? "")
     }
 }

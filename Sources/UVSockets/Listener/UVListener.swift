@@ -190,6 +190,7 @@ public final class UVListener {
             options.connection, framing,
             outboundBudget: options.outboundBudget / part.admissions.parts,
             onMessageReceived: onMessageReceived)
+        loop.timeHandlers(of: events)
         Self.origins.withLock { $0[events.number] = origin }
     }
 
@@ -261,6 +262,7 @@ public final class UVListener {
     }
 
     func onAcceptCompleted(_ args: SocketEventArgs) {
+        loop.pulse.begins(.accepting)
         if case .listening(let listening) = state { listening.withdraw() }
         guard let accepted = args.accepted else {
             return acceptFailed(args.error ?? .connectionAborted)
@@ -269,6 +271,7 @@ public final class UVListener {
         noteAccepted()
         admit(accepted)
         accept()
+        loop.pulse.begins(.other)
     }
 
     /// Makes a client of an accepted and admitted connection.
@@ -285,6 +288,9 @@ public final class UVListener {
         nextID += UVConnection.ID(part.admissions.parts)
         joined += 1
         clientTable.join(client)
+        if let measures = loop.measures, let tcp = socket.tcpState {
+            measures.acceptTook(tcp.sinceAcknowledged)
+        }
         watchPeers()
         loop.logger.trace(
             "connected", metadata: ["client": "\(client.id)", "peer": "\(client.peer)"])

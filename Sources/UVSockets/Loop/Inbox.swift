@@ -5,7 +5,15 @@ final class Inbox: Sendable {
         var jobs: [LoopJob] = []
         var wakeUp: AsyncHandle?
         var isStopRequested = false
+        /// When the first of a batch came, in nanoseconds; nil if nobody wants to know.
+        var firstCameAt: UInt64?
+        var notesTimes = false
         var phase = Phase.open
+
+        mutating func wake() {
+            if notesTimes { firstCameAt = preciseNanoseconds() }
+            wakeUp?.wake()
+        }
 
         var isEmpty: Bool { submissions.isEmpty && jobs.isEmpty && !isStopRequested }
     }
@@ -41,7 +49,7 @@ final class Inbox: Sendable {
                 return false
             }
             state.submissions.append(body)
-            if state.submissions.count == 1, state.jobs.isEmpty { state.wakeUp?.wake() }
+            if state.submissions.count == 1, state.jobs.isEmpty { state.wake() }
             return true
         }
     }
@@ -53,7 +61,7 @@ final class Inbox: Sendable {
         state.withLock { state in
             guard state.phase != .closed else { return false }
             state.jobs.append(job)
-            if state.jobs.count == 1, state.submissions.isEmpty { state.wakeUp?.wake() }
+            if state.jobs.count == 1, state.submissions.isEmpty { state.wake() }
             return true
         }
     }
@@ -75,6 +83,16 @@ final class Inbox: Sendable {
         let submissions: [@Sendable () -> Void]
         let jobs: [LoopJob]
         let isStopRequested: Bool
+        /// When the first of them came, in nanoseconds, if that was noted.
+        let firstCameAt: UInt64?
+    }
+
+    /// Notes from now on when a batch came, or no longer.
+    func notesTimes(_ isOn: Bool) {
+        state.withLock { state in
+            state.notesTimes = isOn
+            state.firstCameAt = nil
+        }
     }
 
     /// Takes everything that waits. What arrives after that is for the next turn.
@@ -84,10 +102,11 @@ final class Inbox: Sendable {
                 state.submissions = []
                 state.jobs = []
                 state.isStopRequested = false
+                state.firstCameAt = nil
             }
             return Batch(
                 submissions: state.submissions, jobs: state.jobs,
-                isStopRequested: state.isStopRequested)
+                isStopRequested: state.isStopRequested, firstCameAt: state.firstCameAt)
         }
     }
 

@@ -15,6 +15,8 @@ final class LoopPulse: Sendable {
     /// The number of the thread that runs the loop, as the system counts them; 0 if none does.
     private let thread = Atomic<Int32>(0)
     private let hasEnded = Atomic<Bool>(false)
+    /// What the library does around handlers; 0 for nothing that is told apart.
+    private let work = Atomic<UInt8>(0)
 
     // MARK: For the loop's thread
 
@@ -50,6 +52,11 @@ final class LoopPulse: Sendable {
         beats.store(beats.load(ordering: .relaxed) &+ 0x1_0000, ordering: .relaxed)
     }
 
+    @inline(__always)
+    func begins(_ work: LoopWork) {
+        self.work.store(work.rawValue, ordering: .relaxed)
+    }
+
     func handlerEnds() {
         kind.store(0, ordering: .relaxed)
     }
@@ -69,6 +76,7 @@ final class LoopPulse: Sendable {
         /// The id of the client that the handler is for; 0 if it is for none.
         let client: UInt64
         let thread: Int32
+        let work: LoopWork
 
         /// Whether a callback runs.
         var isBusy: Bool { beats & 0xFFFF > 0 }
@@ -86,15 +94,24 @@ final class LoopPulse: Sendable {
                     ofName: file.load(ordering: .acquiring),
                     UInt32(truncatingIfNeeded: what >> 8)),
                 client: client.load(ordering: .acquiring),
-                thread: thread.load(ordering: .relaxed))
+                thread: thread.load(ordering: .relaxed), work: currentWork)
             // Otherwise the parts belong to different handlers.
             if beats.load(ordering: .relaxed) == before { return reading }
         }
         // It is so busy that no handler runs for long.
         return Reading(
             beats: beats.load(ordering: .relaxed), handler: .message, origin: nil, client: 0,
-            thread: thread.load(ordering: .relaxed))
+            thread: thread.load(ordering: .relaxed), work: currentWork)
     }
+
+    private var currentWork: LoopWork {
+        LoopWork(rawValue: work.load(ordering: .relaxed)) ?? .other
+    }
+}
+
+/// What the library itself does.
+enum LoopWork: UInt8, Sendable {
+    case other, writing, accepting
 }
 
 /// A handler of the user, or a kind of them.

@@ -72,6 +72,7 @@ extension UVLoop {
         openHandles = own.count
         own.forEach { $0.close() }
         (wakeUp, turnCounter, clock, nextTurn) = (nil, nil, nil, nil)
+        measures = nil
         turn(UV_RUN_DEFAULT)
         let status = unsafe uv_loop_close(raw)
         precondition(status == 0, "uv_loop_close failed although nothing is open on the loop")

@@ -55,6 +55,9 @@ extension UVLoop {
     }
 
     func handle(_ batch: Inbox.Batch) {
+        if let measures, let came = batch.firstCameAt {
+            measures.wokenAfter(preciseNanoseconds() - came)
+        }
         for body in batch.submissions { running(.submission) { body() } }
         if !batch.jobs.isEmpty {
             jobs += batch.jobs

@@ -51,6 +51,11 @@ internal import Synchronization
     /// What happened last; nil if the loop does not record.
     let recorder: FlightRecorder?
     let receiveBuffer: ReceiveBuffer
+    /// Measures the loop, if it was told to.
+    var measures: LoopMeasures?
+    /// Whether handlers are timed: because the loop measures, or an agent's options ask for it.
+    var isTimingHandlers = false
+    var hasTimedHandlers = false
     /// All receive cycles share it, because only one of them is answered at a time.
     let receiveArgs: SocketEventArgs
     let cork: Cork

@@ -16,6 +16,8 @@ final class SendQueue {
 
     /// How many bytes wait.
     private(set) var bytes = 0
+    /// When it was filled, in nanoseconds, if the loop measures; 0 if not.
+    var filledAt: UInt64 = 0
 
     // The front is kept apart. A client that keeps up has a queue of one segment, and such a queue
     // allocates nothing.

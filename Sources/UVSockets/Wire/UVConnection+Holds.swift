@@ -86,8 +86,14 @@ extension UVConnection {
 
     // MARK: - The time that handlers take
 
-    /// Notes the end of a receive callback that began at this time.
+    /// Notes the end of a receive callback that began at this time, in nanoseconds.
     func handlerEnded(since began: UInt64) {
-        events.handlerTook(loop.coarseTime - began, for: self, on: loop)
+        // The handler may have switched the measurement on or off, and with it the clock.
+        let now = loop.handlerTime
+        let time = now - min(began, now)
+        loop.measures?.handlerTook(time)
+        if events.handlerTimeLimit > 0 {
+            events.handlerTook(time / 1_000_000, for: self, on: loop)
+        }
     }
 }

@@ -52,7 +52,7 @@ extension UVConnection {
     /// Calls the handler. What the handler sends back leaves together when the handler is done.
     @inline(__always)
     private func receiving(_ body: () -> Void) {
-        let began = events.handlerTimeLimit > 0 ? loop.coarseTime : 0
+        let began = loop.isTimingHandlers ? loop.handlerTime : 0
         loop.cork.begin(for: self)
         body()
         flushCork()

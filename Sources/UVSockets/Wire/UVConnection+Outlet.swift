@@ -85,7 +85,16 @@ extension UVConnection {
     /// Updates the counts. The agent's sum counts the queues of open connections.
     private func queueChanged(to bytes: Int) {
         if !state.isClosed { events.queuedBytes += bytes - queuedBytes }
+        if let measures = loop.measures { measureQueue(bytes, measures) }
         queuedBytes = bytes
+    }
+
+    private func measureQueue(_ bytes: Int, _ measures: LoopMeasures) {
+        guard let queue else { return }
+        if queuedBytes == 0, bytes > 0 { queue.filledAt = preciseNanoseconds() }
+        guard bytes == 0, queuedBytes > 0, queue.filledAt > 0 else { return }
+        measures.queueTook(preciseNanoseconds() - queue.filledAt)
+        queue.filledAt = 0
     }
 
     private func queueRest(_ bytes: Span<UInt8>) {
@@ -132,6 +141,8 @@ extension UVConnection {
     /// Offers the bytes to the kernel and queues a copy of what it does not take.
     private func sendNow(_ bytes: Span<UInt8>) {
         do throws(UVError.Code) {
+            loop.pulse.begins(.writing)
+            defer { loop.pulse.begins(.other) }
             let taken = try handle.tryWrite(bytes)
             noteTaken(taken)
             if taken < bytes.count { queueRest(bytes.extracting(taken...)) }
@@ -150,6 +161,8 @@ extension UVConnection {
         defer { loop.cork.clear() }
         guard state.isWritable else { return queueCork() }
         do throws(UVError.Code) {
+            loop.pulse.begins(.writing)
+            defer { loop.pulse.begins(.other) }
             let taken = try loop.writeCork(to: handle)
             noteTaken(taken)
             guard taken < loop.cork.bytes else { return }
@@ -175,6 +188,8 @@ extension UVConnection {
             return
         }
         do throws(UVError.Code) {
+            loop.pulse.begins(.writing)
+            defer { loop.pulse.begins(.other) }
             var isMoreTaken = true
             while isMoreTaken, queuedBytes > 0 {
                 let taken = try handle.tryWrite(queue)

@@ -29,6 +29,13 @@ extension Action {
             world.expect(world.loop.activity.isBusy, "a callback is busy")
             _ = world.random.pick(world.scene.allWorlds).loop.activity.description
         },
+        Action("UVLoop.isMeasuring") { world in
+            world.loop.isMeasuring = world.random.once(in: 2)
+        },
+        Action("UVLoop.measurements") { world in
+            guard let values = world.loop.measurements else { return }
+            world.expect(values.idleTime <= values.time, "a loop waits for a part of the time")
+        },
         Action("UVLoop.whyRunning") { world in
             world.expect(world.loop.whyRunning.allSatisfy { !$0.isEmpty }, "a line says something")
         },

@@ -64,6 +64,17 @@ extension TaskAction {
         server("why(of:)") { world, server in
             _ = await server.remote.why(of: UVConnection.ID(world.random.number(0...20)))
         },
+        server("measure(_:)") { world, server in
+            await server.remote.measure(world.random.once(in: 2))
+        },
+        server("measurements()") { world, server in
+            let values = await server.remote.measurements()
+            world.expect(values.allSatisfy { $0.utilization <= 1 }, "a part is at most the whole")
+        },
+        server("profile(for:)") { world, server in
+            let profiles = try? await server.remote.profile(for: .milliseconds(2))
+            world.expect(profiles?.allSatisfy { $0.samples > 0 } != false, "it was looked at")
+        },
         server("why()") { world, server in
             let groups = await server.remote.why()
             world.expect(Set(groups.map(\.cause)).count == groups.count, "a group has a cause")
