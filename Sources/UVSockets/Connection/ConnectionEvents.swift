@@ -42,6 +42,8 @@ final class ConnectionEvents {
     var onRoom: (() -> Void)?
     /// What the library itself does when a connection has begun, after the user was told.
     var onBegun: ((UVConnection) -> Void)?
+    /// Those who watch all connections, such as taps.
+    var watchers: [any ConnectionWatcher] = []
 
     private static let last = Atomic<UInt32>(0)
 
@@ -73,6 +75,7 @@ final class ConnectionEvents {
         (onConnected, onDisconnected) = (other.onConnected, other.onDisconnected)
         (onPeerFinished, onDrained) = (other.onPeerFinished, other.onDrained)
         (onBegun, makeLayer, onRoom) = (other.onBegun, other.makeLayer, other.onRoom)
+        watchers = other.watchers
     }
 
     /// Releases the callbacks. This breaks reference cycles, because callbacks often refer to the
@@ -81,6 +84,7 @@ final class ConnectionEvents {
         (onConnected, onDisconnected) = (nil, nil)
         (onPeerFinished, onDrained, onBegun) = (nil, nil, nil)
         server.withLock { $0 = nil }
+        endWatchers()
     }
 
     func receive(_ message: Span<UInt8>, from connection: UVConnection) {

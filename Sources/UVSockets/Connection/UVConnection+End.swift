@@ -63,6 +63,7 @@ extension UVConnection {
 
     private func reason(_ call: String, _ code: UVError.Code) -> UVEndReason {
         loop.record(.failed, self, UInt64(truncatingIfNeeded: Int(code.rawValue)))
+        tell(.failed(code))
         return switch code {
         case .timedOut, .hostUnreachable: .peerVanished
         case _ where code.isPeerGone: .peerReset
@@ -171,9 +172,9 @@ extension UVConnection {
         defer { if !state.delivers { sink?.receivingEnded() } }
         switch action {
         case .none: break
-        case .finishSending: handle.finishSending()
+        case .finishSending: finishOnWire()
         case .linger:
-            handle.finishSending()
+            finishOnWire()
             deadlines.lingeringBegan(at: loop.now)
             unwritten = bytesUnacknowledged
             loop.schedule(self, after: options.lingerTimeout)
@@ -183,17 +184,25 @@ extension UVConnection {
             updateReceiving()
             awaitAcknowledgement()
         case .awaitAcknowledgement:
-            handle.finishSending()
+            finishOnWire()
             deadlines.lingeringBegan(at: loop.now)
             updateReceiving()
             awaitAcknowledgement()
         case .close:
+            // A kernel resets a connection whose bytes nobody has read.
+            tell(.closing(byReset: handle.bytesUnread > 0, bytesUnacknowledged: wireUnacknowledged))
             socketEnds()
             handle.close()
         case .reset:
+            tell(.closing(byReset: true, bytesUnacknowledged: wireUnacknowledged))
             socketEnds()
             handle.reset()
         }
+    }
+
+    private func finishOnWire() {
+        handle.finishSending()
+        tell(.finished)
     }
 
     /// The socket is about to be closed.
@@ -214,6 +223,7 @@ extension UVConnection {
         extras?.tasks?.cancelAll()
         let reason = state.reason ?? .closed
         loop.record(.ended, self, UInt64(reason.kind.rawValue), UInt64(bytesLost))
+        tell(.ended(reason, bytesQueued: queuedBytes))
         agent.connectionDidEnd(self, reason)
         if queuedBytes > 0 { enqueue { $0.removeAll() } }
     }

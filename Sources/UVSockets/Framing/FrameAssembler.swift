@@ -51,6 +51,8 @@ package struct FrameAssembler {
     package var count: Int { kept.count - start }
     /// Whether the bytes so far end within a frame. It is valid once `next` has returned nil.
     var isMidFrame: Bool { count > 0 }
+    /// The bytes that are kept and not yet taken.
+    var unfinished: [UInt8] { Array(kept[start...]) }
 
     /// Finds the next frame.
     ///

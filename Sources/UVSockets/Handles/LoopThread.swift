@@ -52,7 +52,7 @@ internal import CLibuv
 ///   - stackSize: The size of its stack in bytes; nil for the system's default.
 ///   - body: What the thread does.
 /// - Throws: ``UVError`` if the system has no memory or threads left.
-func startThread(
+package func startThread(
     stackSize: Int? = nil, _ body: @escaping @Sendable () -> Void
 ) throws(UVError) {
     _ = pthread_detach(try makeThread(stackSize: stackSize, body))

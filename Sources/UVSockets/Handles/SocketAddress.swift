@@ -124,6 +124,11 @@ struct SocketAddress: Hashable, Sendable {
     static let loopback4 = SocketAddress(network: 0, 0x7f00_0001, isIPv6: false)
     static let loopback6 = SocketAddress(network: 0, 1, isIPv6: true)
 
+    /// The address as it stands in a packet; nil for the peer of a Unix-domain socket.
+    var wire: WireAddress? {
+        isUnix ? nil : WireAddress(high: high, low: low, port: port, isIPv6: isIPv6)
+    }
+
     /// The same address with a port.
     func withPort(_ port: UInt16) -> SocketAddress {
         SocketAddress(network: high, low, scope: scope, port: port, isIPv6: isIPv6)

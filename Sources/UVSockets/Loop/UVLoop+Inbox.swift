@@ -18,7 +18,7 @@ extension UVLoop {
     ///
     /// - Returns: False if the loop is closed.
     @discardableResult
-    func submitAlways(_ body: @escaping @Sendable () -> Void) -> Bool {
+    package func submitAlways(_ body: @escaping @Sendable () -> Void) -> Bool {
         inbox.post(body, isLimited: false)
     }
 

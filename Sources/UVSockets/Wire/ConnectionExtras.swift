@@ -11,13 +11,18 @@ final class ConnectionExtras {
     /// Whether whole frames may be waiting, because the handler could not be called.
     var hasBacklog = false
     var layer: (any WireLayer)? {
-        didSet { isOnWire = layer != nil || tap != nil }
+        didSet { isOnWire = layer != nil || isTapped }
     }
     /// Whether the layer was told that no more is sent.
     var hasLayerFinished = false
-    var tap: (any Tap)? {
-        didSet { isOnWire = layer != nil || tap != nil }
+    /// Those who watch its bytes on the wire.
+    var taps: [any Tap] = [] {
+        didSet {
+            isTapped = !taps.isEmpty
+            isOnWire = layer != nil || isTapped
+        }
     }
+    private(set) var isTapped = false
     /// The connection's own options; nil if it has those of its agent.
     var settings: ConnectionSettings?
     /// The tasks that its callbacks have started; nil if they have started none.

@@ -32,6 +32,7 @@ extension UVConnection {
     func hold(_ hold: ReceiveHolds, at origin: Origin? = nil) {
         guard holds.insert(hold).inserted else { return }
         loop.record(.held, self, UInt64(hold.rawValue), origin?.word ?? 0)
+        tell(.held(hold))
         updateReceiving()
         watch()
     }
@@ -40,6 +41,7 @@ extension UVConnection {
         guard holds.remove(hold) != nil else { return }
         holds.remove(.abandoned)
         loop.record(.released, self, UInt64(hold.rawValue), UInt64(holds.rawValue))
+        tell(.released(hold))
         watch()
         updateReceiving()
     }

@@ -5,6 +5,7 @@ extension UVConnection {
     /// Begins the connection. If it has a layer, the layer begins first.
     func begin() {
         loop.record(.began, self, UInt64(peerAddress.port))
+        if !events.watchers.isEmpty { events.tellWatchers(of: self) }
         if events.settings.hasBuffering { handle.setBuffering(of: events.settings.options) }
         if let makeLayer = events.makeLayer {
             begin(behind: makeLayer())
@@ -45,6 +46,10 @@ extension UVConnection {
                 }
             }
             if rates != nil { countReceived(bytes: args.bytesTransferred) }
+        } else if let extras, extras.isTapped {
+            args.buffer.withBytes(args.bytesTransferred) { bytes in
+                for tap in extras.taps { tap.received(bytes, by: self) }
+            }
         }
         if wantsToReceive { receive(args) }
     }
@@ -202,6 +207,7 @@ extension UVConnection {
         // libuv may report an end of file although a reset follows the last bytes.
         if let error = handle.takeError() { return fail("receive", error) }
         loop.record(.peerFinished, self)
+        tell(.peerFinished)
         let isExpected = state.reason != nil
         if !isExpected { completeLastFrame() }
         perform(

@@ -134,6 +134,7 @@ extension UVConnection {
 
     /// Removes bytes from the front of the queue, because the kernel has taken them.
     private func dequeue(_ count: Int) {
+        if let extras, extras.isTapped { showSent(count, extras) }
         enqueue { $0.consume(count) }
         noteTaken(count)
     }

@@ -69,7 +69,12 @@ extension UVConnection {
 
     /// Handles bytes that have come to a connection with a layer or a tap.
     func receiveOnWire(_ bytes: Span<UInt8>, _ extras: ConnectionExtras) {
-        extras.tap?.received(bytes, by: self)
+        for tap in extras.taps { tap.received(bytes, by: self) }
+        deliverFromWire(bytes, extras)
+        tell(.handled)
+    }
+
+    private func deliverFromWire(_ bytes: Span<UInt8>, _ extras: ConnectionExtras) {
         guard let layer = extras.layer else { return deliver(bytes) }
         layer.receive(bytes, LayerPort(connection: self))
         guard extras.assembler.isMidFrame, state.delivers, !state.isOpening else { return }
@@ -117,7 +122,6 @@ extension UVConnection {
     /// Adds bytes for the wire to the queue.
     fileprivate func leave(_ bytes: Span<UInt8>) {
         guard state.isWritable, bytes.count > 0 else { return }
-        extras?.tap?.sent(bytes, by: self)
         enqueue { $0.append(copying: bytes) }
     }
 

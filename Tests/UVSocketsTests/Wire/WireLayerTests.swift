@@ -259,7 +259,7 @@ struct WireLayerTests {
         let recorder = Recorder()
         let client = try network.connect(to: listener)
         let connection = try #require(listener.clients.first)
-        connection.watch(by: recorder)
+        #expect(connection.watch(by: recorder))
         let coded = { (text: String) in isMasked ? masked(text) : Array(text.utf8) }
         let incoming = (isMasked ? Array("mask\n".utf8) : []) + coded("one\ntwo\n")
         client.send(incoming, inPiecesOf: 3)
@@ -269,7 +269,7 @@ struct WireLayerTests {
         network.run()
         #expect(recorder.received == incoming)
         #expect(recorder.sent == client.take())
-        connection.watch(by: nil)
+        connection.endWatch(by: recorder)
         client.send(coded("three\n"))
         network.run()
         #expect(recorder.received == incoming)
@@ -283,7 +283,7 @@ struct WireLayerTests {
         let listener = UVListener(on: network.loop, at: "127.0.0.1:0", framing: .lines) {
             $0.send($1)
         }
-        listener.onConnected = { $0.watch(by: recorder) }
+        listener.onConnected = { #expect($0.watch(by: recorder)) }
         let client = try network.connect(to: listener)
         client.send("one\ntw", inPiecesOf: 4)
         client.send("o\n")
