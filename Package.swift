@@ -19,6 +19,7 @@ let package = Package(
     products: [
         .library(name: "UVSockets", targets: ["UVSockets"]),
         .library(name: "UVSocketsJSON", targets: ["UVSocketsJSON"]),
+        .library(name: "UVSocketsCapture", targets: ["UVSocketsCapture"]),
         .library(name: "UVSocketsTesting", targets: ["UVSocketsTesting"]),
         .library(name: "UVSocketsService", targets: ["UVSocketsService"]),
         .executable(name: "echo-server", targets: ["echo-server"]),
@@ -58,8 +59,14 @@ let package = Package(
         .target(
             name: "UVSocketsJSON", dependencies: ["UVSockets"], swiftSettings: strict),
         .target(
-            name: "UVSocketsTesting",
+            name: "UVSocketsCapture",
             dependencies: ["UVSockets", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: strict),
+        .target(
+            name: "UVSocketsTesting",
+            dependencies: [
+                "UVSockets", "UVSocketsCapture", .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: strict),
         .target(
             name: "UVSocketsService",
@@ -102,7 +109,8 @@ let package = Package(
         .testTarget(
             name: "UVSocketsTests",
             dependencies: [
-                "UVSockets", "UVSocketsJSON", "UVSocketsService", "UVSocketsTesting",
+                "UVSockets", "UVSocketsCapture", "UVSocketsJSON", "UVSocketsService",
+                "UVSocketsTesting",
                 .product(name: "Logging", package: "swift-log"),
                 .product(
                     name: "ServiceLifecycle", package: "swift-service-lifecycle",
