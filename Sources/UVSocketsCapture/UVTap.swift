@@ -118,7 +118,7 @@ public final class UVTap: Sendable {
         public internal(set) var packetsDropped: UInt64 = 0
         /// How many bytes of the streams were in them.
         public internal(set) var bytesDropped: UInt64 = 0
-        /// How many connections were not tapped, because 8 others taps watched them.
+        /// How many connections were not tapped, because 8 other taps watched them.
         public internal(set) var connectionsSkipped = 0
         /// Why it has ended.
         public internal(set) var end: End

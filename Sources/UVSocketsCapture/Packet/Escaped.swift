@@ -15,6 +15,22 @@ func escaped(_ bytes: some Sequence<UInt8>) -> String {
     return text
 }
 
+/// Makes a text fit to be a comment: control characters are escaped, and it has at most about so many
+/// bytes.
+func printable(_ text: String, limit: Int = 1000) -> String {
+    var result = ""
+    for scalar in text.unicodeScalars {
+        if result.utf8.count >= limit { return result + "..." }
+        let isPlain = scalar.value >= 0xa0 || (0x20..<0x7f).contains(scalar.value)
+        if isPlain {
+            result.unicodeScalars.append(scalar)
+        } else {
+            result += escaped(String(scalar).utf8)
+        }
+    }
+    return result
+}
+
 func hexadecimal(_ byte: UInt8) -> String {
     let digits = String(byte, radix: 16)
     return byte < 16 ? "0" + digits : digits

@@ -16,9 +16,6 @@ enum Pcapng {
     /// Packets that begin with an IP header, IPv4 or IPv6.
     static let rawLink: UInt16 = 101
 
-    /// The longest comment that is written, in bytes.
-    static let longestComment = 1024
-
     /// Writes a block: its type, its length, its body padded to 4 bytes, and its length again.
     static func write(
         _ type: UInt32, to bytes: inout [UInt8], _ body: (inout [UInt8]) -> Void
@@ -48,7 +45,7 @@ enum Pcapng {
     }
 
     static func writeOption(_ code: UInt16, _ text: String, to bytes: inout [UInt8]) {
-        writeOption(code, Array(text.utf8.prefix(longestComment)), to: &bytes)
+        writeOption(code, Array(text.utf8), to: &bytes)
     }
 
     static func writeOption(_ code: UInt16, _ number: UInt32, to bytes: inout [UInt8]) {

@@ -4,6 +4,8 @@ struct SegmentQueue {
     /// missing bytes are given up.
     private static let mostWaiting = 256
     private static let mostBytesWaiting = 4 << 20
+    /// A longer piece is cut.
+    private static let longestPiece = 1 << 20
 
     /// A piece of the stream.
     struct Piece {
@@ -78,15 +80,13 @@ struct SegmentQueue {
         if known < segment.length {
             let new = segment.payload.dropFirst(known)
             let length = segment.length - known
-            var bytes = open?.bytes ?? []
-            bytes += new
-            if !bytes.isEmpty {
-                open = (bytes, open?.offset ?? offset, open?.moment ?? moment)
-            }
+            if open == nil, !new.isEmpty { open = ([], offset, moment) }
+            open?.bytes += new
             missing &+= UInt64(length - new.count)
             offset &+= UInt64(length)
             next &+= UInt32(truncatingIfNeeded: length)
-            if !isOwn || segment.flags.contains(.push) || new.count < length {
+            let isWhole = segment.flags.contains(.push) || new.count < length
+            if !isOwn || isWhole || open?.bytes.count ?? 0 > Self.longestPiece {
                 pieces += closeOpen()
             }
         }

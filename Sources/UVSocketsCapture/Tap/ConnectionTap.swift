@@ -244,6 +244,7 @@ final class ConnectionTap: Tap {
             let text = "\(dropped) bytes of the streams were dropped before: the tap was full"
             record.comment = record.comment.map { "\($0); \(text)" } ?? text
         }
+        record.comment = record.comment.map { printable($0) }
         guard queue.append(record, bytes, at: connection.memoryTime) else { return false }
         dropped = 0
         if record.isOut {

@@ -8,7 +8,7 @@ struct PcapngOutput: TapOutput {
     private let limit: UInt64
     private let snapLength: Int
     private var buffer: [UInt8] = []
-    private var written: UInt64 = 0
+    private(set) var written: UInt64 = 0
     private(set) var packets: UInt64 = 0
     private var firstTime: UInt64 = 0
     private var lastTime: UInt64 = 0
@@ -21,7 +21,7 @@ struct PcapngOutput: TapOutput {
         writeBegin()
     }
 
-    var bytes: UInt64 { written + UInt64(buffer.count) }
+    private var bytes: UInt64 { written + UInt64(buffer.count) }
 
     private mutating func writeBegin() {
         Pcapng.write(Pcapng.sectionHeader, to: &buffer) { bytes in

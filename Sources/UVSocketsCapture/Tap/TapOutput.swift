@@ -2,9 +2,9 @@ internal import UVSockets
 
 /// What a tap's thread writes to.
 protocol TapOutput {
-    /// How many bytes and packets it has taken.
-    var bytes: UInt64 { get }
+    /// How many packets it has taken, and how many bytes it has written.
     var packets: UInt64 { get }
+    var written: UInt64 { get }
 
     /// Adds a record.
     ///
@@ -48,7 +48,7 @@ struct TapWriter {
         }
         output.close()
         tap.queue.end(end)
-        return UVTap.Report(packets: output.packets, bytes: output.bytes, end: end)
+        return UVTap.Report(packets: output.packets, bytes: output.written, end: end)
     }
 
     private mutating func writeAll() throws(UVError) -> UVTap.End {

@@ -10,7 +10,7 @@ struct TextOutput: TapOutput {
     private var streams: [ObjectIdentifier: Streams] = [:]
     private var lines: [String] = []
     private var lineBytes = 0
-    private(set) var bytes: UInt64 = 0
+    private(set) var written: UInt64 = 0
     private(set) var packets: UInt64 = 0
 
     init(_ output: UVTap.Output, _ file: CaptureFile?, _ logger: Logger, limit: Int) {
@@ -21,8 +21,7 @@ struct TextOutput: TapOutput {
     mutating func add(_ record: TapRecord, _ payload: ArraySlice<UInt8>) -> Bool {
         let new = lines(of: record, payload)
         let size = new.reduce(0) { $0 + $1.utf8.count + 1 }
-        guard bytes + UInt64(size) <= limit else { return false }
-        bytes += UInt64(size)
+        guard written + UInt64(lineBytes + size) <= limit else { return false }
         lineBytes += size
         if !new.isEmpty { packets += 1 }
         lines += new
@@ -63,15 +62,14 @@ struct TextOutput: TapOutput {
 
     mutating func flush(isAll: Bool) throws(UVError) {
         guard isAll || lineBytes >= 64 << 10, !lines.isEmpty else { return }
-        defer {
-            lines.removeAll(keepingCapacity: true)
-            lineBytes = 0
-        }
         switch output {
         case .log: for line in lines { logger.info("\(line)") }
         case .lines(let body): for line in lines { body(line) }
         case .file: try file?.write(lines.flatMap { Array($0.utf8) + [UInt8(ascii: "\n")] })
         }
+        lines.removeAll(keepingCapacity: true)
+        written += UInt64(lineBytes)
+        lineBytes = 0
     }
 
     mutating func end(drops: UInt64) {}

@@ -214,6 +214,25 @@ struct CaptureTests {
             ])
     }
 
+    @Test("Pieces that never end are cut, in linear time")
+    func endlessPiece() throws {
+        var builder = ForeignFile(application: "UVSockets")
+        builder.add(sequence: 99, flags: 2)
+        let text = String(repeating: "a", count: 10_000)
+        for number in 0..<300 {
+            builder.add(sequence: 100 + UInt32(number) * 10_000, flags: 16, text)
+        }
+        let connection = try #require(try UVCapture(builder.bytes).connections.first)
+        #expect(connection.bytes(.received).count == 3_000_000)
+        #expect(connection.pieces(.received).count == 3)
+    }
+
+    @Test("What stands in comments is escaped, and has a bound")
+    func comments() {
+        #expect(printable("a\u{1b}[2J\nä") == "a\\x1b[2J\\nä")
+        #expect(printable(String(repeating: "a", count: 5000)).utf8.count == 1003)
+    }
+
     @Test("Addresses are written as RFC 5952 has them")
     func addresses() {
         let text = { (high: UInt64, low: UInt64) in
@@ -245,11 +264,12 @@ private struct ForeignFile {
     private(set) var bytes: [UInt8] = []
     private var packets: UInt32 = 0
 
-    init() {
+    init(application: String = "another") {
         Pcapng.write(Pcapng.sectionHeader, to: &bytes) { bytes in
             bytes.append(little: Pcapng.byteOrder)
             bytes.append(little: UInt32(1))
             bytes.append(little: UInt64.max)
+            Pcapng.writeOption(Pcapng.application, application, to: &bytes)
         }
         Pcapng.write(Pcapng.interface, to: &bytes) { bytes in
             bytes.append(little: UInt32(1))
