@@ -1,4 +1,4 @@
-"""The programs of the cookbook: taken from their articles, and built."""
+"""The programs of the cookbook, taken from their articles, and those in `Programs`: all are built."""
 
 import os
 import subprocess
@@ -10,6 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # name that no checkout has.
 FOLDER = ROOT / ".build/cookbook-programs"
 ARTICLES = ROOT / "Sources/UVSockets/UVSockets.docc"
+PROGRAMS = ROOT / "Tests/Clients/Programs"
 CONFIGURATION = os.environ.get("CONFIGURATION", "release")
 
 MANIFEST = """\
@@ -17,12 +18,13 @@ MANIFEST = """\
 import PackageDescription
 
 let names = {names}
+let libraries = ["UVSockets", "UVSocketsCapture"]
 let package = Package(
     name: "cookbook-programs",
     dependencies: [.package(name: "UVSockets", path: "{root}", traits: [])],
     targets: names.map {{
         .executableTarget(
-            name: $0, dependencies: [.product(name: "UVSockets", package: "UVSockets")],
+            name: $0, dependencies: libraries.map {{ .product(name: $0, package: "UVSockets") }},
             swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)])
     }})
 """
@@ -35,6 +37,9 @@ def build():
         name = article.stem.removeprefix("Cookbook").lower()
         names.append(name)
         _write(FOLDER / "Sources" / name / "main.swift", program(article))
+    for source in sorted(PROGRAMS.glob("*.swift")):
+        names.append(source.stem)
+        _write(FOLDER / "Sources" / source.stem / "main.swift", source.read_text())
     quoted = ", ".join(f'"{name}"' for name in names)
     _write(FOLDER / "Package.swift", MANIFEST.format(names=f"[{quoted}]", root=ROOT))
     command = ["swift", "build", "-c", CONFIGURATION, "--package-path", FOLDER]

@@ -29,11 +29,14 @@ PACKAGES = {
     "postgres": "postgresql",
     "logger": "bsdutils",
     "rsyslogd": "rsyslog",
+    "tshark": "tshark",
+    "capinfos": "wireshark-common",
+    "tcpdump": "tcpdump",
 }
 """The Debian package of each program."""
 
 PYTHON = FOLDER / "python"
-MODULES = ["paho-mqtt==2.2.0", "redis==8.1.0", "pymodbus==3.16.1"]
+MODULES = ["paho-mqtt==2.2.0", "redis==8.1.0", "pymodbus==3.16.1", "python-pcapng==2.1.1"]
 
 
 def install():
