@@ -22,6 +22,7 @@ let package = Package(
         .library(name: "UVSocketsCapture", targets: ["UVSocketsCapture"]),
         .library(name: "UVSocketsTesting", targets: ["UVSocketsTesting"]),
         .library(name: "UVSocketsService", targets: ["UVSocketsService"]),
+        .library(name: "UVSocketsAdmin", targets: ["UVSocketsAdmin"]),
         .executable(name: "echo-server", targets: ["echo-server"]),
         .executable(name: "echo-client", targets: ["echo-client"]),
     ],
@@ -78,6 +79,10 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
+            name: "UVSocketsAdmin",
+            dependencies: ["UVSockets", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: strict),
+        .target(
             name: "Console",
             dependencies: [
                 "UVSockets",
@@ -90,7 +95,7 @@ let package = Package(
         .executableTarget(
             name: "echo-server",
             dependencies: [
-                "Console", "UVSockets",
+                "Console", "UVSockets", "UVSocketsAdmin",
                 .product(
                     name: "ArgumentParser", package: "swift-argument-parser",
                     condition: .when(traits: ["Programs"])),
@@ -109,7 +114,8 @@ let package = Package(
         .testTarget(
             name: "UVSocketsTests",
             dependencies: [
-                "UVSockets", "UVSocketsCapture", "UVSocketsJSON", "UVSocketsService",
+                "UVSockets", "UVSocketsAdmin", "UVSocketsCapture", "UVSocketsJSON",
+                "UVSocketsService",
                 "UVSocketsTesting",
                 .product(name: "Logging", package: "swift-log"),
                 .product(
@@ -142,6 +148,8 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "ProgramTests",
-            dependencies: ["Console", "echo-server", "echo-client", "stress"],
+            dependencies: [
+                "Console", "UVSockets", "UVSocketsAdmin", "echo-server", "echo-client", "stress",
+            ],
             swiftSettings: strict),
     ])

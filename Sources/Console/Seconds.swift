@@ -1,9 +1,10 @@
 import ArgumentParser
+import UVSockets
 
 /// A time as an option, in seconds, such as `5` or `0.5`.
 public struct Seconds: CustomStringConvertible, Sendable {
     /// The longest time allowed: a year.
-    public static let greatest = 31_536_000
+    public static let greatest = Quantity.longestTime
 
     /// The time.
     public let duration: Duration
@@ -21,26 +22,14 @@ public struct Seconds: CustomStringConvertible, Sendable {
     /// - Returns: The time.
     /// - Throws: `ValidationError` if it is not a number from 0 to ``greatest``.
     public static func parse(_ argument: String) throws -> Duration {
-        guard let duration = read(argument) else {
+        guard let duration = Quantity.seconds(argument) else {
             throw ValidationError("the value must be seconds, 0 to \(greatest), such as 5 or 0.5")
         }
         return duration
     }
 
-    fileprivate static func read(_ argument: String) -> Duration? {
-        // This excludes signs, exponents, infinity and other bases.
-        guard
-            argument.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 || $0 == 0x2E }),
-            let seconds = Double(argument), seconds <= Double(greatest)
-        else { return nil }
-        return .seconds(seconds)
-    }
-
     /// The number of seconds, without a decimal point if it is whole.
-    public var description: String {
-        let seconds = duration / .seconds(1)
-        return seconds == seconds.rounded() ? "\(Int(seconds))" : "\(seconds)"
-    }
+    public var description: String { Quantity.text(seconds: duration) }
 }
 
 /// A time limit as an option, such as `5`, `0.5`, or `none` for no limit.
@@ -62,7 +51,7 @@ public struct TimeLimit: CustomStringConvertible, Sendable {
     /// - Throws: `ValidationError` if it is neither, or is not above 0.
     public static func parse(_ argument: String) throws -> TimeLimit {
         if argument == "none" { return TimeLimit(nil) }
-        guard let duration = Seconds.read(argument), duration > .zero else {
+        guard let duration = Quantity.seconds(argument), duration > .zero else {
             throw ValidationError(
                 "the value must be seconds, above 0 and at most \(Seconds.greatest), such as 5 or 0.5, or none"
             )

@@ -50,6 +50,9 @@ public struct UVEndpoint: Hashable, Sendable {
         if case .unix(let address) = kind { address } else { nil }
     }
 
+    /// Whether it is a Unix-domain socket to listen on or to connect to.
+    package var isUnix: Bool { unixAddress != nil }
+
     /// Makes an endpoint for a Unix-domain socket with a path.
     ///
     /// A listener makes the socket file, and removes it when it stops. It replaces the file of a

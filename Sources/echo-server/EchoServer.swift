@@ -2,6 +2,7 @@ import Console
 import Glibc
 import Logging
 import UVSockets
+import UVSocketsAdmin
 
 /// The server as a program: it serves, handles signals and an operator's commands, and stops.
 ///
@@ -15,13 +16,17 @@ final class EchoServer {
     private let service: EchoService
     private var server: UVServerHandle?
     private var watchdog: UVWatchdog?
+    private var admin: UVAdmin?
+    private var metrics: UVMetricsServer?
+    private let logLevel: UVLogLevel
     private var failure: UVError?
     private var isStopping = false
     /// A signal that came while the server was already stopping.
     private var lastSignal: Int32?
 
-    init(_ options: Options, _ log: Output) throws(UVError) {
+    init(_ options: Options, _ log: Output, _ logLevel: UVLogLevel) throws(UVError) {
         self.options = options
+        self.logLevel = logLevel
         loop = try UVLoop(recordedEvents: options.recordedEvents)
         output = Output(1, excess: .drop(beyond: 1 << 20)) { code in
             // Somebody wanted this: the reader has gone (EPIPE), or there is no output (EBADF).
@@ -50,6 +55,8 @@ final class EchoServer {
                 try await service.serve(on: loop) { events.post(.listening($0)) }
             }
         }
+        admin?.end()
+        metrics?.end()
         output.flush(within: .milliseconds(200))
         if let lastSignal { exit(128 + lastSignal) }
         if let failure { throw failure }
@@ -100,7 +107,46 @@ final class EchoServer {
         self.server = server
         watch(server)
         for endpoint in server.localEndpoints { output.announce("listening on \(endpoint)") }
-        if options.console || isatty(0) == 1 { openConsole(server) }
+        let adminOptions = adminOptions()
+        do throws(UVError) {
+            try openAdmin(server, adminOptions)
+        } catch {
+            return handle(.failed(error))
+        }
+        if options.console || isatty(0) == 1 { openConsole(server, adminOptions) }
+    }
+
+    private func adminOptions() -> UVAdmin.Options {
+        let drain = loop.mailbox { [self] (time: Duration) in stop(drainFor: time) }
+        let waits = service.waits
+        var admin = UVAdmin.Options()
+        admin.name = "echo"
+        admin.logLevel = logLevel
+        admin.drain = { drain.post($0) }
+        admin.furtherStatistics = { [("waited for slow clients", waits.value)] }
+        return admin
+    }
+
+    private func openAdmin(
+        _ server: UVServerHandle, _ adminOptions: UVAdmin.Options
+    ) throws(UVError) {
+        var adminOptions = adminOptions
+        var metricsEndpoint = options.metrics
+        if let endpoint = options.admin {
+            adminOptions.http = metricsEndpoint
+            let admin = try UVAdmin(at: endpoint, for: server, options: adminOptions)
+            self.admin = admin
+            output.write(line: "commands at \(admin.endpoint)")
+            metricsEndpoint = admin.httpEndpoint
+        } else if let endpoint = options.metrics {
+            let page = UVMetricsPage(for: server, named: adminOptions.name)
+            let metrics = try UVMetricsServer(at: endpoint, for: server, page: page)
+            self.metrics = metrics
+            metricsEndpoint = metrics.endpoint
+        }
+        if let metricsEndpoint {
+            output.write(line: "metrics at http://\(metricsEndpoint)/metrics")
+        }
     }
 
     private func watch(_ server: UVServerHandle) {
@@ -112,14 +158,13 @@ final class EchoServer {
         }
     }
 
-    private func openConsole(_ server: UVServerHandle) {
+    private func openConsole(_ server: UVServerHandle, _ adminOptions: UVAdmin.Options) {
         let quit = loop.mailbox { [self] (_: Void) in stop() }
-        let console = OperatorConsole(
-            server, framing: options.usedFraming, output, waits: service.waits,
-            quit: { quit.post(()) })
         // Runs on this loop, so that its output comes in the right place between the lines that the
         // loop itself prints.
-        Task(executorPreference: loop) { await console.run() }
+        let console = OperatorConsole(
+            server, on: loop, adminOptions, output, quit: { quit.post(()) })
+        console.start(on: loop)
     }
 
     // MARK: - Stopping
@@ -135,7 +180,7 @@ final class EchoServer {
     }
 
     /// Drains the clients and prints what became of them.
-    private func stop() {
+    private func stop(drainFor time: Duration? = nil) {
         guard !isStopping else { return }
         isStopping = true
         // A server that does not listen yet has no clients.
@@ -144,7 +189,7 @@ final class EchoServer {
         server.forEachListener { ($0.userToken as? Relay)?.finish($0) }
         Task(executorPreference: loop) {
             let report = await server.stop(
-                drainFor: options.drainTime, goodbye: options.lastMessage)
+                drainFor: time ?? options.drainTime, goodbye: options.lastMessage)
             if !options.quiet || report.cutOff > 0 {
                 output.write(
                     line: "stopped: \(report.drained) clients drained, \(report.cutOff) cut off, "

@@ -1,117 +1,76 @@
 import Console
 import Glibc
 import UVSockets
+import UVSocketsAdmin
 
-/// Reads an operator's commands, one per line.
-struct OperatorConsole: Sendable {
+/// Reads an operator's commands from standard input, one per line. The commands are those of an
+/// admin socket, and `quit`.
+final class OperatorConsole {
     /// The most bytes that a line may have.
     private static let longestLine = 4096
+    /// How long a loop has to answer. Nobody waits here but a person.
+    private static let answerTime = Duration.seconds(1)
 
-    private let server: UVServerHandle
     private let output: Output
-    private let waits: WaitCount
-    private let quit: @Sendable () -> Void
-
-    /// How a broadcast text becomes a message. Without a framing it is sent as a line.
-    private let framing: UVFraming
+    private let session: AdminSession
+    private var lines = LineBuffer(maximumLength: longestLine)
+    private var input: Input?
+    /// Whether a chunk was asked for and has not come.
+    private var isReading = false
 
     init(
-        _ server: UVServerHandle, framing: UVFraming, _ output: Output, waits: WaitCount,
+        _ server: UVServerHandle, on loop: UVLoop, _ options: UVAdmin.Options, _ output: Output,
         quit: @escaping @Sendable () -> Void
     ) {
-        self.server = server
-        self.framing = framing
+        var options = options
+        options.answerTime = Self.answerTime
         self.output = output
-        self.waits = waits
-        self.quit = quit
+        let command = AdminCommand("quit", level: .operator, help: "stop the server") { call in
+            try call.expectNoWords()
+            quit()
+        }
+        let engine = AdminEngine(for: server, on: loop, options: options, commands: [command])
+        session = AdminSession(engine, level: .admin, AdminOutput { output.write(line: $0) })
     }
 
     /// Takes commands until the input ends. After that the server runs without commands.
-    func run() async {
-        let (events, came) = AsyncStream.makeStream(of: Input.Event.self)
-        let input = Input { came.yield($0) }
-        var lines = LineBuffer(maximumLength: Self.longestLine)
+    func start(on loop: UVLoop) {
+        let events = loop.mailbox { [self] (event: Input.Event) in take(event) }
+        let input = Input { events.post($0) }
+        self.input = input
+        session.onRoom = { [unowned self] in readOn() }
+        readOn()
+    }
+
+    private func take(_ event: Input.Event) {
+        isReading = false
+        switch event {
+        case .bytes(let bytes):
+            for line in lines.append(bytes) { take(line) }
+            readOn()
+        case .end:
+            input = nil
+            if let line = lines.finish() { take(line) }
+            session.noMoreLines()
+        case .failed(let code):
+            input = nil
+            let reason = unsafe String(cString: strerror(code))
+            output.write(line: "no more commands: cannot read the input: \(reason)")
+        }
+    }
+
+    private func take(_ line: LineBuffer.Line) {
+        switch line {
+        case .whole(let bytes): session.take(bytes)
+        case .tooLong:
+            session.refuse("line too long: a command has at most \(Self.longestLine) bytes")
+        }
+    }
+
+    /// Asks for more input, unless too many lines wait.
+    private func readOn() {
+        guard !session.isFull, !isReading, let input else { return }
+        isReading = true
         input.request()
-        for await event in events {
-            switch event {
-            case .bytes(let bytes):
-                for line in lines.append(bytes) { await take(line) }
-                input.request()
-            case .end:
-                if let line = lines.finish() { await take(line) }
-                return
-            case .failed(let code):
-                let reason = unsafe String(cString: strerror(code))
-                return output.write(line: "no more commands: cannot read the input: \(reason)")
-            }
-        }
-    }
-
-    private func take(_ line: LineBuffer.Line) async {
-        guard case .whole(let bytes) = line else {
-            return output.write(
-                line: "line too long: a command has at most \(Self.longestLine) bytes")
-        }
-        do throws(Command.Unknown) {
-            guard let command = try Command(bytes) else { return }
-            await perform(command)
-        } catch {
-            output.write(line: "\(error)")
-        }
-    }
-
-    private func perform(_ command: Command) async {
-        switch command {
-        case .list:
-            let clients = await server.snapshot().clients.sorted { $0.id < $1.id }
-            for client in clients { output.write(line: describe(client)) }
-            if clients.isEmpty { output.write(line: "no clients") }
-        case .kick(let id):
-            let isKicked = await server.kick(id)
-            output.write(line: isKicked ? "kicked \(id)" : "there is no client \(id)")
-        case .ended(let ends):
-            let clients = await self.clients(ended: ends)
-            for client in clients { output.write(line: "\(client)") }
-            if clients.isEmpty { output.write(line: "no such client has ended") }
-        case .recorder(let id):
-            let events = await server.history(of: id)
-            for event in events { output.write(line: "\(event)") }
-            if events.isEmpty { output.write(line: "nothing is recorded of client \(id)") }
-        case .broadcast(let text):
-            await broadcast(text)
-        case .stats:
-            output.write(line: "\(Statistics(await server.stats(), waits: waits.value))")
-        case .help:
-            output.write(line: Command.usage)
-        case .quit:
-            quit()
-        }
-    }
-
-    private func clients(ended ends: Command.Ends) async -> [UVEndedClient] {
-        switch ends {
-        case .all: await server.endedClients()
-        case .bad: await server.endedClients(badOnly: true)
-        case .reason(let kind):
-            await server.endedClients(badOnly: kind.isBad).filter { $0.reason.kind == kind }
-        }
-    }
-
-    private func broadcast(_ text: String) async {
-        do throws(FramingError) {
-            _ = try framing.wrapper(of: Array(text.utf8).span)
-        } catch {
-            return output.write(line: "the text \(error)")
-        }
-        let receipt = await server.broadcast(framing.codec == nil ? text + "\n" : text)
-        output.write(line: "sent to \(receipt.receivers) clients")
-    }
-
-    private func describe(_ client: UVClientSnapshot) -> String {
-        """
-        \(client.id) \(client.peer) \(client.stats.age.components.seconds) s, \
-        \(client.stats.bytesReceived) bytes in, \(client.stats.bytesSent) bytes out, \
-        \(client.stats.bytesQueued) bytes queued
-        """
     }
 }

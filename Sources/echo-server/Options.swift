@@ -120,6 +120,22 @@ struct Options: ParsableCommand {
     var console = false
 
     @Option(
+        help: ArgumentHelp(
+            """
+            Where an operator may give the same commands: unix:PATH, unix:@NAME, or HOST:PORT of \
+            loopback, where they only look.
+            """, valueName: "endpoint"),
+        transform: Self.endpoint)
+    var admin: UVEndpoint?
+
+    @Option(
+        help: ArgumentHelp(
+            "Where /metrics, for Prometheus, and /healthz are answered over HTTP.",
+            valueName: "host:port"),
+        transform: Self.endpoint)
+    var metrics: UVEndpoint?
+
+    @Option(
         help:
             "What to log: trace, debug, info, notice, warning, error or critical. (default: notice)",
         transform: Self.level)

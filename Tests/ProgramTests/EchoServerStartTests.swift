@@ -193,7 +193,8 @@ struct EchoServerStartTests {
                 "--max-lifetime", "--send-limit", "--soft-limit", "--soft-limit-time",
                 "--write-stall-timeout", "--outbound-budget", "--bytes-per-second",
                 "--messages-per-second", "--max-frame", "--handler-warning", "--drain-time",
-                "--goodbye", "--slow", "--recorded-events", "--watchdog", "(default: 16m)",
+                "--goodbye", "--slow", "--recorded-events", "--watchdog", "--admin",
+                "--metrics", "(default: 16m)",
                 "(default: 30)",
                 "(default: none)",
             ] : ["<server>", "--timeout", "localhost:8081"]

@@ -122,8 +122,9 @@ struct OperatorConsoleTests {
         try withEchoServer(["--console"]) { server in
             try server.command("help")
             for command in [
-                "list", "ended", "recorder ID", "kick ID", "broadcast TEXT", "stats", "help",
-                "quit",
+                "list", "show ID", "ended", "recorder [ID]", "stats", "loops", "watch", "metrics",
+                "limits", "kick ID", "broadcast TEXT", "drain", "set LIMIT VALUE", "log-level",
+                "help", "quit",
             ] {
                 #expect(try server.output.line().hasPrefix(command))
             }

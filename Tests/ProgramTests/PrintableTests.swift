@@ -1,5 +1,5 @@
-import Console
 import Testing
+import UVSockets
 
 @Suite("Printable", .ownThreads)
 struct PrintableTests {

@@ -58,6 +58,7 @@ extension UVConnection {
         if tasks.running.count < options.taskLimit {
             release(.task)
         } else if state.delivers {
+            if !holds.contains(.task) { events.guards.taskHolds += 1 }
             hold(.task)
         }
     }

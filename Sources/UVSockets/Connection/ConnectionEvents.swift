@@ -25,7 +25,7 @@ final class ConnectionEvents {
     var guards = GuardCounts()
     /// The bytes in the queues of all open connections, and the limit for them.
     var queuedBytes = 0
-    let outboundBudget: Int
+    var outboundBudget: Int
 
     // The user's callbacks.
     let onMessageReceived: (UVConnection, Span<UInt8>) -> Void

@@ -1,14 +1,14 @@
 /// The options of connections, and what follows from them. All connections of an agent share one,
-/// except those whose user has set other options.
+/// except those whose user has set other options. So a change holds for all of them at once.
 final class ConnectionSettings {
-    let options: UVConnectionOptions
+    private(set) var options: UVConnectionOptions
     /// The deadlines of a connection with queued bytes, and of one without.
-    let limits: DeadlineLimits
-    let quietLimits: DeadlineLimits
-    let hasQuietLimits: Bool
+    private(set) var limits: DeadlineLimits
+    private(set) var quietLimits: DeadlineLimits
+    private(set) var hasQuietLimits: Bool
     /// How many milliseconds a message may take to come whole. 0 means any time.
-    let messageLimit: UInt64
-    let hasRates: Bool
+    private(set) var messageLimit: UInt64
+    private(set) var hasRates: Bool
     /// Whether the kernel is told how much to take.
     let hasBuffering: Bool
     /// How many milliseconds a receive callback may take without a warning. 0 means any time.
@@ -29,5 +29,16 @@ final class ConnectionSettings {
         hasRates = options.bytesPerSecond != nil || options.messagesPerSecond != nil
         hasBuffering = options.sendBufferSize != nil || options.unsentLimit != nil
         handlerTimeLimit = options.handlerTimeWarning.map { $0.wholeMilliseconds } ?? 0
+    }
+
+    /// Takes other limits of times, sizes and rates. The socket options and the time that handlers
+    /// may take stay as they are.
+    func change(to options: UVConnectionOptions) {
+        let other = ConnectionSettings(options)
+        self.options = other.options
+        (limits, quietLimits, hasQuietLimits) = (
+            other.limits, other.quietLimits, other.hasQuietLimits
+        )
+        (messageLimit, hasRates) = (other.messageLimit, other.hasRates)
     }
 }

@@ -133,6 +133,11 @@ extension UVConnection {
         } else if state.isLingering, isStillTaking {
             loop.schedule(self, after: options.lingerTimeout)
         } else {
+            if state.isLingering {
+                events.guards.lingerTimeouts += 1
+            } else {
+                events.guards.flushTimeouts += 1
+            }
             perform(state.deadlinePassed())
         }
     }

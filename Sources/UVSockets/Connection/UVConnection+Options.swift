@@ -17,8 +17,13 @@ extension UVConnection {
         guard !state.isClosed else { return }
         handle.setOptions(noDelay: settings.options.noDelay, keepAlive: settings.options.keepAlive)
         handle.setBuffering(of: settings.options)
-        deadlines.countsSent = settings.limits.idleCountsSent
         rates = settings.hasRates ? ReceiveRates(settings.options) : nil
+        settingsChanged()
+    }
+
+    /// Its settings have changed, its own or those of its agent.
+    func settingsChanged() {
+        deadlines.countsSent = settings.limits.idleCountsSent
         release(.rate)
         limitTasks()
         if state.isWritable {

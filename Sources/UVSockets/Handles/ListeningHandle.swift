@@ -25,6 +25,8 @@ class ListeningHandle: Handle {
 
     /// How many clients wait to be accepted, and how many may; nil if the system does not tell.
     var backlog: (waiting: Int, limit: Int)? { nil }
+    /// How many clients the kernel has turned away because the backlog was full.
+    var drops: UInt32 { 0 }
 
     final override func dropCallbacks() {
         args.userToken = nil

@@ -82,6 +82,8 @@ internal import CLibuv
     override var backlog: (waiting: Int, limit: Int)? { isClosing ? nil : socket.backlog }
     override var localAddress: SocketAddress? { isClosing ? nil : socket.localAddress }
 
+    override var drops: UInt32 { isClosing || isUnix ? 0 : socket.drops }
+
     /// Stops listening. The kernel resets the clients that have not been accepted.
     override func stop() {
         guard !isClosing else { return }

@@ -7,7 +7,7 @@ internal import CLibuv
 #endif
 
 /// A thread that runs a loop until the loop is stopped, and then closes it.
-@safe final class LoopThread: Sendable {
+@safe package final class LoopThread: Sendable {
     /// The thread for connections that have no loop of their own. It starts when it is first
     /// needed, and never stops.
     static let shared: Result<LoopThread, UVError> = {
@@ -18,7 +18,7 @@ internal import CLibuv
         }
     }()
 
-    let loop: UVLoop
+    package let loop: UVLoop
     private let thread: uv_thread_t
 
     /// Starts a thread for a loop that belongs to no thread yet.
@@ -27,7 +27,7 @@ internal import CLibuv
     ///   - loop: The loop.
     ///   - whenEnded: Called last on the thread, when the loop is closed.
     /// - Throws: ``UVError`` if the system has no memory or threads left.
-    init(
+    package init(
         running loop: UVLoop, whenEnded: @escaping @Sendable () -> Void = {}
     ) throws(UVError) {
         self.loop = loop
@@ -39,8 +39,13 @@ internal import CLibuv
         }
     }
 
+    /// Lets the thread end by itself. It is not joined then.
+    package func detach() {
+        _ = pthread_detach(thread)
+    }
+
     /// Waits for the end of the thread. Its loop must have been stopped.
-    func join() {
+    package func join() {
         var thread = thread
         _ = unsafe uv_thread_join(&thread)
     }

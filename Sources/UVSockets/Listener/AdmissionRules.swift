@@ -24,7 +24,7 @@ enum AdmissionDecision: Equatable {
 /// It remembers only the addresses of present clients, and only if the policy counts them.
 struct AdmissionRules {
     let policy: UVAdmission
-    let limit: Int
+    var limit: Int
     private let admitsEverybody: Bool
     private let holdsForRate: Bool
     private var clients = 0

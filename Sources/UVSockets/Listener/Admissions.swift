@@ -48,7 +48,6 @@ final class Admissions: Sendable {
     }
 
     let policy: UVAdmission
-    let limit: Int
     let parts: Int
     let balance: UVBalance
     /// Whether clients wait when there is no room. Otherwise they are refused.
@@ -60,7 +59,6 @@ final class Admissions: Sendable {
         isShared: Bool = true
     ) {
         self.policy = policy
-        self.limit = limit
         self.parts = parts
         self.balance = balance
         isPatient = policy.whenFull == .hold
@@ -69,6 +67,15 @@ final class Admissions: Sendable {
                 rules: AdmissionRules(policy, limit: limit),
                 clients: Array(repeating: 0, count: parts), latest: parts - 1),
             isShared: isShared)
+    }
+
+    /// How many clients there may be. More may be present when it was just lowered.
+    var limit: Int {
+        state.withLock { $0.rules.limit }
+    }
+
+    func changeLimit(to limit: Int) {
+        state.withLock { $0.rules.limit = limit }
     }
 
     var peak: Int { state.withLock { $0.rules.peak } }

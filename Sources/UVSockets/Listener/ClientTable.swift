@@ -9,6 +9,8 @@ final class ClientTable {
     var rooms: [UVConnection.ID: [UVRoom]] = [:]
     /// The rooms of the whole server that have members here, by their names.
     var named: [String: UVRoom] = [:]
+    /// The visits that have not come to every client yet.
+    var visits: [ClientVisit] = []
 
     /// The clients, in no order.
     var all: [UVConnection] { members.all }
@@ -20,6 +22,9 @@ final class ClientTable {
     }
 
     func leave(_ client: UVConnection) {
+        if !visits.isEmpty, members.contains(client), let last = members.all.last {
+            for visit in visits { visit.leaves(client, last: last, count: members.all.count - 1) }
+        }
         members.leave(client)
     }
 }
@@ -35,6 +40,11 @@ private struct Members {
         return byID?[id]
     }
 
+    func contains(_ client: UVConnection) -> Bool {
+        let index = Int(client.tableIndex)
+        return index < all.count && all[index] === client
+    }
+
     mutating func join(_ client: UVConnection) {
         client.tableIndex = Int32(all.count)
         all.append(client)
@@ -42,8 +52,8 @@ private struct Members {
     }
 
     mutating func leave(_ client: UVConnection) {
+        guard contains(client), let last = all.popLast() else { return }
         let index = Int(client.tableIndex)
-        guard index < all.count, all[index] === client, let last = all.popLast() else { return }
         byID?[client.id] = nil
         guard last !== client else { return }
         all[index] = last

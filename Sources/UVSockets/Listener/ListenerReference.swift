@@ -2,10 +2,13 @@
 struct ListenerReference: Sendable {
     let loop: UVLoop
     private let key: Int
+    /// The listener's number in what is recorded.
+    let number: UInt32
 
     /// The listener is retained from now on, until `release()` or until its loop is closed.
     init(_ listener: UVListener) {
         loop = listener.loop
+        number = listener.events.number
         key = loop.register(listener)
     }
 

@@ -27,6 +27,7 @@ extension UVListener {
         else { return UVBroadcastReceipt() }
         if slow == .wait {
             let waitsFor = slowClients(of: audience)
+            events.guards.waits += UInt64(waitsFor)
             if waitsFor > 0 { return UVBroadcastReceipt(waitsFor: waitsFor) }
         }
         let frame = SendBuffer(copying: message, between: ends, key: slow.key)
@@ -55,6 +56,9 @@ extension UVListener {
         }
         events.guards.skips += UInt64(receipt.skipped)
         events.guards.replacements += UInt64(receipt.replaced)
+        events.guards.sentAtOnce += UInt64(receipt.sent)
+        events.guards.queued += UInt64(receipt.queued)
+        events.guards.disconnections += UInt64(receipt.disconnected.count)
         return receipt
     }
 

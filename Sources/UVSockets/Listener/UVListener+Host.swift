@@ -13,7 +13,10 @@ extension UVListener: ConnectionAgent {
         ended.add(connection, reason)
         // A stop that starts in this client's own `onDisconnected` does not count it: by then it is
         // not one of the clients.
-        if drain != nil { drain?.ended(connection) }
+        if drain != nil {
+            drain?.ended(connection)
+            acceptCounts.countDrained(connection)
+        }
         loop.logger.trace(
             "disconnected", metadata: ["client": "\(connection.id)", "reason": "\(reason)"])
         if !connection.state.isOpening {

@@ -9,6 +9,7 @@ extension UVListener {
     /// Accepts nobody for a while. New clients stay in the backlog.
     func acceptFailed(_ code: UVError.Code) {
         failures += 1
+        acceptCounts.count(code)
         let (pause, isFirst) = gate.failed()
         if isFirst, let times = loop.throttles.acceptFailures.times() {
             let subject = "\(boundEndpoints.first ?? endpoint)"

@@ -26,6 +26,7 @@ public final class UVListener {
         didSet { serverHandle?.moved(from: oldValue, to: boundEndpoints) }
     }
     var failures = 0
+    var acceptCounts = AcceptCounts()
     var token: AnyObject?
     /// The state that the handlers of its clients share.
     var sharedState: AnyObject?
@@ -43,7 +44,7 @@ public final class UVListener {
     /// The sums over the clients that are gone.
     let past = PastClients()
     let ended = EndedClients()
-    private var nextID: UVConnection.ID = 1
+    private(set) var nextID: UVConnection.ID = 1
     /// How many clients it has had so far.
     private(set) var joined: UInt64 = 0
     /// The handle for other threads. Its users retain it.
@@ -121,6 +122,8 @@ public final class UVListener {
             guard !all.isEmpty else { return nil }
             return all.reduce((0, 0)) { ($0.0 + $1.waiting, $0.1 + $1.limit) }
         }
+        /// How many clients the kernel has turned away because the backlog was full.
+        var drops: UInt64 { sockets.reduce(0) { $0 + UInt64($1.drops) } }
 
         /// Cancels the requests to all sockets, because one has answered.
         func withdraw() {
@@ -254,8 +257,10 @@ public final class UVListener {
                 }
                 if let args = listening.accept() { onAcceptCompleted(args) }
             case .yield:
+                acceptCounts.yields += 1
                 listening.nextTurn.callInNextTurn()
             case .hold:
+                if !gate.isShut { acceptCounts.holds += 1 }
                 loop.logger.debug("new clients wait in the backlog")
             }
         }

@@ -37,8 +37,10 @@ public struct UVListenerStats: Sendable, Hashable {
     /// How often a broadcast replaced an older one that waited in a client's queue.
     public internal(set) var replacements: UInt64 = 0
 
+    package init() {}
+
     /// Adds the counts of another listener of the same server.
-    mutating func add(_ other: UVListenerStats) {
+    package mutating func add(_ other: UVListenerStats) {
         clients += other.clients
         // All listeners of a server share these two values.
         maxConnections = max(maxConnections, other.maxConnections)
@@ -79,13 +81,19 @@ extension UVListener {
     public var stats: UVListenerStats {
         loop.confine("UVListener.stats")
         var stats = past.stats
+        for client in clientTable.all { stats.add(client) }
+        return complete(stats)
+    }
+
+    /// Adds to the sums over all clients what the listener itself counts.
+    func complete(_ sums: UVListenerStats) -> UVListenerStats {
+        var stats = sums
         stats.clients = clientTable.all.count
         stats.maxConnections = part.admissions.limit
         stats.peakClients = part.admissions.peak
         stats.accepted = joined
         stats.refusals = refused
         stats.acceptFailures = failures
-        for client in clientTable.all { stats.add(client) }
         stats.bytesQueued = bytesQueued
         stats.evictions = events.guards.evictions
         stats.rateHolds = events.guards.rateHolds
@@ -98,7 +106,7 @@ extension UVListener {
 }
 
 extension UVListenerStats {
-    fileprivate mutating func add(_ client: UVConnection) {
+    mutating func add(_ client: UVConnection) {
         bytesReceived += client.bytesReceived
         messagesReceived += client.messagesReceived
         bytesSent += client.bytesSent
@@ -110,6 +118,7 @@ final class PastClients {
     private var bytesReceived: UInt64 = 0
     private var messagesReceived: UInt64 = 0
     private var bytesSent: UInt64 = 0
+    private(set) var durations = DurationCounts()
     private var ends = [UInt64](repeating: 0, count: UVEndReason.Kind.allCases.count)
 
     func add(_ client: UVConnection, _ reason: UVEndReason) {
@@ -117,6 +126,7 @@ final class PastClients {
         messagesReceived += client.messagesReceived
         bytesSent += client.bytesSent
         ends[reason.kind.rawValue] += 1
+        durations.count(milliseconds: client.loop.now - client.deadlines.openedAt)
     }
 
     /// The sums, as a part of a listener's statistics.

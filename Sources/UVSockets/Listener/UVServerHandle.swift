@@ -59,7 +59,9 @@ public final class UVServerHandle: Sendable {
     ///
     /// - Returns: The statistics.
     nonisolated(nonsending) public func stats() async -> UVListenerStats {
-        await ask { $1($0.stats) }.reduce(into: UVListenerStats()) { $0.add($1) }
+        await ask { listener, reply in listener.collectStats(reply) }.reduce(
+            into: UVListenerStats()
+        ) { $0.add($1) }
     }
 
     /// The statistics of the server and of each client. It copies some data of each client.
@@ -114,7 +116,7 @@ public final class UVServerHandle: Sendable {
     ///   - goodbye: The last message to every client.
     ///   - completion: Called once for each loop, on any thread. It gets nil if there was nothing
     ///     to stop.
-    func beginStop(
+    package func beginStop(
         drainFor time: Duration, goodbye: [UInt8] = [],
         completion: @escaping @Sendable (UVDrainReport?) -> Void = { _ in }
     ) {

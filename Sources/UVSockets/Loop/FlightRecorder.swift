@@ -43,6 +43,9 @@ import Synchronization
         unsafe free(words)
     }
 
+    /// How many records were ever written. Any thread may ask.
+    var count: UInt64 { written.load(ordering: .relaxed) }
+
     /// Writes a record. Only the loop's thread may.
     @inline(__always)
     func write(

@@ -8,6 +8,8 @@ final class Inbox: Sendable {
         /// When the first of a batch came, in nanoseconds; nil if nobody wants to know.
         var firstCameAt: UInt64?
         var notesTimes = false
+        /// How many submissions were refused because of the limit.
+        var refused: UInt64 = 0
         var phase = Phase.open
 
         mutating func wake() {
@@ -41,11 +43,18 @@ final class Inbox: Sendable {
 
     var isEmpty: Bool { state.withLock { $0.isEmpty } }
 
+    /// How many submissions wait, and how many were refused because too many waited.
+    var counts: (waiting: Int, refused: UInt64) {
+        state.withLock { ($0.submissions.count, $0.refused) }
+    }
+
     /// Adds a submission. The first of a batch wakes the loop.
     @discardableResult
     func post(_ body: @escaping @Sendable () -> Void, isLimited: Bool = true) -> Bool {
         state.withLock { state in
-            guard state.phase == .open, state.submissions.count < limit || !isLimited else {
+            guard state.phase == .open else { return false }
+            guard state.submissions.count < limit || !isLimited else {
+                state.refused += 1
                 return false
             }
             state.submissions.append(body)

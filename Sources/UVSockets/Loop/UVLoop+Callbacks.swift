@@ -121,27 +121,25 @@ extension UVLoop {
         return isEnough
     }
 
-    /// Runs a closure in the next turn.
+    /// Wakes a task in the next turn.
+    func wakeInNextTurn(_ slot: TaskSlot) {
+        taskYields += 1
+        tasksForTurn.append(slot)
+        nextTurn?.callInNextTurn()
+    }
+
+    /// Runs a closure in the next turn, or never if the loop is closed before.
     func runInNextTurn(_ body: @escaping () -> Void) {
         bodiesForTurn.append(body)
         nextTurn?.callInNextTurn()
     }
 
-    /// Wakes a task in the next turn.
-    func wakeInNextTurn(_ slot: TaskSlot) {
-        tasksForTurn.append(slot)
-        nextTurn?.callInNextTurn()
-    }
-
     /// Continues the connections and tasks that have waited for this turn.
     func goOn() {
-        let (connections, slots) = (waitingForTurn, tasksForTurn)
-        (waitingForTurn, tasksForTurn) = ([], [])
+        let (connections, slots, bodies) = (waitingForTurn, tasksForTurn, bodiesForTurn)
+        (waitingForTurn, tasksForTurn, bodiesForTurn) = ([], [], [])
         for connection in connections { connection.continueReceiving() }
         for slot in slots { slot.wake(on: self) }
-        guard !bodiesForTurn.isEmpty else { return }
-        let bodies = bodiesForTurn
-        bodiesForTurn = []
         for body in bodies { body() }
     }
 }

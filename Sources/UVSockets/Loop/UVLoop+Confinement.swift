@@ -35,7 +35,7 @@ extension UVLoop {
     }
 
     /// Gives the loop up. The next thread that uses it owns it.
-    func release() {
+    package func release() {
         owner.store(0, ordering: .releasing)
     }
 

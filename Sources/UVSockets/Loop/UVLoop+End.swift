@@ -67,6 +67,7 @@ extension UVLoop {
     /// Closes the loop. Only the loop's own handles are open.
     func shutDown() {
         for key in addressees.keys { unregister(key) }
+        bodiesForTurn = []
         let own = ownHandles
         ownHandles = []
         openHandles = own.count

@@ -113,6 +113,7 @@ internal import Synchronization
     var drained: [UVConnection] = []
     var later: [() -> Void] = []
     var waitingForTurn: [UVConnection] = []
+    var bodiesForTurn: [() -> Void] = []
     /// How many bytes tasks have sent since one of them last waited for a turn. Each message counts
     /// 64 bytes more than it has.
     // Unchecked because other modules add to it for each message, and no other access overlaps.
@@ -122,6 +123,8 @@ internal import Synchronization
     /// The closures that run in the next turn.
     var bodiesForTurn: [() -> Void] = []
     var turnBudget = TurnBudget()
+    /// How often a task has waited for a turn.
+    var taskYields: UInt64 = 0
     /// How many handles libuv has still to close.
     var closingHandles = 0
     var isRunning = false

@@ -244,6 +244,7 @@ extension UVConnection {
         switch change {
         case .none: break
         case .rose:
+            events.guards.watermarkRises += 1
             owesDrained = true
             if sink?.queueFilled() != true { holdIfFull() }
         case .fell:

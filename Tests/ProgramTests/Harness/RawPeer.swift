@@ -136,3 +136,22 @@ private func port(of descriptor: Int32) -> UInt16 {
     }
     return UInt16(bigEndian: address.sin_port)
 }
+
+extension Channel {
+    /// Connects to a Unix-domain socket.
+    convenience init(connectingToPath path: String) throws {
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        unsafe withUnsafeMutableBytes(of: &address.sun_path) { name in
+            unsafe name.copyBytes(from: path.utf8.prefix(name.count - 1))
+        }
+        let status = unsafe withUnsafePointer(to: &address) { pointer in
+            unsafe UnsafeRawPointer(pointer).withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        guard status == 0 else { throw SystemFailure("connect \(path)") }
+        self.init(descriptor)
+    }
+}

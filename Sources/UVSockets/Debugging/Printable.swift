@@ -2,16 +2,16 @@
 ///
 /// Control characters, line ends and invisible format characters (which can reverse text) are shown
 /// as escapes. Bytes that are not UTF-8 are shown as U+FFFD.
-public struct Printable: CustomStringConvertible {
+package struct Printable: CustomStringConvertible {
     /// The text.
-    public let description: String
+    package let description: String
 
     /// Makes bytes printable.
     ///
     /// - Parameters:
     ///   - bytes: The bytes. One line end after them is left out.
     ///   - limit: How many bytes to show. If there are more, the total number is shown.
-    public init(_ bytes: [UInt8], limit: Int = 1024) {
+    package init(_ bytes: [UInt8], limit: Int = 1024) {
         var shown = bytes.prefix(limit)
         if shown.count == bytes.count, shown.last == UInt8(ascii: "\n") {
             shown.removeLast()

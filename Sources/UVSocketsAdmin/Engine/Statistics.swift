@@ -1,8 +1,8 @@
-import UVSockets
+package import UVSockets
 
 /// A listener's counts as text for a person, one per line and aligned. Some counts are left out
 /// when they are zero.
-struct Statistics: CustomStringConvertible {
+package struct Statistics: CustomStringConvertible {
     private struct Row {
         let label: String
         let count: UInt64
@@ -11,7 +11,12 @@ struct Statistics: CustomStringConvertible {
 
     private var rows: [Row] = []
 
-    init(_ stats: UVListenerStats, waits: UInt64) {
+    /// - Parameters:
+    ///   - stats: The counts.
+    ///   - further: Further counts of the program. Those that are 0 are left out.
+    package init(
+        _ stats: UVListenerStats, further: [(label: String, count: UInt64)] = []
+    ) {
         rows.append(
             Row(
                 label: "clients", count: UInt64(stats.clients),
@@ -30,7 +35,7 @@ struct Statistics: CustomStringConvertible {
         always("messages in", stats.messagesReceived)
         happened("skipped for slow clients", stats.skips)
         happened("replaced by later messages", stats.replacements)
-        happened("waited for slow clients", waits)
+        for count in further { happened(count.label, count.count) }
         happened("held back by the rate", stats.rateHolds)
         happened("receive budget used up", stats.turnsUsedUp)
         happened("slow handlers", stats.slowHandlers)
@@ -54,7 +59,7 @@ struct Statistics: CustomStringConvertible {
         "\(kind)".map { $0.isUppercase ? " \($0.lowercased())" : "\($0)" }.joined()
     }
 
-    var description: String {
+    package var description: String {
         let labels = rows.map(\.label.count).max() ?? 0
         let digits = rows.map { "\($0.count)".count }.max() ?? 0
         return rows.map { row in
