@@ -57,7 +57,7 @@ fuzz: ## Fuzz every codec, 10 million runs each (RUNS=N for fewer, ARGS="CODEC .
 proof: $(BIN)/echo-server ## Show that slow clients harm nobody and a stop loses nothing (ARGS="NAME ..." for some)
 	@python3 Tests/Proofs/proof.py $(ARGS)
 
-clients: setup ## Run the cookbook's programs against real clients (ARGS="NAME ..." for some)
+clients: setup ## Run the cookbook's programs and echo-server against real clients (ARGS="NAME ..." for some)
 	@Tests/Clients/run $(ARGS)
 
 bench: ## Measure the server beside others (ARGS="--help" for options); the results land in Benchmarks/

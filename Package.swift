@@ -23,6 +23,7 @@ let package = Package(
         .library(name: "UVSocketsTesting", targets: ["UVSocketsTesting"]),
         .library(name: "UVSocketsService", targets: ["UVSocketsService"]),
         .library(name: "UVSocketsAdmin", targets: ["UVSocketsAdmin"]),
+        .library(name: "UVSocketsMetrics", targets: ["UVSocketsMetrics"]),
         .executable(name: "echo-server", targets: ["echo-server"]),
         .executable(name: "echo-client", targets: ["echo-client"]),
     ],
@@ -34,6 +35,9 @@ let package = Package(
         .trait(
             name: "ServiceLifecycle",
             description: "UVSocketsService, whose servers are services of swift-service-lifecycle."),
+        .trait(
+            name: "Metrics",
+            description: "UVSocketsMetrics, which feeds a factory of swift-metrics, and is one."),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
@@ -41,6 +45,7 @@ let package = Package(
         // Fetched only for those who enable the trait that uses it.
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     ],
     targets: [
         .systemLibrary(
@@ -83,6 +88,16 @@ let package = Package(
             dependencies: ["UVSockets", .product(name: "Logging", package: "swift-log")],
             swiftSettings: strict),
         .target(
+            name: "UVSocketsMetrics",
+            dependencies: [
+                "UVSockets", "UVSocketsAdmin",
+                .product(name: "Logging", package: "swift-log"),
+                .product(
+                    name: "CoreMetrics", package: "swift-metrics",
+                    condition: .when(traits: ["Metrics"])),
+            ],
+            swiftSettings: strict),
+        .target(
             name: "Console",
             dependencies: [
                 "UVSockets",
@@ -115,9 +130,14 @@ let package = Package(
             name: "UVSocketsTests",
             dependencies: [
                 "UVSockets", "UVSocketsAdmin", "UVSocketsCapture", "UVSocketsJSON",
-                "UVSocketsService",
-                "UVSocketsTesting",
+                "UVSocketsMetrics", "UVSocketsService", "UVSocketsTesting",
                 .product(name: "Logging", package: "swift-log"),
+                .product(
+                    name: "CoreMetrics", package: "swift-metrics",
+                    condition: .when(traits: ["Metrics"])),
+                .product(
+                    name: "MetricsTestKit", package: "swift-metrics",
+                    condition: .when(traits: ["Metrics"])),
                 .product(
                     name: "ServiceLifecycle", package: "swift-service-lifecycle",
                     condition: .when(traits: ["ServiceLifecycle"])),

@@ -60,8 +60,8 @@ public final class UVAdmin: Sendable {
         }
         var endpoints: [UVEndpoint] = []
         thread = try AdminThread(options.logger) { thread throws(UVError) in
-            let engine = AdminEngine(for: server, on: thread.loop, options: options)
-            thread.add(engine.alarm)
+            let engine = AdminEngine(
+                for: server, on: thread.loop, options: options, alarm: thread.alarm)
             let listener = AdminListener(engine, at: endpoint, isTCP: isTCP).listener
             endpoints.append(try thread.listen(listener))
             if let http = options.http {

@@ -32,11 +32,17 @@ PACKAGES = {
     "tshark": "tshark",
     "capinfos": "wireshark-common",
     "tcpdump": "tcpdump",
+    "socat": "socat",
+    "promtool": "prometheus",
+    "prometheus": "prometheus",
 }
 """The Debian package of each program."""
 
 PYTHON = FOLDER / "python"
-MODULES = ["paho-mqtt==2.2.0", "redis==8.1.0", "pymodbus==3.16.1", "python-pcapng==2.1.1"]
+MODULES = [
+    "paho-mqtt==2.2.0", "redis==8.1.0", "pymodbus==3.16.1", "python-pcapng==2.1.1",
+    "prometheus-client==0.26.0",
+]
 
 
 def install():

@@ -120,8 +120,6 @@ internal import Synchronization
     @exclusivity(unchecked) @usableFromInline var sentByTasks = 0
     /// The tasks that wait for the next turn, so that others can run.
     var tasksForTurn: [TaskSlot] = []
-    /// The closures that run in the next turn.
-    var bodiesForTurn: [() -> Void] = []
     var turnBudget = TurnBudget()
     /// How often a task has waited for a turn.
     var taskYields: UInt64 = 0

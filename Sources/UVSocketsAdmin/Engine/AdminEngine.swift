@@ -18,16 +18,17 @@ package final class AdminEngine {
     ///   - server: The server.
     ///   - loop: The loop on which commands run.
     ///   - options: What commands need.
+    ///   - alarm: The deadlines of the loop; nil makes some.
     ///   - commands: Further commands.
     package init(
         for server: UVServerHandle, on loop: UVLoop, options: UVAdmin.Options,
-        commands: [AdminCommand] = []
+        alarm: Alarm? = nil, commands: [AdminCommand] = []
     ) {
         self.server = server
         self.loop = loop
         self.options = options
         self.commands = AdminCommand.all + commands
-        alarm = Alarm(on: loop)
+        self.alarm = alarm ?? Alarm(on: loop)
         questions = Questions(server)
         page =
             options.metrics
@@ -75,13 +76,6 @@ package final class AdminEngine {
         await questions.ask(kind, loops, within: options.answerTime, alarm, question)
     }
 
-    /// What is said about a loop that did not answer. This is the only place that words it.
-    package func silence(ofLoop loop: Int) -> String {
-        "loop \(loop) does not answer: \(server.loops[loop].activity)"
-    }
-
-    /// Ends what waits.
-    package func close() {
-        alarm.close()
-    }
+    /// What is said about a loop that did not answer.
+    package func silence(ofLoop loop: Int) -> String { questions.silence(ofLoop: loop) }
 }

@@ -1,21 +1,20 @@
-import Logging
-import UVSockets
+package import Logging
+package import UVSockets
 
 /// A loop with a thread, on which a few listeners serve operators.
-final class AdminThread: Sendable {
+package final class AdminThread: Sendable {
     /// What is made on the loop before its thread runs it.
-    final class SetUp {
-        let loop: UVLoop
-        fileprivate var alarms: [Alarm] = []
+    package final class SetUp {
+        package let loop: UVLoop
+        /// The deadlines of what runs on the loop. They end with the thread.
+        package let alarm: Alarm
+        /// Called on the loop when the thread is stopped.
+        package var onEnd: () -> Void = {}
         fileprivate var listeners: [UVListener] = []
 
         fileprivate init(_ loop: UVLoop) {
             self.loop = loop
-        }
-
-        /// Has an alarm closed with the thread.
-        func add(_ alarm: Alarm) {
-            alarms.append(alarm)
+            alarm = Alarm(on: loop)
         }
 
         /// Starts a listener. A name is looked up meanwhile.
@@ -37,7 +36,8 @@ final class AdminThread: Sendable {
 
         /// Ends what was made.
         fileprivate func end() {
-            for alarm in alarms { alarm.close() }
+            alarm.close()
+            onEnd()
             for listener in listeners { listener.stop(drainFor: .zero) }
         }
     }
@@ -59,7 +59,7 @@ final class AdminThread: Sendable {
     ///   - logger: Where its loop reports.
     ///   - make: Makes what belongs to the loop.
     /// - Throws: What `make` throws; `UVError` if there is no thread or loop left.
-    init(
+    package init(
         _ logger: Logger, _ make: (SetUp) throws(UVError) -> Void
     ) throws(UVError) {
         let loop = try UVLoop(logger: logger, recordedEvents: 256)
@@ -114,7 +114,7 @@ final class AdminThread: Sendable {
         if isFirst { thread.join() }
     }
 
-    func stop() async {
+    package func stop() async {
         begin()
         await withCheckedContinuation { continuation in
             let hasEnded = state.withLock { state in

@@ -5,7 +5,7 @@ package final class Alarm {
     private let loop: UVLoop
     private var lastNumber = 0
     private var waiting: [Int: (timer: UVTimer, body: () -> Void)] = [:]
-    private(set) var isClosed = false
+    package private(set) var isClosed = false
 
     package init(on loop: UVLoop) {
         self.loop = loop
@@ -41,7 +41,7 @@ package final class Alarm {
     }
 
     /// Waits, at most until the alarm is closed.
-    func sleep(_ time: Duration) async {
+    package func sleep(_ time: Duration) async {
         await withCheckedContinuation { continuation in
             after(time) { continuation.resume() }
         }

@@ -51,6 +51,11 @@ package final class Questions: Sendable {
         return answers
     }
 
+    /// What is said about a loop that did not answer. This is the only place that words it.
+    func silence(ofLoop loop: Int) -> String {
+        "loop \(loop) does not answer: \(server.loops[loop].activity)"
+    }
+
     private func enter(_ key: Key, _ question: Waiting) {
         let isFree = lanes.withLock { lanes in
             guard lanes[key] != nil else {

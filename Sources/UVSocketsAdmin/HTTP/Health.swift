@@ -15,9 +15,7 @@ struct Health: Sendable {
         let answers: Answers<Bool> = await questions.ask("health", within: time, alarm) {
             listener, reply in reply(listener.isStopping)
         }
-        if let loop = answers.silent.first {
-            return "loop \(loop) does not answer: \(questions.server.loops[loop].activity)"
-        }
+        if let loop = answers.silent.first { return questions.silence(ofLoop: loop) }
         if let loop = answers.closed.first { return "loop \(loop) is closed" }
         return answers.values.contains(true) ? "the server stops" : nil
     }

@@ -39,10 +39,8 @@ public final class UVMetricsServer: Sendable {
         let page = page ?? UVMetricsPage(for: server, answerWithin: time)
         var bound = endpoint
         thread = try AdminThread(logger) { thread throws(UVError) in
-            let alarm = Alarm(on: thread.loop)
-            thread.add(alarm)
             let web = HTTPServer(
-                page, Health(Questions(server), within: time), alarm, on: thread.loop,
+                page, Health(Questions(server), within: time), thread.alarm, on: thread.loop,
                 at: endpoint)
             bound = try thread.listen(web.listener)
         }

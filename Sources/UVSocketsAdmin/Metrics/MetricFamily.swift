@@ -20,11 +20,22 @@ package struct MetricFamily: Sendable {
         /// How many values there are.
         package var count: UInt64
         package var sum: Double
+
+        package init(buckets: [(bound: Double, count: UInt64)], count: UInt64, sum: Double) {
+            self.buckets = buckets
+            self.count = count
+            self.sum = sum
+        }
     }
 
     package struct Sample: Sendable {
         package let labels: [(name: String, value: String)]
         package let value: Value
+
+        package init(labels: [(name: String, value: String)], value: Value) {
+            self.labels = labels
+            self.value = value
+        }
     }
 
     package let name: String

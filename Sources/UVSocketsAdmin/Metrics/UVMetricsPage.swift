@@ -59,10 +59,15 @@ public final class UVMetricsPage: Sendable {
 
     /// Collects the metrics.
     ///
-    /// - Parameter alarm: The deadlines of the loop on which the caller runs.
+    /// - Parameters:
+    ///   - alarm: The deadlines of the loop on which the caller runs.
+    ///   - hasSources: Whether those of ``add(source:)`` are there, too.
     /// - Returns: The metrics, those of the servers first.
-    package func collect(_ alarm: Alarm) async -> [MetricFamily] {
-        let (servers, sources) = state.withLock { ($0.servers, $0.sources) }
+    package func collect(
+        _ alarm: Alarm, withSources hasSources: Bool = true
+    ) async -> [MetricFamily] {
+        let (servers, all) = state.withLock { ($0.servers, $0.sources) }
+        let sources = hasSources ? all : []
         let end = ContinuousClock.now + answerTime
         for server in servers {
             // Servers of the same blocked loop do not each take the whole time.
