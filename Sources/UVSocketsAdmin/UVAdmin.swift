@@ -142,7 +142,9 @@ extension UVAdmin {
 extension UVEndpoint {
     /// Whether only this machine can connect to it over TCP.
     fileprivate var isOnLoopback: Bool {
-        host == "::1" || host == "localhost"
-            || (host.hasPrefix("127.") && host.utf8.allSatisfy { $0 < 0x3A })
+        let isIPv4 = host.utf8.allSatisfy {
+            UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 || $0 == 0x2E
+        }
+        return host == "::1" || host == "localhost" || isIPv4 && host.hasPrefix("127.")
     }
 }

@@ -15,8 +15,8 @@ extension AdminCommand {
             }
         }
         call.say(silent: answers.silent)
-        let all = answers.values.flatMap(\.clients).sorted(by: order.comesBefore)
-        for client in all.prefix(count) { call.say(describe(client)) }
+        let all = answers.values.flatMap(\.clients).sorted { $0.comesBefore($1) }
+        for client in all.prefix(count) { call.say(describe(client.client)) }
         let total = answers.values.reduce(0) { $0 + $1.total }
         if total > count {
             call.say("… and \(total - count) more")
@@ -75,9 +75,19 @@ enum ClientOrder: String, CaseIterable {
         }
     }
 
-    func comesBefore(_ one: ClientSample, _ other: ClientSample) -> Bool {
-        let (key, otherKey) = (key(one), key(other))
-        return key == otherKey ? one.id < other.id : key > otherKey
+    /// A client with its key, which is computed once.
+    struct Ranked: Sendable {
+        let client: ClientSample
+        private let key: Double
+
+        fileprivate init(_ client: ClientSample, by order: ClientOrder) {
+            self.client = client
+            key = order.key(client)
+        }
+
+        func comesBefore(_ other: Ranked) -> Bool {
+            key == other.key ? client.id < other.client.id : key > other.key
+        }
     }
 }
 
@@ -85,7 +95,7 @@ enum ClientOrder: String, CaseIterable {
 final class BestClients {
     private let count: Int
     private let order: ClientOrder
-    private var clients: [ClientSample] = []
+    private var clients: [ClientOrder.Ranked] = []
     private var total = 0
 
     init(_ count: Int, by order: ClientOrder) {
@@ -95,17 +105,17 @@ final class BestClients {
 
     func add(_ client: ClientSample) {
         total += 1
-        clients.append(client)
+        clients.append(.init(client, by: order))
         if clients.count >= 2 * count { trim() }
     }
 
     private func trim() {
-        clients.sort(by: order.comesBefore)
+        clients.sort { $0.comesBefore($1) }
         clients.removeLast(max(0, clients.count - count))
     }
 
     /// The clients, and how many there were.
-    var found: (clients: [ClientSample], total: Int) {
+    var found: (clients: [ClientOrder.Ranked], total: Int) {
         trim()
         return (clients, total)
     }

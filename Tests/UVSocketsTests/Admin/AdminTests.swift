@@ -59,6 +59,37 @@ struct AdminTests {
         }
     }
 
+    @Test(
+        "Whatever lines come, each has one answer, and nothing in it garbles a terminal",
+        arguments: 1...5)
+    func fuzz(seed: Int) async throws {
+        try await withAdmin { _, _, one in
+            var random = SplitMix64(seed: UInt64(seed))
+            let words =
+                AdminCommand.all.map(\.name).filter { $0 != "watch" && $0 != "drain" }
+                + ["by", "rate", "bad", "none", "1", "-1", "99999999999999999999", "idle-timeout"]
+            for _ in 0..<200 {
+                var line: [UInt8] = []
+                for _ in 0..<Int.random(in: 1...4, using: &random) {
+                    line += Array((words.randomElement(using: &random) ?? "").utf8) + [0x20]
+                    if Int.random(in: 0..<4, using: &random) == 0 {
+                        line.append(UInt8.random(in: 0 ... .max, using: &random))
+                    }
+                }
+                line.removeAll { $0 == 0x0A || $0 == 0x0D }
+                // Otherwise it would stop the server, or not end by itself.
+                if line.starts(with: Array("drain".utf8)) { continue }
+                try one.send(line + [0x0A])
+                let answer = try one.answer()
+                let isHarmless = answer.joined().unicodeScalars.allSatisfy {
+                    $0.value >= 0x20 && $0.value != 0x7F
+                }
+                #expect(isHarmless, "\(answer)")
+            }
+            #expect(try one.ask("list") == ["no clients"])
+        }
+    }
+
     @Test("It looks at clients: list, show, recorder, ended, loops, stats")
     func looks() async throws {
         try await withAdmin { server, _, one in
