@@ -11,7 +11,9 @@ extension UVServer {
     ) async throws(UVError) {
         let group =
             given == nil
-            ? try UVLoopGroup(loops: loops, logger: logger, recordedEvents: recordedEvents) : nil
+            ? try UVLoopGroup(
+                loops: loops, logger: logger, recordedEvents: recordedEvents, blackBox: blackBox)
+            : nil
         let loops = group?.loops ?? given ?? []
         let servers = loops.map { AsyncServer(on: $0, service) }
         let result: Result<Void, UVError>

@@ -45,6 +45,9 @@ public struct UVServer: Sendable {
     public var logger = Logger(label: "UVSockets")
     /// How many events of its connections each of its own loops keeps, as for a ``UVLoop``.
     public var recordedEvents = UVLoop.defaultRecordedEvents
+    /// The path of a file to keep those events in, as for a ``UVLoopGroup``. By default nil: what
+    /// the environment variable `UVSOCKETS_RECORDER` says.
+    public var blackBox: String?
     /// Called once for each run, when the server listens, with its handle.
     public var onListening: @Sendable (UVServerHandle) -> Void = { _ in }
     /// Called on each loop with its listener, before it listens.

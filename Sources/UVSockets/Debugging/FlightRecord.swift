@@ -1,26 +1,36 @@
 /// One record of a ``FlightRecorder``.
-struct FlightRecord {
-    /// The time of the loop's turn, since the loop was made.
-    let milliseconds: UInt32
+package struct FlightRecord: Equatable, Sendable {
+    /// The time of the loop's turn, since recording began.
+    package let milliseconds: UInt64
     /// The number of the listener or connector.
-    let agent: UInt32
+    package let agent: UInt32
     /// Nil if a newer version has written it.
-    let event: RecordedEvent?
+    package let event: RecordedEvent?
     /// The connection's id within its agent.
-    let connection: UInt64
-    let first: UInt64
-    let second: UInt64
+    package let connection: UInt64
+    package let first: UInt64
+    package let second: UInt64
+
+    /// Reads the four words of a record. Its time is the one nearest to a known time.
+    init(
+        _ head: UInt64, _ connection: UInt64, _ first: UInt64, _ second: UInt64, latest: UInt64
+    ) {
+        milliseconds = BlackBoxLayout.time(UInt32(truncatingIfNeeded: head >> 32), near: latest)
+        agent = UInt32(truncatingIfNeeded: head) >> 8
+        event = RecordedEvent(rawValue: UInt8(truncatingIfNeeded: head))
+        (self.connection, self.first, self.second) = (connection, first, second)
+    }
 
     /// Whether it is about this connection.
     func isOf(_ connection: UVConnection) -> Bool {
-        self.connection == connection.id && agent == connection.events.number
+        self.connection == connection.id && agent == connection.events.number & 0xFF_FFFF
     }
 }
 
 /// What can be recorded, and what the two numbers of its record mean.
 ///
 /// The raw values are part of a file's format: they stay.
-enum RecordedEvent: UInt8 {
+package enum RecordedEvent: UInt8, Sendable {
     /// A listener has accepted it, or a connector has connected it. First: the peer's port.
     case began = 1
     /// Bytes have been received, and are handled next. First: how many. Second: how many had been
@@ -44,4 +54,8 @@ enum RecordedEvent: UInt8 {
     case ended = 10
     /// A handler took long. First: the milliseconds.
     case slowHandler = 11
+
+    /// Whether messages do not cause it. Such an event also tells the latest time.
+    @inline(__always)
+    var isRare: Bool { self != .received && self != .sent }
 }

@@ -74,7 +74,7 @@ extension UVServerHandle {
 
 extension UVListener {
     func history(of id: UVConnection.ID) -> [UVRecordedEvent] {
-        let number = events.number
+        let number = events.number & 0xFF_FFFF
         let records = loop.recorder?.last(UVLoop.historyLimit) {
             $0.connection == id && $0.agent == number
         }

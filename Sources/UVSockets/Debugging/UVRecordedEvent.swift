@@ -1,6 +1,10 @@
 /// Something that happened to a connection, from ``UVConnection/history``.
 public struct UVRecordedEvent: Sendable, CustomStringConvertible {
-    let record: FlightRecord
+    package let record: FlightRecord
+
+    package init(record: FlightRecord) {
+        self.record = record
+    }
 
     /// When it happened, since its loop was made. It is the time at which the loop's turn began.
     public var time: Duration { .milliseconds(record.milliseconds) }

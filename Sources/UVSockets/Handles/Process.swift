@@ -16,6 +16,11 @@ func currentThread() -> UInt {
     #endif
 }
 
+/// The value of an environment variable; nil if it is not set.
+func environmentValue(_ name: String) -> String? {
+    unsafe getenv(name).map { unsafe String(cString: $0) }
+}
+
 /// How many cores the process may use.
 func availableCores() -> Int {
     max(1, Int(uv_available_parallelism()))

@@ -56,6 +56,7 @@ extension UVListener {
             throw error
         }
         boundEndpoints = opened.map(\.local)
+        loop.recorder?.note(events.number, .listener, recordedEndpoint)
         for endpoint in boundEndpoints {
             loop.logger.debug("listening", metadata: ["endpoint": "\(endpoint)"])
         }

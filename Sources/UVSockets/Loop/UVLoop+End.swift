@@ -77,6 +77,7 @@ extension UVLoop {
         turn(UV_RUN_DEFAULT)
         let status = unsafe uv_loop_close(raw)
         precondition(status == 0, "uv_loop_close failed although nothing is open on the loop")
+        recorder?.close()
         didClose()
     }
 

@@ -140,13 +140,20 @@ internal import Synchronization
     ///     Beyond that, ``submit(_:)`` and ``UVMailbox/post(_:)`` refuse more and return false.
     ///   - logger: Where the loop and the objects on it report.
     ///   - recordedEvents: How many events of its connections it keeps, rounded up to a power of
-    ///     two, each in 32 bytes. 0 records none. See ``UVConnection/history``.
+    ///     two, each in 32 bytes. 0 records none. At most 16,777,216. See
+    ///     ``UVConnection/history``.
+    ///   - blackBox: The path of a file to keep the events in, so that they survive a crash and
+    ///     `kill -9`. Nil means what the environment variable `UVSOCKETS_RECORDER` says when the
+    ///     loop is made. If the file cannot be made, the logger gets a warning, and the events are
+    ///     kept in memory. The article "Debugging" has more about it.
     /// - Throws: ``UVError`` if the system has no descriptors or memory left for a loop.
     public convenience init(
         submissionLimit: Int = 65_536, logger: Logger = Logger(label: "UVSockets"),
-        recordedEvents: Int = UVLoop.defaultRecordedEvents
+        recordedEvents: Int = UVLoop.defaultRecordedEvents, blackBox: String? = nil
     ) throws(UVError) {
-        try self.init(submissionLimit, logger, LogThrottles(), recordedEvents: recordedEvents)
+        try self.init(
+            submissionLimit, logger, LogThrottles(), recordedEvents: recordedEvents,
+            blackBox: blackBox)
     }
 
     /// How many events a loop keeps by default: 16,384, in 512 KiB.
@@ -158,7 +165,8 @@ internal import Synchronization
 
     init(
         _ submissionLimit: Int, _ logger: Logger, _ throttles: LogThrottles,
-        _ network: MemoryNetwork? = nil, recordedEvents: Int = UVLoop.defaultRecordedEvents
+        _ network: MemoryNetwork? = nil, recordedEvents: Int = UVLoop.defaultRecordedEvents,
+        blackBox: String? = nil
     ) throws(UVError) {
         self.network = network
         self.logger = logger
@@ -172,9 +180,8 @@ internal import Synchronization
         openStandardDescriptors()
         unsafe raw = try Self.makeRaw()
         unsafe time = network?.clock.time ?? Self.time(of: raw)
-        recorder =
-            recordedEvents > 0
-            ? unsafe FlightRecorder(capacity: recordedEvents, now: time.pointee) : nil
+        recorder = unsafe Self.makeRecorder(
+            recordedEvents, blackBox, now: time.pointee, hasNetwork: network != nil, logger)
         unsafe raw.pointee.data = receiveBuffer.base
         unsafe isolation.loop = self
         ignoreSIGPIPE()

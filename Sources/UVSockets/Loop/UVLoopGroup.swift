@@ -41,11 +41,13 @@ public final class UVLoopGroup: Sendable {
     ///   - submissionLimit: How many closures and messages may wait for each loop.
     ///   - logger: Where the loops and the objects on them report.
     ///   - recordedEvents: How many events of its connections each loop keeps, as for a ``UVLoop``.
+    ///   - blackBox: The path of a file to keep the events of the first loop in, as for a
+    ///     ``UVLoop``. The files of the others end in `.1`, `.2` and so on.
     /// - Throws: ``UVError`` if the system has no descriptors, memory or threads left.
     public init(
         loops count: Int = UVLoopGroup.cores, submissionLimit: Int = 65_536,
         logger: Logger = Logger(label: "UVSockets"),
-        recordedEvents: Int = UVLoop.defaultRecordedEvents
+        recordedEvents: Int = UVLoop.defaultRecordedEvents, blackBox: String? = nil
     ) throws(UVError) {
         precondition(count > 0, "a UVLoopGroup needs at least 1 loop")
         var threads: [LoopThread] = []
@@ -53,7 +55,8 @@ public final class UVLoopGroup: Sendable {
         do throws(UVError) {
             for _ in 0..<count {
                 let loop = try UVLoop(
-                    submissionLimit, logger, throttles, recordedEvents: recordedEvents)
+                    submissionLimit, logger, throttles, recordedEvents: recordedEvents,
+                    blackBox: blackBox)
                 let thread: LoopThread
                 do throws(UVError) {
                     thread = try LoopThread(running: loop) { [state] in

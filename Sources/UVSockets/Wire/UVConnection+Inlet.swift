@@ -6,6 +6,7 @@ extension UVConnection {
     func begin() {
         loop.record(.began, self, UInt64(peerAddress.port))
         if !events.watchers.isEmpty { events.tellWatchers(of: self) }
+        noteAgent()
         if events.settings.hasBuffering { handle.setBuffering(of: events.settings.options) }
         if let makeLayer = events.makeLayer {
             begin(behind: makeLayer())

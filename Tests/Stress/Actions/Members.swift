@@ -6,11 +6,12 @@ enum Members {
 
     /// Those that the frame of the stress calls, because they must not be called in a callback, and where.
     static let byFrame = [
-        "UVLoop.init(submissionLimit:logger:recordedEvents:)": "each loop is made once",
+        "UVLoop.init(submissionLimit:logger:recordedEvents:blackBox:)": "each loop is made once",
         "UVLoop.run(_:)": "traps in a callback, by contract; again and again after stop()",
         "UVLoop.run(task:)": "traps in a callback, by contract; again and again after stop()",
         "UVLoop.close()": "traps in a callback, by contract; between two runs, and at the end",
-        "UVLoopGroup.init(loops:submissionLimit:logger:recordedEvents:)": "starts threads",
+        "UVLoopGroup.init(loops:submissionLimit:logger:recordedEvents:blackBox:)":
+            "starts threads",
         "UVLoopGroup.loops": "their worlds begin",
         "UVLoopGroup.cores": "how many loops a group has",
         "UVLoopGroup.listen(at:backlog:framing:options:balance:file:line:makeHandler:)":
