@@ -19,14 +19,15 @@ run-server: $(BIN)/echo-server ## Build what is needed and serve on port 8081 (A
 run-client: $(BIN)/echo-client ## Build what is needed and talk to localhost:8081 (ARGS="HOST:PORT")
 	@exec $(BIN)/echo-client $(ARGS)
 
-build: $(BIN)/echo-server $(BIN)/echo-client ## Build the library and both programs, optimised
+build: $(BIN)/echo-server $(BIN)/echo-client $(BIN)/uv-inspect ## Build the library and its programs, optimised
 
-# One build makes both; a program newer than every source starts without asking SwiftPM.
-$(BIN)/echo-client: $(BIN)/echo-server
+# One build makes all; a program newer than every source starts without asking SwiftPM.
+$(BIN)/echo-client $(BIN)/uv-inspect: $(BIN)/echo-server
 	@touch -c $@
 $(BIN)/echo-server: $(INPUTS) | setup
 	$(SWIFT) build -c release --product echo-server
 	$(SWIFT) build -c release --product echo-client
+	$(SWIFT) build -c release --product uv-inspect
 	@touch $@
 
 test: setup ## Build what is needed and run every test

@@ -26,12 +26,14 @@ let package = Package(
         .library(name: "UVSocketsMetrics", targets: ["UVSocketsMetrics"]),
         .executable(name: "echo-server", targets: ["echo-server"]),
         .executable(name: "echo-client", targets: ["echo-client"]),
+        .executable(name: "uv-inspect", targets: ["uv-inspect"]),
     ],
     traits: [
         .default(enabledTraits: ["Programs"]),
         .trait(
             name: "Programs",
-            description: "echo-server and echo-client, which need swift-argument-parser."),
+            description:
+                "echo-server, echo-client and uv-inspect, which need swift-argument-parser."),
         .trait(
             name: "ServiceLifecycle",
             description: "UVSocketsService, whose servers are services of swift-service-lifecycle."),
@@ -126,6 +128,15 @@ let package = Package(
                     condition: .when(traits: ["Programs"])),
             ],
             swiftSettings: strict),
+        .executableTarget(
+            name: "uv-inspect",
+            dependencies: [
+                "Console", "UVSockets",
+                .product(
+                    name: "ArgumentParser", package: "swift-argument-parser",
+                    condition: .when(traits: ["Programs"])),
+            ],
+            swiftSettings: strict),
         .testTarget(
             name: "UVSocketsTests",
             dependencies: [
@@ -169,7 +180,8 @@ let package = Package(
         .testTarget(
             name: "ProgramTests",
             dependencies: [
-                "Console", "UVSockets", "UVSocketsAdmin", "echo-server", "echo-client", "stress",
+                "Console", "UVSockets", "UVSocketsAdmin", "echo-server", "echo-client",
+                "uv-inspect", "stress",
             ],
             swiftSettings: strict),
     ])

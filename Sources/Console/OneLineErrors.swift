@@ -23,6 +23,28 @@ extension ParsableArguments {
     }
 }
 
+extension ParsableCommand {
+    /// Reads the command line, and runs the command that it names.
+    ///
+    /// If it asks for help or is wrong, or if the command fails, the program ends here, with one
+    /// line.
+    ///
+    /// - Parameter program: The program's name.
+    public static func runOrExit(_ program: String) {
+        let (reason, code): (String, Int32)
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+            return
+        } catch {
+            let exitCode = exitCode(for: error)
+            if exitCode.isSuccess { printAndExit(fullMessage(for: error), program) }
+            (reason, code) = (message(for: error), exitCode.rawValue)
+        }
+        fail(program, reason, code: code)
+    }
+}
+
 /// Ends the program with one line on standard error that gives the reason.
 ///
 /// - Parameters:

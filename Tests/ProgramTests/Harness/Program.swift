@@ -157,7 +157,8 @@ enum Built {
 
     /// The path of a program that was built with the tests; any other name as it is.
     static func path(of name: String) -> String {
-        ["echo-server", "echo-client", "stress"].contains(name) ? "\(folder)/\(name)" : name
+        ["echo-server", "echo-client", "uv-inspect", "stress"].contains(name)
+            ? "\(folder)/\(name)" : name
     }
 }
 

@@ -1,0 +1,5 @@
+import Console
+
+openStandardDescriptors("uv-inspect")
+
+UVInspect.runOrExit("uv-inspect")
