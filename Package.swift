@@ -87,7 +87,9 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "UVSocketsAdmin",
-            dependencies: ["UVSockets", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "UVSockets", "UVSocketsCapture", .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: strict),
         .target(
             name: "UVSocketsMetrics",

@@ -43,6 +43,7 @@ final class EchoServer {
         let events = loop.mailbox { [self] (event: Event) in handle(event) }
         try loop.on(.interrupt) { [self] in stop(signal: SIGINT) }
         try loop.on(.terminate) { [self] in stop(signal: SIGTERM) }
+        try loop.on(.user1) { [self] in logState() }
         if options.loops > 1 {
             serveElsewhere(events)
             loop.run(.untilStopped)
@@ -156,6 +157,18 @@ final class EchoServer {
         } catch {
             loop.logger.warning("no watchdog: \(error)")
         }
+    }
+
+    /// Writes to the log what is open and what waits.
+    private func logState() {
+        guard let server else { return }
+        let logger = loop.logger
+        let engine = AdminEngine(for: server, on: loop, options: UVAdmin.Options())
+        let session = AdminSession(
+            engine, level: .user,
+            AdminOutput { line in if !line.isEmpty { logger.notice("\(line)") } })
+        session.take(Array("state".utf8))
+        session.noMoreLines()
     }
 
     private func openConsole(_ server: UVServerHandle, _ adminOptions: UVAdmin.Options) {

@@ -19,6 +19,8 @@ struct GuardCounts {
     var waits: UInt64 = 0
     /// A queue has risen above the high watermark.
     var watermarkRises: UInt64 = 0
+    /// A sender was told that the queue is full. The first one of each time is no mistake.
+    var fullAnswers: UInt64 = 0
     /// A connection was not received from because it had as many tasks as it may.
     var taskHolds: UInt64 = 0
     /// What was queued did not leave within the flush timeout.

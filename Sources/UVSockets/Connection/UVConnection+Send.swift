@@ -72,7 +72,9 @@ extension UVConnection {
     @inline(__always)
     var sendResult: UVSendResult {
         guard state.acceptsBytes else { return .closed }
-        return watermark.isAbove ? .takenButFull : .taken
+        guard watermark.isAbove else { return .taken }
+        events.guards.fullAnswers += 1
+        return .takenButFull
     }
 
     @inline(__always)

@@ -9,7 +9,7 @@ extension UVListener {
         case .stopped:
             let left = clientTable.all.count
             return left > 0 ? "It is stopping: \(left) clients are left." : "It has stopped."
-        case .fed: return "Another loop of its server accepts for it. \(clientCount)."
+        case .fed: return "Another loop of its server accepts for it. \(clientsInWords)."
         case .listening(let listening): return why(listening)
         }
     }
@@ -33,11 +33,11 @@ extension UVListener {
                 "New clients wait for the rate (acceptsPerSecond): the next may come in \(time).\(backlog)"
         case .now:
             return
-                "It accepts at \(boundEndpoints.map(\.description).joined(separator: ", ")). \(clientCount).\(backlog)"
+                "It accepts at \(boundEndpoints.map(\.description).joined(separator: ", ")). \(clientsInWords).\(backlog)"
         }
     }
 
-    private var clientCount: String {
+    private var clientsInWords: String {
         clientTable.all.count == 1
             ? "1 client is here" : "\(clientTable.all.count) clients are here"
     }

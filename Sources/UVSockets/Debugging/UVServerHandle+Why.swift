@@ -12,13 +12,13 @@ public struct UVWhyGroup: Sendable, CustomStringConvertible {
     /// How many ids a group has of each loop at most.
     static let idLimit = 10
 
-    /// A heading with the count, and the example.
+    /// A heading with the count and the ids, and the example.
     public var description: String {
+        guard count > 0 else { return "\(cause)\n  \(example)" }
         let ids = clients.prefix(Self.idLimit).map { "\($0)" }.joined(separator: ", ")
-        let heading =
-            count == 0
-            ? "\(cause)" : "\(count) \(cause): \(ids)\(count > clients.count ? ", …" : "")"
-        return "\(heading)\n  \(example)"
+        let more = count > min(clients.count, Self.idLimit) ? ", …" : ""
+        let clients = count == 1 ? "1 client" : "\(count) clients"
+        return "\(clients): \(cause) (\(ids)\(more))\n  \(example)"
     }
 }
 
@@ -54,7 +54,9 @@ extension UVServerHandle {
     nonisolated(nonsending) public func why() async -> [UVWhyGroup] {
         var groups: [UVWhy.Cause: UVWhyGroup] = [:]
         for part in parts {
-            let found: [UVWhyGroup]? = await ask(part) { $0.groupByCause(pause: Self.pause, $1) }
+            let found: [UVWhyGroup]? = await ask(part) { listener, reply in
+                listener.groupByCause(pause: Self.pause, reply)
+            }
             for group in found ?? [UVWhyGroup(cause: .loopBlocked, example: blocked(part))] {
                 groups[group.cause, default: UVWhyGroup(cause: group.cause, example: group.example)]
                     .add(group)
@@ -63,7 +65,7 @@ extension UVServerHandle {
         return groups.values.sorted { $0.cause.rawValue < $1.cause.rawValue }
     }
 
-    private func blocked(_ part: ListenerReference) -> UVWhy {
+    func blocked(_ part: ListenerReference) -> UVWhy {
         let index = parts.firstIndex { $0.loop === part.loop } ?? 0
         return UVWhy(.loopBlocked, "Loop \(index) does not answer: \(part.loop.activity).")
     }
@@ -71,7 +73,7 @@ extension UVServerHandle {
     /// Asks one loop, and waits only as long as the loop answers at all.
     ///
     /// - Returns: The answer; nil if there is none in time.
-    nonisolated(nonsending) private func ask<Answer: Sendable>(
+    nonisolated(nonsending) func ask<Answer: Sendable>(
         _ part: ListenerReference,
         _ question:
             @escaping @Sendable (UVListener, @escaping @Sendable (Answer) -> Void) -> Void
@@ -121,21 +123,28 @@ extension UVListener {
     fileprivate func groupByCause(
         pause: Duration, _ reply: @escaping @Sendable ([UVWhyGroup]) -> Void
     ) {
-        var samples: [UVConnection.ID: WhyFacts.Sample] = [:]
-        var groups: [UVWhy.Cause: UVWhyGroup] = [:]
+        let samples = Locked<[UVConnection.ID: WhyFacts.Sample]>([:])
         visitClients { client in
             let sample = client.kernelSample
-            if client.queuedBytes > 0 || sample.inKernel > 0 { samples[client.id] = sample }
-        } whenDone: { [self] in
-            loop.afterPause(pause) { [self] in
-                visitClients { client in
-                    let why = client.why(since: samples[client.id], isBrief: true)
-                    groups[why.cause, default: UVWhyGroup(cause: why.cause, example: why)]
-                        .add(client.id)
-                } whenDone: {
-                    reply(Array(groups.values))
-                }
+            guard client.queuedBytes > 0 || sample.inKernel > 0 else { return }
+            samples.withLock { $0[client.id] = sample }
+        } completion: { [self] in
+            loop.afterPause(pause) { [self] in group(samples.withLock { $0 }, reply) }
+        }
+    }
+
+    private func group(
+        _ samples: [UVConnection.ID: WhyFacts.Sample],
+        _ reply: @escaping @Sendable ([UVWhyGroup]) -> Void
+    ) {
+        let groups = Locked<[UVWhy.Cause: UVWhyGroup]>([:])
+        visitClients { client in
+            let why = client.why(since: samples[client.id], isBrief: true)
+            groups.withLock {
+                $0[why.cause, default: UVWhyGroup(cause: why.cause, example: why)].add(client.id)
             }
+        } completion: {
+            reply(groups.withLock { Array($0.values) })
         }
     }
 }

@@ -51,11 +51,11 @@ extension UVWhy.Cause: CustomStringConvertible {
     /// The cause in words, as the heading of a group of clients.
     public var description: String {
         switch self {
-        case .loopBlocked: "their loop is blocked"
-        case .networkLoses: "the network loses, or their hosts are gone"
-        case .peerDoesNotRead: "their programs do not read"
+        case .loopBlocked: "the loop is blocked"
+        case .networkLoses: "the network loses, or the host is gone"
+        case .peerDoesNotRead: "the program does not read"
         case .held: "held back by this side"
-        case .taskElsewhere: "their tasks await something else"
+        case .taskElsewhere: "the task awaits something else"
         case .partialMessage: "part of a message has come"
         case .sendBufferSmall: "the kernel's send buffer is small for the path"
         case .slowPath: "the path is slow"

@@ -20,7 +20,7 @@ enum ThreadState: Equatable {
     /// The state of a thread, by its number.
     static func of(thread number: Int32) -> ThreadState {
         // The file has the number of the call and its arguments, or `running` (proc(5)).
-        guard number > 0, let text = firstBytes(of: "/proc/self/task/\(number)/syscall") else {
+        guard number > 0, let text = firstLine(of: "/proc/self/task/\(number)/syscall") else {
             return .unknown
         }
         let words = text.split(separator: " ")
@@ -96,34 +96,4 @@ extension ThreadState: CustomStringConvertible {
         case .unknown: "doing something that the system does not tell"
         }
     }
-}
-
-/// The first 4 KiB of a file of the system, without blocking; nil if it cannot be read.
-private func firstBytes(of path: String) -> String? {
-    #if canImport(Glibc)
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 4096) { buffer, count in
-            count = max(0, unsafe read(descriptor, buffer.baseAddress, buffer.count))
-        }
-        return bytes.isEmpty
-            ? nil : String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
-    #else
-        return nil
-    #endif
-}
-
-private func linkTarget(of path: String) -> String? {
-    #if canImport(Glibc)
-        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 1024) { buffer, count in
-            guard let start = buffer.baseAddress else { return }
-            count = unsafe start.withMemoryRebound(to: CChar.self, capacity: buffer.count) {
-                max(0, unsafe readlink(path, $0, buffer.count))
-            }
-        }
-        return bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self)
-    #else
-        return nil
-    #endif
 }

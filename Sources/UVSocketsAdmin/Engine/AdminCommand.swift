@@ -35,7 +35,8 @@ package struct AdminCommand: Sendable {
 
     /// The commands of every server.
     package static let all: [AdminCommand] = [
-        .list, .show, .ended, .recorder, .stats, .loops, .watch, .metrics, .limits, .kick,
+        .list, .show, .why, .ended, .recorder, .stats, .loops, .state, .advice, .profile,
+        .measure, .tap, .dump, .watch, .metrics, .limits, .kick,
         .broadcast, .drain, .set, .logLevel, .help,
     ]
 }

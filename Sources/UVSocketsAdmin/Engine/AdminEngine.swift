@@ -11,6 +11,7 @@ package final class AdminEngine {
     package let questions: Questions
     package let page: UVMetricsPage
     package let commands: [AdminCommand]
+    let taps = TapShelf()
 
     /// Makes an engine.
     ///

@@ -256,30 +256,6 @@ struct WhyTests {
         }
     }
 
-    @Test("Of many clients, a loop looks at a part in each turn, and misses none")
-    func many() throws {
-        let server = try MemoryServer()
-        let peers = try (0..<1000).map { _ in try server.connect() }
-        var groups: [UVWhyGroup] = []
-        var visited: Set<UVConnection.ID> = []
-        var turns = 0
-        server.listener.visitClients {
-            visited.insert($0.id)
-            if visited.count % 256 == 1 {
-                turns += 1
-                // Some that were visited and some that were not leave meanwhile.
-                for index in stride(from: 0, to: 1000, by: 100) { peers[index + turns].close() }
-            }
-        } whenDone: {
-            groups = [UVWhyGroup(cause: .nothing, example: UVWhy(.nothing, ""))]
-        }
-        #expect(groups.isEmpty)
-        server.network.run()
-        #expect(groups.count == 1)
-        let left = Set(server.listener.clients.map(\.id))
-        #expect(left.count < 1000 && visited.isSuperset(of: left))
-    }
-
     private func expect(
         _ why: UVWhy, _ cause: UVWhy.Cause, _ words: String,
         sourceLocation: SourceLocation = #_sourceLocation
