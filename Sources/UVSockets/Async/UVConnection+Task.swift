@@ -44,11 +44,14 @@ extension UVConnection {
                 guard session.pending != nil else { break }
                 session.messageIsPending()
             }
-            try keep(chunk.extracting(last: loop.receiveArgs.untaken))
+            let rest = loop.receiveArgs.untaken
+            loop.receiveArgs.endTaking()
+            try keep(chunk.extracting(last: rest))
         } catch {
+            noteFault(error)
             framingFailed(error)
+            loop.receiveArgs.endTaking()
         }
-        loop.receiveArgs.endTaking()
     }
 
     /// The next of the messages just received, for the task that the first of them woke. Nil if
@@ -59,6 +62,7 @@ extension UVConnection {
         do throws(FramingError) {
             return try loop.takeReceived(for: self)
         } catch {
+            noteFault(error)
             framingFailed(error)
             return nil
         }
@@ -73,6 +77,7 @@ extension UVConnection {
             do throws(FramingError) {
                 if let message = try takeKept(extras) { return message }
             } catch {
+                noteFault(error)
                 framingFailed(error)
             }
         }

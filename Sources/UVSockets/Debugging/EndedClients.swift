@@ -11,6 +11,8 @@ final class EndedClients {
     /// How many bad ends a second keep their events. To find them takes some ten microseconds for
     /// each. When more clients end at once, one cause has probably ended them all.
     static let historiesPerSecond = 20
+    /// How many bytes around a framing error the log gets at level `debug`.
+    private static let loggedBytes = 32
 
     struct End {
         let id: UVConnection.ID
@@ -20,6 +22,7 @@ final class EndedClients {
         /// When it ended, by the loop's time.
         let at: UInt64
         let history: [FlightRecord]
+        let fault: UVFramingFault?
     }
 
     private var all: Deque<End> = []
@@ -32,7 +35,7 @@ final class EndedClients {
         let end = End(
             id: connection.id, peer: connection.peerAddress, reason: reason,
             stats: connection.stats, at: connection.loop.now,
-            history: isBad ? history(of: connection) : [])
+            history: isBad ? history(of: connection) : [], fault: connection.extras?.fault)
         Self.append(end, to: &all, limit: Self.limit)
         guard isBad else { return }
         Self.append(end, to: &bad, limit: Self.badLimit)
@@ -59,12 +62,18 @@ final class EndedClients {
             return
         }
         let history = end.history.map { "\(UVRecordedEvent(record: $0))" }.joined(separator: "; ")
-        loop.logger.info(
-            "a client ended: \(end.reason)",
-            metadata: [
-                "client": "\(end.id)", "peer": "\(end.peer.endpoint)", "times": "\(times)",
-                "history": "\(history)",
-            ])
+        var metadata: Logger.Metadata = [
+            "client": "\(end.id)", "peer": "\(end.peer.endpoint)", "times": "\(times)",
+            "history": "\(history)",
+        ]
+        if let fault = end.fault {
+            metadata["place"] = "\(fault.place)"
+            // They are the peer's, and may be secret.
+            if loop.logger.logLevel <= .debug {
+                metadata["bytes"] = "\(fault.escaped(atMost: Self.loggedBytes))"
+            }
+        }
+        loop.logger.info("a client ended: \(end.reason)", metadata: metadata)
     }
 
     /// The ends, the latest first.

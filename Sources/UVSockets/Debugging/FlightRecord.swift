@@ -46,7 +46,8 @@ package enum RecordedEvent: UInt8, Sendable {
     case peerFinished = 6
     /// This side has begun to end it. First: the reason.
     case ending = 7
-    /// What came does not fit the framing. First: how many bytes had been received.
+    /// What came does not fit the framing. First: where in the stream the frame begins. Second:
+    /// where the offending byte is.
     case misframed = 8
     /// A call has failed. First: the error.
     case failed = 9

@@ -13,17 +13,22 @@ public struct UVEndedClient: Sendable, Identifiable, CustomStringConvertible {
     /// Its last events, the oldest first: at most 32, and only after a bad end. When many clients
     /// end badly, 20 a second have them.
     public let history: [UVRecordedEvent]
+    /// Where what came did not fit the framing, with the bytes around it. Nil unless that is the
+    /// ``reason``.
+    public let framingFault: UVFramingFault?
 
     init(_ end: EndedClients.End, now: UInt64) {
         (id, peer, reason, stats) = (end.id, end.peer.endpoint, end.reason, end.stats)
         ago = .milliseconds(now - min(now, end.at))
         history = end.history.map(UVRecordedEvent.init)
+        framingFault = end.fault
     }
 
-    /// One line about it, without its history.
+    /// One line about it, without its history. After a framing error it has the bytes around the
+    /// error.
     public var description: String {
         """
-        \(id) \(peer) \(reason), \(ago.components.seconds) s ago, after \
+        \(id) \(peer) \(framingFault.map { "\($0)" } ?? "\(reason)"), \(ago.components.seconds) s ago, after \
         \(stats.age.components.seconds) s, \(stats.bytesReceived) bytes in, \
         \(stats.bytesSent) bytes out
         """

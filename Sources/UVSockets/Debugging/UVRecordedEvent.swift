@@ -31,7 +31,7 @@ public struct UVRecordedEvent: Sendable, CustomStringConvertible {
         case .peerFinished: return "the peer has finished sending"
         case .ending: return "ending: \(Self.reason(first))"
         case .misframed:
-            return "framing error in the first \(first) bytes"
+            return "framing error at byte \(second), in the frame that begins at byte \(first)"
         case .failed: return "failed: \(UVError.Code(rawValue: Int32(truncatingIfNeeded: first)))"
         case .ended:
             let reason = Self.reason(first)

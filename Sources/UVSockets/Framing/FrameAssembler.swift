@@ -49,6 +49,8 @@ package struct FrameAssembler {
     }
     /// How many bytes are kept and not yet taken.
     package var count: Int { kept.count - start }
+    /// Those bytes.
+    var rest: [UInt8] { Array(kept[start...]) }
     /// Whether the bytes so far end within a frame. It is valid once `next` has returned nil.
     var isMidFrame: Bool { count > 0 }
     /// The bytes that are kept and not yet taken.

@@ -51,15 +51,27 @@
         taker = ObjectIdentifier(buffer)
     }
 
+    /// How many received bytes the connection's task may still take.
+    func untaken(of connection: UVConnection) -> Int {
+        taker == ObjectIdentifier(connection) ? untaken : 0
+    }
+
     /// The next message of what was received.
     @inline(__always)
     func take(for connection: UVConnection) throws(FramingError) -> [UInt8]? {
         guard taker == ObjectIdentifier(connection) else { return nil }
         var taken = 0
         let rest = unsafe UnsafeRawBufferPointer(start: start, count: untaken)
-        let message = try unsafe rest.withMemoryRebound(to: UInt8.self) {
-            rest throws(FramingError) in
-            try unsafe connection.takeFrame(of: rest.span, &taken)
+        let message: [UInt8]?
+        do throws(FramingError) {
+            message = try unsafe rest.withMemoryRebound(to: UInt8.self) {
+                rest throws(FramingError) in
+                try unsafe connection.takeFrame(of: rest.span, &taken)
+            }
+        } catch {
+            // What belongs to the wrong frame may be kept already.
+            untaken -= taken
+            throw error
         }
         precondition(0...untaken ~= taken, "more bytes were taken than were received")
         unsafe start += taken

@@ -8,6 +8,8 @@ final class ConnectionExtras {
     /// Whether the codec is the connection's own and not its agent's.
     var isCodecOwn = false
     var assembler = FrameAssembler()
+    /// What did not fit the framing.
+    var fault: UVFramingFault?
     /// Whether whole frames may be waiting, because the handler could not be called.
     var hasBacklog = false
     var layer: (any WireLayer)? {
@@ -15,6 +17,10 @@ final class ConnectionExtras {
     }
     /// Whether the layer was told that no more is sent.
     var hasLayerFinished = false
+    /// How many bytes the layer has given to the framing.
+    var bytesDelivered: UInt64 = 0
+    /// How many bytes, which did not come, complete the last frame.
+    var bytesCompleted = 0
     /// Those who watch its bytes on the wire.
     var taps: [any Tap] = [] {
         didSet {
@@ -42,5 +48,6 @@ final class ConnectionExtras {
     /// Whether there is something to remember.
     var isNeeded: Bool {
         isCodecOwn || assembler.isMidFrame || isOnWire || settings != nil || tasks != nil
+            || fault != nil
     }
 }

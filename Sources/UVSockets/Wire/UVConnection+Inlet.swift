@@ -142,8 +142,11 @@ extension UVConnection {
                     failure = messageArrived(kept.span.extracting(range), for: borrower)
                 }
             }
-            try keep(chunk.extracting(offset...))
+            let taken = offset
+            offset = chunk.count
+            try keep(chunk.extracting(taken...))
         } catch {
+            noteFault(error, in: chunk, at: offset)
             framingFailed(error)
         }
         return failure
@@ -239,18 +242,20 @@ extension UVConnection {
         let completion = extras?.coder?.codec.completion ?? []
         if !completion.isEmpty {
             let count = loop.receiveBuffer.fill(completion)
+            extras?.bytesCompleted = count
             loop.receiveBuffer.withBytes(count) { bytes in receiving { deliver(bytes) } }
             // A task that does not wait now finds the message later, although the peer has finished.
             if holds == .task, let message = takeKeptMessage() { sink?.keepLast(message) }
         }
         guard let truncation, state.reason == nil else { return }
+        let nothing: [UInt8] = []
+        noteFault(truncation, in: nothing.span, at: 0)
         answer(truncation)
         perform(state.close(.framing(truncation)))
     }
 
-    /// What came does not fit the framing.
+    /// What came does not fit the framing. The fault is noted already.
     func framingFailed(_ error: FramingError) {
-        loop.record(.misframed, self, bytesIn)
         answer(error)
         close(.framing(error))
     }

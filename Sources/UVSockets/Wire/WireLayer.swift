@@ -27,6 +27,7 @@ package struct LayerPort {
     /// Gives bytes to the framing, which takes a copy.
     package func deliver(_ bytes: Span<UInt8>) {
         connection.extras?.assembler.keep(bytes)
+        connection.extras?.bytesDelivered += UInt64(bytes.count)
     }
 
     /// Sends bytes on the wire.

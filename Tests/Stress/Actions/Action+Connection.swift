@@ -87,6 +87,12 @@ extension Action {
             let history = record.connection.history
             world.expect(history.count <= UVLoop.historyLimit, "a history is bounded")
         },
+        connection("framingFault") { world, record in
+            guard let fault = record.connection.framingFault else { return }
+            world.expect(
+                fault.bytes.count <= UVFramingFault.byteLimit && fault.frameOffset <= fault.offset,
+                "a fault is bounded")
+        },
         connection("stats") { _ = ($0, $1.connection.stats) },
     ]
 }

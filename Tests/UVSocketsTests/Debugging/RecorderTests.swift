@@ -27,7 +27,8 @@ struct RecorderTests {
         #expect(words[0].hasPrefix("connected"))
         #expect(words.contains("received 6 bytes, behind 0 others"))
         #expect(words.contains("sent 6 bytes"))
-        #expect(words.contains { $0 == "framing error in the first 23 bytes" })
+        #expect(
+            words.contains { $0 == "framing error at byte 17, in the frame that begins at byte 9" })
         #expect(words.contains("ending: framing"))
         #expect(words.last?.hasPrefix("ended: framing") == true)
         #expect(history.allSatisfy { $0.connection == 1 })
