@@ -153,7 +153,9 @@ final class EchoServer {
     private func watch(_ server: UVServerHandle) {
         guard options.watchdog > .zero else { return }
         do throws(UVError) {
-            watchdog = try UVWatchdog(watching: server.loops, threshold: options.watchdog)
+            // The log goes to standard error.
+            watchdog = try UVWatchdog(
+                watching: server.loops, options.watchdog, sharesDescriptors: false)
         } catch {
             loop.logger.warning("no watchdog: \(error)")
         }

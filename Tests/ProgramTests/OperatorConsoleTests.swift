@@ -122,7 +122,10 @@ struct OperatorConsoleTests {
         try withEchoServer(["--console"]) { server in
             try server.command("help")
             for command in [
-                "list", "show ID", "ended", "recorder [ID]", "stats", "loops", "watch", "metrics",
+                "list", "show ID", "why [ID]", "ended", "recorder [ID]", "stats", "loops", "state",
+                "advice", "profile [SECONDS]", "measure [on|off]", "tap off | ID", "dump ID",
+                "watch",
+                "metrics",
                 "limits", "kick ID", "broadcast TEXT", "drain", "set LIMIT VALUE", "log-level",
                 "help", "quit",
             ] {

@@ -28,13 +28,33 @@ public final class UVWatchdog: Sendable {
     ///   - threshold: How long a handler may run, at least 10 ms.
     ///   - onReport: Called on the watchdog's thread with each report, after it was logged.
     /// - Throws: ``UVError`` if the system has no thread left.
-    public init(
+    public convenience init(
         watching loops: [UVLoop], threshold: Duration = .seconds(1),
         onReport: (@Sendable (UVBlockedLoop) -> Void)? = nil
     ) throws(UVError) {
+        try self.init(watching: loops, threshold, sharesDescriptors: true, onReport)
+    }
+
+    /// Starts to watch.
+    ///
+    /// - Parameters:
+    ///   - loops: The loops.
+    ///   - threshold: How long a handler may run.
+    ///   - sharesDescriptors: Whether its thread uses the process's descriptors. If not, it has the
+    ///     standard ones alone, and the process's system calls cost no more than without it. The
+    ///     logger and `onReport` must then use no others.
+    ///   - onReport: Called with each report.
+    /// - Throws: ``UVError`` if the system has no thread left.
+    package init(
+        watching loops: [UVLoop], _ threshold: Duration, sharesDescriptors: Bool,
+        _ onReport: (@Sendable (UVBlockedLoop) -> Void)? = nil
+    ) throws(UVError) {
         let nanoseconds = max(.milliseconds(10), threshold).wholeMilliseconds * 1_000_000
         kennel = Kennel(loops, threshold: nanoseconds, onReport)
-        try startThread { [kennel] in kennel.watch() }
+        try startThread { [kennel] in
+            if !sharesDescriptors { leaveDescriptors() }
+            kennel.watch()
+        }
     }
 
     deinit {

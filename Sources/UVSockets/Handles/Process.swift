@@ -90,6 +90,16 @@ func threadNumber() -> Int32 {
 /// The time in nanoseconds, by a clock that goes on while the process is stopped.
 func preciseNanoseconds() -> UInt64 { uv_hrtime() }
 
+/// Takes this thread out of the process's table of descriptors. It keeps only the standard ones.
+///
+/// A process whose threads share a table pays more for each system call on a descriptor (Linux
+/// `fdget`). If the system refuses, the thread stays in the table.
+func leaveDescriptors() {
+    #if canImport(Glibc)
+        uvsockets_leave_descriptors()
+    #endif
+}
+
 /// Makes this thread sleep.
 func sleep(nanoseconds: UInt64) {
     uv_sleep(UInt32(clamping: (nanoseconds + 999_999) / 1_000_000))

@@ -41,7 +41,8 @@ extension AdminCommand {
             call.engine.server, .client(id),
             to: .lines { line in lines.withLock { $0.append(line) } }, limits: limits)
         let report = await tap.ended()
-        for line in lines.withLock({ $0 }) { call.say(line) }
+        // A dump escapes what came itself.
+        for line in lines.withLock({ $0 }) { call.say(verbatim: line) }
         call.say("the dump has ended: \(report.end)")
     }
 }
@@ -56,7 +57,8 @@ private enum TapRequest {
         var limits = UVTap.Limits()
         while let name = words.popFirst() {
             guard let value = words.popFirst().flatMap({ Int($0) }), value > 0 else {
-                throw AdminProblem("\(name) needs a number of at least 1 behind it")
+                let shown = Printable(Array(name.utf8))
+                throw AdminProblem("\(shown) needs a number of at least 1 behind it")
             }
             switch name {
             case "bytes": limits.bytes = value
@@ -75,7 +77,8 @@ private enum TapRequest {
             return .range(try UVAddressRange(String(word)))
         } catch {
             throw AdminProblem(
-                "'\(word)' is no client's id, no address or range such as 10.0.0.0/8, and not all")
+                "'\(Printable(Array(word.utf8)))' is no client's id, no address or range such as 10.0.0.0/8, and not all"
+            )
         }
     }
 }

@@ -75,6 +75,10 @@ extension TaskAction {
             let profiles = try? await server.remote.profile(for: .milliseconds(2))
             world.expect(profiles?.allSatisfy { $0.samples > 0 } != false, "it was looked at")
         },
+        server("advice()") { world, server in
+            let advice = await server.remote.advice()
+            world.expect(advice.allSatisfy { $0.hasSuffix(".") }, "advice is a sentence")
+        },
         server("why()") { world, server in
             let groups = await server.remote.why()
             world.expect(Set(groups.map(\.cause)).count == groups.count, "a group has a cause")
