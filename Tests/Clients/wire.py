@@ -21,7 +21,11 @@ COMPLAINTS = [
     "tcp.analysis.duplicate_ack", "tcp.analysis.reused_ports", "tcp.analysis.window_full",
     "tcp.analysis.zero_window",
 ]
-CHECKING = ["-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE"]
+CHECKING = [
+    "-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE",
+    # The payload is of no protocol, whatever the ports say.
+    "-d", "tcp.port==1-65535,data",
+]
 
 
 def tap(report, program):

@@ -63,7 +63,7 @@ struct TCPPacket {
         bytes.append(big: UInt32(0))
         bytes += options
         var sum = Checksum()
-        sum.add(pseudoHeader(tcpLength))
+        sum.add(pseudoHeader(tcpLength)[...])
         sum.add(bytes[start...])
         sum.add(payloadSum)
         bytes.replace(at: start + 16, big: sum.value)

@@ -25,6 +25,11 @@ struct CaptureTests {
         }
     }
 
+    /// The comments without those of a handler that took long, on a machine that is busy.
+    private static func steady(_ connection: UVCapture.Connection) -> [String] {
+        connection.comments.map(\.text).filter { !$0.hasPrefix("the handler took") }
+    }
+
     private static let pieces: [[UInt8]] = ["a", "bc", "def\n"].map { Array($0.utf8) }
 
     @Test("It gives back the pieces as they were cut, with their directions and times")
@@ -54,7 +59,7 @@ struct CaptureTests {
             ])
         #expect(connection.events.map(\.offset) == [0, 0, 1, 1, 3, 3, 7, 7])
         #expect(connection.events[2].time == .milliseconds(2))
-        #expect(connection.comments.count == 2)
+        #expect(Self.steady(connection).count == 2)
     }
 
     @Test("A file of the other byte order, with unknown blocks, gives the same")
@@ -62,7 +67,7 @@ struct CaptureTests {
         let bytes = try await file(Self.pieces)
         let capture = try UVCapture(Self.swapped(bytes))
         #expect(capture.connections.first?.pieces(.received) == Self.pieces)
-        #expect(capture.connections.first?.comments.count == 2)
+        #expect(capture.connections.first.map { Self.steady($0).count } == 2)
         #expect(!capture.isCutOff)
     }
 
