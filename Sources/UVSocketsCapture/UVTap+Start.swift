@@ -86,19 +86,13 @@ extension UVTap {
         }
         var logger: Logger?
         for case .begun(let found) in answers { logger = found }
-        do throws(UVError) {
-            guard let logger else { throw refusal(of: target, answers) }
-            try tap.launch(destination, logger)
-        } catch {
-            tap.queue.end(.failed(error))
-            tap.detach()
-            throw error
-        }
+        guard let logger else { throw refusal(of: target, answers) }
+        try tap.begin(destination, logger)
         return tap
     }
 
     private static func refusal(of target: Target, _ answers: [TapPart.Answer]) -> UVError {
-        for case .tooMany in answers { return tooMany }
+        for case .tooMany in answers { return tooMany("the server") }
         guard let id = target.client else {
             return UVError(
                 call: "tap", subject: "the server", code: .canceled,
@@ -112,8 +106,14 @@ extension UVTap {
     static func start(
         _ connection: UVConnection, _ limits: Limits, _ destination: Destination
     ) throws(UVError) -> UVTap {
+        let subject = "connection \(connection.id)"
+        if connection.isClosedOnWire {
+            throw UVError(
+                call: "tap", subject: subject, code: .canceled, reason: "it has ended")
+        }
         let tap = UVTap(limits)
-        try tap.begin(destination, connection.loop.logger) { TapPart.begin(tap, connection) }
+        guard TapPart.begin(tap, connection) else { throw tooMany(subject) }
+        try tap.begin(destination, connection.loop.logger)
         return tap
     }
 
@@ -121,20 +121,19 @@ extension UVTap {
         _ connector: UVConnector, _ limits: Limits, _ destination: Destination
     ) throws(UVError) -> UVTap {
         let tap = UVTap(limits)
-        try tap.begin(destination, connector.loop.logger) { TapPart.begin(tap, connector) }
+        guard TapPart.begin(tap, connector) else { throw tooMany("\(connector.endpoint)") }
+        try tap.begin(destination, connector.loop.logger)
         return tap
     }
 
-    private static var tooMany: UVError {
+    private static func tooMany(_ subject: String) -> UVError {
         UVError(
-            call: "tap", code: .busy,
-            reason: "it has ended, or \(UVConnection.tapLimit) taps watch it already")
+            call: "tap", subject: subject, code: .busy,
+            reason: "\(UVConnection.tapLimit) taps watch it already")
     }
 
-    private func begin(
-        _ destination: Destination, _ logger: Logger, _ attach: () -> Bool
-    ) throws(UVError) {
-        guard attach() else { throw Self.tooMany }
+    /// Launches the tap, or lets go of what it has begun to watch.
+    private func begin(_ destination: Destination, _ logger: Logger) throws(UVError) {
         do throws(UVError) {
             try launch(destination, logger)
         } catch {

@@ -59,6 +59,9 @@ final class ConnectionTap: Tap {
             comment +=
                 ": the tap began in the middle, after \(incoming - 1) bytes received and "
                 + "\(outgoing - 1) sent"
+            let (queued, holds) = (connection.bytesQueued, connection.holdsInWords)
+            if queued > 0 { comment += "; \(queued) bytes are queued" }
+            if !holds.isEmpty { comment += "; held: \(holds)" }
         }
         let isOut = !flow.isIncoming
         let record = TapRecord(

@@ -38,6 +38,7 @@ final class TapPart: ConnectionWatcher {
     enum Answer: Sendable {
         case begun(Logger)
         case noClient
+        case hasStopped
         case tooMany
     }
 
@@ -55,6 +56,7 @@ final class TapPart: ConnectionWatcher {
         let logger = listener.loop.logger
         if case .client(let id) = target {
             guard let client = listener.client(id) else { return reply(.noClient) }
+            if client.isClosedOnWire { return reply(.noClient) }
             return reply(begin(tap, client) ? .begun(logger) : .tooMany)
         }
         let part = TapPart(tap, endsWithConnection: false) { connection in
@@ -63,7 +65,8 @@ final class TapPart: ConnectionWatcher {
         }
         guard listener.watch(by: part) else {
             part.hasEnded = true
-            return reply(.tooMany)
+            let hasStopped = listener.localEndpoint == nil && listener.clients.isEmpty
+            return reply(hasStopped ? .hasStopped : .tooMany)
         }
         part.endWatch = { [weak listener] in listener?.endWatch(by: $0) }
         let reference = LoopReference(part, on: listener.loop)

@@ -156,6 +156,36 @@ struct TapTests {
         }
     }
 
+    @Test("A tap of a client that is stuck says by what, and what waits for it")
+    func stuck() async throws {
+        try await withFolder { folder in
+            var options = UVListenerOptions()
+            options.connection.highWatermark = 1000
+            let server = try MemoryServer(options: options)
+            let peer = try server.connect()
+            peer.isReading = false
+            peer.send(pattern(200_000))
+            server.network.run()
+            try server.client(1).pauseReceiving()
+            let queued = try server.client(1).bytesQueued
+            #expect(queued > 0)
+            let path = "\(folder)/tap.pcapng"
+            let tap = try await UVTap.start(server.listener.remote, .client(1), to: path)
+            peer.isReading = true
+            server.network.run()
+            await tap.stop()
+            let file = try PacketFile(path)
+            file.expectContinuity()
+            let comment = try #require(file.comments.first)
+            #expect(comment.contains("\(queued) bytes are queued; held: paused by its user, "))
+            #expect(comment.hasSuffix("its queue is above the high watermark"))
+            // What was queued before is sent behind that.
+            #expect(file.payload(isOut: true).count == queued)
+            #expect(
+                file.comments.contains { $0.hasSuffix("its queue is above the high watermark") })
+        }
+    }
+
     @Test("Half-closed connections show their ends in the order in which they came")
     func halfClosed() async throws {
         try await withFolder { folder in
