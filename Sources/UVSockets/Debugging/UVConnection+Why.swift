@@ -36,6 +36,9 @@ extension UVConnection {
             tcp: handle.tcpState, inKernel: Int(bytesUnacknowledged), time: loop.preciseNow)
     }
 
+    /// Why nothing is received from it, in words. Empty if something is.
+    package var holdsInWords: String { holds.subtracting(.abandoned).description }
+
     private func facts(isBrief: Bool) -> WhyFacts {
         let (now, limits) = (loop.now, settings.limits)
         var facts = WhyFacts()
