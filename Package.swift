@@ -133,7 +133,7 @@ let package = Package(
         .executableTarget(
             name: "uv-inspect",
             dependencies: [
-                "Console", "UVSockets",
+                "Console", "UVSockets", "UVSocketsCapture",
                 .product(
                     name: "ArgumentParser", package: "swift-argument-parser",
                     condition: .when(traits: ["Programs"])),

@@ -30,7 +30,12 @@ extension UVConnection {
     @inline(never)
     private func sendOtherwise(_ message: Span<UInt8>) -> UVSendResult {
         if let extras {
-            if extras.isOnWire { return sendOnWire(message, extras) }
+            if extras.layer != nil { return sendOnWire(message, extras) }
+            // The taps do not see what is corked.
+            if extras.isTapped, loop.cork.isUsed(by: self) {
+                flushCork()
+                loop.cork.end()
+            }
             if let coder = extras.coder { return coder.send(message, on: self) }
         }
         if !corks(message) { sendBeyondCork(message) }

@@ -11,7 +11,8 @@ package struct Printable: CustomStringConvertible {
     /// - Parameters:
     ///   - bytes: The bytes. One line end after them is left out.
     ///   - limit: How many bytes to show. If there are more, the total number is shown.
-    package init(_ bytes: [UInt8], limit: Int = 1024) {
+    ///   - keepsBackslashes: Whether a backslash stays one, for a text that has escapes already.
+    package init(_ bytes: [UInt8], limit: Int = 1024, keepsBackslashes: Bool = false) {
         var shown = bytes.prefix(limit)
         if shown.count == bytes.count, shown.last == UInt8(ascii: "\n") {
             shown.removeLast()
@@ -19,7 +20,7 @@ package struct Printable: CustomStringConvertible {
         }
         var text = ""
         for scalar in String(decoding: shown, as: UTF8.self).unicodeScalars {
-            if Self.isHarmless(scalar) {
+            if Self.isHarmless(scalar) || keepsBackslashes && scalar == "\\" {
                 text.unicodeScalars.append(scalar)
             } else {
                 text += Self.escape(scalar)

@@ -146,6 +146,9 @@ extension UVConnection {
             defer { loop.pulse.begins(.other) }
             let taken = try handle.tryWrite(bytes)
             noteTaken(taken)
+            if let extras, extras.isTapped, taken > 0 {
+                for tap in extras.taps { tap.sent(bytes.extracting(first: taken), by: self) }
+            }
             if taken < bytes.count { queueRest(bytes.extracting(taken...)) }
         } catch {
             sendingBroke("send", error)

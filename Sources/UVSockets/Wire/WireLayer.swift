@@ -87,7 +87,7 @@ extension UVConnection {
         }
     }
 
-    /// Sends a message on a connection with a layer or a tap.
+    /// Sends a message on a connection with a layer.
     @inline(never)
     func sendOnWire(_ message: Span<UInt8>, _ extras: ConnectionExtras) -> UVSendResult {
         do throws(FramingError) {
@@ -102,12 +102,12 @@ extension UVConnection {
         }
     }
 
-    /// Sends a buffer that is framed already, if the connection has a layer or a tap.
+    /// Sends a buffer that is framed already, if the connection has a layer.
     ///
     /// - Returns: Whether it has one.
     @inline(never)
     func sendOnWire(_ buffer: SendBuffer) -> Bool {
-        guard let extras, extras.isOnWire else { return false }
+        guard let extras, extras.layer != nil else { return false }
         buffer.withBytes(0..<buffer.count) { pass($0, extras) }
         writeLater()
         return true

@@ -61,9 +61,11 @@ package struct AdminCall {
     /// The words behind the command's name.
     package var words: [Substring] { text.split(separator: " ") }
 
-    /// Says a line of the answer. What could garble a terminal is shown as escapes.
+    /// Says a line of the answer. What could garble a terminal is shown as escapes. What was escaped
+    /// before stays as it is.
     package func say(_ line: String) {
-        session.output.say("\(Printable(Array(line.utf8), limit: .max))")
+        session.output.say(
+            "\(Printable(Array(line.utf8), limit: .max, keepsBackslashes: true))")
     }
 
     /// Says lines that are known to be harmless, as they are.

@@ -43,12 +43,10 @@ package final class AdminEngine {
         do {
             guard let call = try call(line, session) else { return false }
             try await call.command.run(call)
-        } catch let problem as AdminProblem {
-            // What it repeats of the line is escaped already.
-            session.output.say("\(problem)")
         } catch {
-            // It may repeat a path that came.
-            session.output.say("\(Printable(Array("\(error)".utf8), limit: .max))")
+            // It may repeat what came.
+            session.output.say(
+                "\(Printable(Array("\(error)".utf8), limit: .max, keepsBackslashes: true))")
         }
         return true
     }

@@ -32,6 +32,19 @@ enum Pcapng {
         bytes.append(little: length)
     }
 
+    /// How many bytes at the begin are whole blocks, and how many of these are packets.
+    static func wholeBlocks(of bytes: ArraySlice<UInt8>) -> (bytes: Int, packets: UInt64) {
+        let reader = ByteReader(bytes: bytes, isBigEndian: false)
+        var (end, packets) = (0, UInt64(0))
+        while let type = reader.number32(end), let length = reader.number32(end + 4),
+            length >= 12, reader.part(end, Int(length)) != nil
+        {
+            if type == enhancedPacket { packets += 1 }
+            end += Int(length)
+        }
+        return (end, packets)
+    }
+
     static func pad(_ bytes: inout [UInt8], from start: Int) {
         while (bytes.count - start) % 4 != 0 { bytes.append(0) }
     }

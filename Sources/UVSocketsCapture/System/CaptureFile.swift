@@ -63,10 +63,17 @@ struct CaptureFile: Sendable {
         }
     }
 
-    /// Writes all of the bytes.
+    /// Writes all of the bytes. If the system does not take them, for example on a full disk, a part
+    /// that is not whole is cut off again.
     ///
-    /// - Throws: ``UVError`` if the system does not take them, for example on a full disk.
-    func write(_ bytes: [UInt8]) throws(UVError) {
+    /// - Parameters:
+    ///   - bytes: The bytes.
+    ///   - whole: Tells how many of so many first bytes are whole blocks or lines.
+    /// - Returns: How many bytes are in the file, and why not all.
+    func write(
+        _ bytes: [UInt8], whole: (Int) -> Int
+    ) -> (count: Int, error: UVError?) {
+        let start = lseek(descriptor, 0, SEEK_CUR)
         var written = 0
         while written < bytes.count {
             let count = unsafe bytes.withUnsafeBytes { source in
@@ -75,9 +82,16 @@ struct CaptureFile: Sendable {
                     source.count - written)
             }
             if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw Self.error("write", path) }
+            guard count > 0 else {
+                let error = Self.error("write", path)
+                let kept = whole(written)
+                // A pipe cannot be cut.
+                let isCut = start >= 0 && ftruncate(descriptor, start + off_t(kept)) == 0
+                return (isCut ? kept : written, error)
+            }
             written += count
         }
+        return (written, nil)
     }
 
     func close() {

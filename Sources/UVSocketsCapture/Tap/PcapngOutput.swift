@@ -123,8 +123,12 @@ struct PcapngOutput: TapOutput {
 
     mutating func flush(isAll: Bool) throws(UVError) {
         guard isAll || buffer.count >= Self.flushedAt, !buffer.isEmpty else { return }
-        try file.write(buffer)
-        written += UInt64(buffer.count)
+        let (count, error) = file.write(buffer) { Pcapng.wholeBlocks(of: buffer[..<$0]).bytes }
+        written += UInt64(count)
+        if let error {
+            packets -= Pcapng.wholeBlocks(of: buffer[count...]).packets
+            throw error
+        }
         buffer.removeAll(keepingCapacity: true)
     }
 

@@ -65,11 +65,21 @@ struct TextOutput: TapOutput {
         switch output {
         case .log: for line in lines { logger.info("\(line)") }
         case .lines(let body): for line in lines { body(line) }
-        case .file: try file?.write(lines.flatMap { Array($0.utf8) + [UInt8(ascii: "\n")] })
+        case .file: try write(lines.flatMap { Array($0.utf8) + [UInt8(ascii: "\n")] })
         }
         lines.removeAll(keepingCapacity: true)
         written += UInt64(lineBytes)
         lineBytes = 0
+    }
+
+    private mutating func write(_ text: [UInt8]) throws(UVError) {
+        guard let file else { return }
+        let (count, error) = file.write(text) { end in
+            text[..<end].lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
+        }
+        guard let error else { return }
+        written += UInt64(count)
+        throw error
     }
 
     mutating func end(drops: UInt64) {}

@@ -68,7 +68,7 @@ struct AdminTapTests {
             let state = try one.ask("state")
             #expect(state.first == "loop 0")
             #expect(state.contains { $0.contains("client 1, 127.0.0.1:") }, "\(state)")
-            #expect(try one.ask("advice") == ["nothing to advise"])
+            #expect(try !one.ask("advice").isEmpty)
             #expect(try one.ask("measure on") == ["measuring"])
             #expect(try one.ask("measure").count > 5)
             #expect(try one.ask("profile").first?.hasPrefix("loop 0, ") == true)

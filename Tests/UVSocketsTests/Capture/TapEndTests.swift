@@ -95,6 +95,41 @@ struct TapEndTests {
         #expect(listener.client(1)?.tapCount == 0)
     }
 
+    @Test("A disk that becomes full leaves a file of whole packets", arguments: [false, true])
+    func diskBecomesFull(isText: Bool) async throws {
+        try await withFolder { folder in
+            // Only the administrator can make a small disk.
+            guard unsafe mount("tmpfs", folder, "tmpfs", 0, "size=65536") == 0 else { return }
+            defer { _ = unsafe umount2(folder, Int32(MNT_DETACH)) }
+            let (network, listener) = try Self.server()
+            let peer = try network.connect(to: listener)
+            let path = "\(folder)/tap"
+            let client = try #require(listener.client(1))
+            let tap =
+                isText
+                ? try UVTap.dump(client, to: .file(path)) : try UVTap.start(client, to: path)
+            let line = String(repeating: "x", count: 999) + "\n"
+            for _ in 0..<200 { #expect(peer.exchange(line) == line) }
+            let report = await tap.ended()
+            guard case .failed(let error) = report.end else {
+                Issue.record("\(report.end)")
+                return
+            }
+            #expect("\(error)".contains("ENOSPC"))
+            let bytes = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+            #expect(bytes.count == report.bytes)
+            #expect(bytes.count > 30_000)
+            if isText {
+                #expect(bytes.last == UInt8(ascii: "\n"))
+            } else {
+                #expect(try !UVCapture(bytes).isCutOff)
+                let file = try PacketFile(path)
+                file.expectContinuity()
+                #expect(file.packets.count == Int(report.packets))
+            }
+        }
+    }
+
     @Test("The limit of bytes ends the tap before it is passed")
     func bytes() async throws {
         try await withFolder { folder in

@@ -10,7 +10,11 @@ struct AdviceTests {
         try await withGroup(loops: 2) { server in
             let peers = try server.connect(4)
             for peer in peers { for _ in 0..<50 { _ = try peer.exchange([1]) } }
-            #expect(try server.advice() == [])
+            // Other tests may fill the machine's backlogs and descriptors meanwhile.
+            let advice = try server.advice().filter {
+                !$0.hasPrefix("Backlogs of this machine") && !$0.contains("descriptors are in use")
+            }
+            #expect(advice == [])
         }
     }
 

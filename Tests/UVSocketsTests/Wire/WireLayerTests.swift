@@ -292,4 +292,32 @@ struct WireLayerTests {
         #expect(recorder.sent == Array("one\ntwo\n".utf8))
         #expect(client.take() == recorder.sent)
     }
+
+    @Test("A tap changes nothing of what is sent: later messages still replace earlier ones")
+    func tapOfReplaced() throws {
+        let network = try UVTestNetwork()
+        let listener = UVListener(on: network.loop, at: "127.0.0.1:0") { $0.send($1) }
+        let client = try network.connect(to: listener)
+        client.isReading = false
+        (client.receiveBuffer, client.sendBuffer) = (100, 100)
+        let connection = try #require(listener.clients.first)
+        let recorder = Recorder()
+        #expect(connection.watch(by: recorder))
+        var replaced = 0
+        for number in 0..<20 {
+            let message = [UInt8](repeating: UInt8(number), count: 1000)
+            replaced += listener.broadcast(message, whenSlow: .keepLatest(key: "a")).replaced
+            network.run()
+        }
+        #expect(replaced == 18)
+        #expect(connection.bytesQueued == 1800)
+        client.isReading = true
+        network.run()
+        // One that the kernel has taken as a whole, and one that it offers to the kernel at once.
+        listener.broadcast([UInt8](repeating: 99, count: 20_000))
+        connection.send([UInt8](repeating: 100, count: 20_000))
+        network.run()
+        #expect(recorder.sent == client.take())
+        #expect(recorder.sent.count == 42_000)
+    }
 }
