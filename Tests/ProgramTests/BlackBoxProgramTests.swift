@@ -143,4 +143,19 @@ struct BlackBoxProgramTests {
             #expect(text.contains("recorded in memory only"))
         }
     }
+
+    @Test("A trace that the environment asks for is seen; a wrong word costs one line")
+    func trace() throws {
+        try withEchoServer(environment: ["UVSOCKETS_TRACE": "accept,recieve,receive"]) { server in
+            let client = try server.connectAndEcho()
+            client.close()
+            server.program.send(SIGTERM)
+            #expect(try server.program.ending() == .code(0))
+            let lines = try server.program.errorText().split(separator: "\n")
+            #expect(lines.filter { $0.contains("'recieve' cannot be traced") }.count == 1)
+            #expect(lines.contains { $0.contains("accept at 127.0.0.1:\(server.port): ") })
+            #expect(lines.contains { $0.contains(": received 6 bytes, behind 0 others") })
+            #expect(!lines.contains { $0.contains(": sent 6 bytes") })
+        }
+    }
 }

@@ -156,7 +156,9 @@ extension UVListener {
     /// Makes the `SocketEventArgs` of a socket, which is passed with each request.
     private func makeArgs() -> SocketEventArgs {
         SocketEventArgs(userToken: self, buffer: loop.receiveBuffer) { args in
-            (args.userToken as? UVListener)?.onAcceptCompleted(args)
+            guard let listener = args.userToken as? UVListener else { return }
+            listener.loop.traceAccept(listener, "completed, asks again")
+            listener.onAcceptCompleted(args)
         }
     }
 

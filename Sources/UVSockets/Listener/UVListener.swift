@@ -255,12 +255,18 @@ public final class UVListener {
                     admit(held)
                     break
                 }
-                if let args = listening.accept() { onAcceptCompleted(args) }
+                guard let args = listening.accept() else {
+                    loop.traceAccept(self, "asked, nobody is there (pending = true)")
+                    break
+                }
+                loop.traceAccept(self, "completed at once (pending = false), asks again")
+                onAcceptCompleted(args)
             case .yield:
                 acceptCounts.yields += 1
                 listening.nextTurn.callInNextTurn()
             case .hold:
                 if !gate.isShut { acceptCounts.holds += 1 }
+                loop.traceAccept(self, "not asked, new clients wait in the backlog")
                 loop.logger.debug("new clients wait in the backlog")
             }
         }

@@ -29,6 +29,13 @@ import Synchronization
     /// The agents in the header. Only the loop's thread uses them, and only for a file.
     private var agents: [UInt32] = []
     private var agentsNoted = 0
+    /// Those who are shown events as they happen. Only the loop's thread uses it.
+    // Unchecked because each event looks at it, and no other access overlaps.
+    @exclusivity(unchecked) private var usedTracer: Tracer?
+    var tracer: Tracer? {
+        @inline(__always) get { unsafe usedTracer }
+        set { unsafe usedTracer = newValue }
+    }
 
     /// Records into memory of its own.
     ///
@@ -222,5 +229,6 @@ extension UVLoop {
         guard let recorder else { return }
         recorder.write(
             event, of: connection.events.number, connection.id, first, second, at: now)
+        if recorder.tracer != nil { trace(event, connection, first, second, recorder) }
     }
 }

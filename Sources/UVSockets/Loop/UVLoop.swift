@@ -191,6 +191,7 @@ internal import Synchronization
             shutDown()
             throw error
         }
+        startEnvironmentTrace()
     }
 
     /// How many descriptors must be left to make a loop. The loop needs four, libuv needs two for

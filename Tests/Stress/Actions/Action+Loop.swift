@@ -46,6 +46,22 @@ extension Action {
         Action("UVWatchdog.init(watching:threshold:onReport:)") { world in
             guard world.random.once(in: 20) else { return }
             _ = try? UVWatchdog(watching: [world.loop], threshold: .milliseconds(20)) { _ in }
+        Action("UVLoop.trace(_:to:)") { world in
+            guard world.random.once(in: 5) else { return }
+            var options = UVTraceOptions()
+            options.lineLimit = world.random.number(1...20)
+            options.endsAtBadEnd = world.random.once(in: 2)
+            world.random.pick(world.scene.allWorlds).loop.trace(options) { _ in }
+        },
+        Action("UVTrace.stop()") { world in
+            var options = UVTraceOptions([.receive, .send])
+            options.lineLimit = 1
+            world.loop.trace(options) { _ in }.stop()
+        },
+        Action("UVTrace.isOver") { world in
+            let trace = world.loop.trace { _ in }
+            trace.stop()
+            world.expect(trace.isOver, "a stopped trace is over")
         },
         Action("UVLoop.logger") { _ = $0.loop.logger.label },
         Action("UVLoop.raiseDescriptorLimit()") { world in

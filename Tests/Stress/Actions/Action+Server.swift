@@ -59,6 +59,12 @@ extension Action {
             }
             room.post(server.isSteady ? world.random.line() : world.random.message())
         },
+        server("trace(_:to:)") { world, server in
+            guard world.random.once(in: 5) else { return }
+            var options = UVTraceOptions()
+            options.lineLimit = 5
+            server.remote.trace(options) { _ in }
+        },
         server("forEachListener(_:)") { world, server in
             let scene = world.scene
             server.remote.forEachListener { listener in
