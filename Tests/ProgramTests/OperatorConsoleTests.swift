@@ -123,9 +123,8 @@ struct OperatorConsoleTests {
             try server.command("help")
             for command in [
                 "list", "show ID", "why [ID]", "ended", "recorder [ID]", "stats", "loops", "state",
-                "advice", "profile [SECONDS]", "measure [on|off]", "tap off | ID", "dump ID",
-                "watch",
-                "metrics",
+                "advice", "profile [SECONDS]", "measure [on|off]", "trace SOURCE",
+                "tap off | ID", "dump ID", "watch", "metrics",
                 "limits", "kick ID", "broadcast TEXT", "drain", "set LIMIT VALUE", "log-level",
                 "help", "quit",
             ] {

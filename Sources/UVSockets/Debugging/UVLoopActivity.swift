@@ -110,3 +110,8 @@ extension Duration {
         }
     }
 }
+
+extension UVListener {
+    /// Where the process's listeners were made, by the numbers of their events, for other threads.
+    static let origins = Locked<[UInt32: Origin]>([:])
+}

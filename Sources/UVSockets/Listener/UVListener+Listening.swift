@@ -40,3 +40,15 @@ extension UVListener {
         opening.take()?(.failure(UVError(call: "listen", subject: "\(endpoint)", code: .canceled)))
     }
 }
+
+extension UVListener.Listening {
+    /// How many clients wait in the backlogs, and how many may; nil if the system does not tell.
+    var backlog: (waiting: Int, limit: Int)? {
+        let all = sockets.compactMap(\.backlog)
+        guard !all.isEmpty else { return nil }
+        return all.reduce((0, 0)) { ($0.0 + $1.waiting, $0.1 + $1.limit) }
+    }
+
+    /// How many clients the kernel has turned away because the backlog was full.
+    var drops: UInt64 { sockets.reduce(0) { $0 + UInt64($1.drops) } }
+}

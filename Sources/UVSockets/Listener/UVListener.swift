@@ -82,7 +82,7 @@ public final class UVListener {
     /// What a listener holds while it listens.
     final class Listening {
         private let loop: UVLoop
-        private let sockets: [ListeningHandle]
+        let sockets: [ListeningHandle]
         /// The index of the socket that is asked first.
         private var first = 0
         let nextTurn: IdleHandle
@@ -115,15 +115,6 @@ public final class UVListener {
             }
             return nil
         }
-
-        /// How many clients wait in the backlogs, and how many may; nil if the system does not tell.
-        var backlog: (waiting: Int, limit: Int)? {
-            let all = sockets.compactMap(\.backlog)
-            guard !all.isEmpty else { return nil }
-            return all.reduce((0, 0)) { ($0.0 + $1.waiting, $0.1 + $1.limit) }
-        }
-        /// How many clients the kernel has turned away because the backlog was full.
-        var drops: UInt64 { sockets.reduce(0) { $0 + UInt64($1.drops) } }
 
         /// Cancels the requests to all sockets, because one has answered.
         func withdraw() {
@@ -200,9 +191,6 @@ public final class UVListener {
     deinit {
         Self.origins.withLock { $0[events.number] = nil }
     }
-
-    /// Where the process's listeners were made, by the numbers of their events, for other threads.
-    static let origins = Locked<[UInt32: Origin]>([:])
 
     // MARK: - The accept cycle
 

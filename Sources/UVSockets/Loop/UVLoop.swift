@@ -53,9 +53,8 @@ internal import Synchronization
     let receiveBuffer: ReceiveBuffer
     /// Measures the loop, if it was told to.
     var measures: LoopMeasures?
-    /// Whether handlers are timed: because the loop measures, or an agent's options ask for it.
-    var isTimingHandlers = false
-    var hasTimedHandlers = false
+    /// Whether handlers are timed: the loop measures, or an agent's options ask for it.
+    var isTimingHandlers = false, hasTimedHandlers = false
     /// All receive cycles share it, because only one of them is answered at a time.
     let receiveArgs: SocketEventArgs
     let cork: Cork
@@ -112,8 +111,7 @@ internal import Synchronization
     /// closures.
     var drained: [UVConnection] = []
     var later: [() -> Void] = []
-    var waitingForTurn: [UVConnection] = []
-    var bodiesForTurn: [() -> Void] = []
+    var waitingForTurn: [UVConnection] = [], bodiesForTurn: [() -> Void] = []
     /// How many bytes tasks have sent since one of them last waited for a turn. Each message counts
     /// 64 bytes more than it has.
     // Unchecked because other modules add to it for each message, and no other access overlaps.

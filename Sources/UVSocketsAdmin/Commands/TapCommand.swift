@@ -67,19 +67,13 @@ private enum TapRequest {
             default: throw call.misused
             }
         }
-        return (try target(who), String(path), limits)
+        return (try target(who, call), String(path), limits)
     }
 
-    private static func target(_ word: Substring) throws -> UVTap.Target {
+    private static func target(_ word: Substring, _ call: AdminCall) throws -> UVTap.Target {
         if word == "all" { return .all }
         if let id = UVConnection.ID(word) { return .client(id) }
-        do {
-            return .range(try UVAddressRange(String(word)))
-        } catch {
-            throw AdminProblem(
-                "'\(Printable(Array(word.utf8)))' is no client's id, no address or range such as 10.0.0.0/8, and not all"
-            )
-        }
+        return .range(try call.range(word))
     }
 }
 
@@ -138,6 +132,16 @@ extension UVTap.Target {
 }
 
 extension AdminCall {
+    /// Reads an address or a range of addresses.
+    func range(_ word: Substring) throws -> UVAddressRange {
+        do {
+            return try UVAddressRange(String(word))
+        } catch {
+            throw AdminProblem(
+                "'\(word)' is no client's id, no address or range such as 10.0.0.0/8, and not all")
+        }
+    }
+
     /// Names the loops that do not answer. What needs all loops would wait for them.
     fileprivate func allLoopsAnswer() async -> Bool {
         let answers: Answers<Bool> = await engine.ask("presence") { _, reply in reply(true) }

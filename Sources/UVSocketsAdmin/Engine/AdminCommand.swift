@@ -36,7 +36,8 @@ package struct AdminCommand: Sendable {
     /// The commands of every server.
     package static let all: [AdminCommand] = [
         .list, .show, .why, .ended, .recorder, .stats, .loops, .state, .advice, .profile,
-        .measure, .tap, .dump, .watch, .metrics, .limits, .kick,
+        .measure, .trace, .tap, .dump,
+        .watch, .metrics, .limits, .kick,
         .broadcast, .drain, .set, .logLevel, .help,
     ]
 }

@@ -46,6 +46,7 @@ extension Action {
         Action("UVWatchdog.init(watching:threshold:onReport:)") { world in
             guard world.random.once(in: 20) else { return }
             _ = try? UVWatchdog(watching: [world.loop], threshold: .milliseconds(20)) { _ in }
+        },
         Action("UVLoop.trace(_:to:)") { world in
             guard world.random.once(in: 5) else { return }
             var options = UVTraceOptions()

@@ -73,6 +73,12 @@ struct AdminTapTests {
             #expect(try one.ask("measure").count > 5)
             #expect(try one.ask("profile").first?.hasPrefix("loop 0, ") == true)
             #expect(try one.ask("profile 61").count == 1)
+            try one.send("trace receive,send 1 1\n")
+            let end = Date(timeIntervalSinceNow: 0.5)
+            while Date() < end { _ = try peer.exchange(Array("hi\n".utf8)) }
+            let lines = try one.answer()
+            #expect(lines.contains { $0.contains("received 3 bytes") }, "\(lines.prefix(3))")
+            #expect(try one.ask("trace nothing")[0].hasPrefix("'nothing' is no source"))
             peer.close()
         }
     }

@@ -60,7 +60,7 @@ struct AdminTests {
     }
 
     /// Commands that stop the server, write a file, or take their time.
-    private static let lasting = ["watch", "drain", "tap", "dump", "profile"]
+    private static let lasting = ["watch", "drain", "tap", "dump", "profile", "trace"]
 
     @Test(
         "Whatever lines come, each has one answer, and nothing in it garbles a terminal",
