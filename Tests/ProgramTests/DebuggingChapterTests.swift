@@ -39,7 +39,7 @@ struct DebuggingChapterTests {
         line.replacing(/[0-9]+(\.[0-9]+)?/, with: "#").replacing(
             /# (ms|KiB|MiB|bytes)/, with: "# u"
         )
-        .replacing("# s", with: "# u")
+        .replacing("# s", with: "# u").replacing(/\s+/, with: " ")
     }
 
     /// Checks the examples of a section, in both languages, with a server in this state.

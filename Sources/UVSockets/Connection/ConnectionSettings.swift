@@ -2,6 +2,8 @@
 /// except those whose user has set other options. So a change holds for all of them at once.
 final class ConnectionSettings {
     private(set) var options: UVConnectionOptions
+    /// The sizes among them.
+    private(set) var sizes: SizeLimits
     /// The deadlines of a connection with queued bytes, and of one without.
     private(set) var limits: DeadlineLimits
     private(set) var quietLimits: DeadlineLimits
@@ -17,6 +19,7 @@ final class ConnectionSettings {
     init(_ options: UVConnectionOptions) {
         let options = options.withinBounds
         self.options = options
+        sizes = SizeLimits(options)
         limits = DeadlineLimits(
             idle: options.idleTimeout, idleCountsSent: options.idleCountsSent,
             firstFrame: options.firstMessageTimeout, lifetime: options.maximumLifetime,
@@ -35,10 +38,28 @@ final class ConnectionSettings {
     /// may take stay as they are.
     func change(to options: UVConnectionOptions) {
         let other = ConnectionSettings(options)
-        self.options = other.options
+        (self.options, sizes) = (other.options, other.sizes)
         (limits, quietLimits, hasQuietLimits) = (
             other.limits, other.quietLimits, other.hasQuietLimits
         )
         (messageLimit, hasRates) = (other.messageLimit, other.hasRates)
+    }
+}
+
+/// The sizes that each message is held against. They are numbers apart from the options, because a
+/// look at options that may change would retain what else is in them.
+struct SizeLimits {
+    let sendLimit: Int
+    let softSendLimit: Int
+    let highWatermark: Int
+    let lowWatermark: Int
+    let holdsAboveHighWatermark: Bool
+
+    init(_ options: UVConnectionOptions) {
+        sendLimit = options.sendLimit
+        softSendLimit = options.softSendLimit
+        highWatermark = options.highWatermark
+        lowWatermark = options.lowWatermark
+        holdsAboveHighWatermark = options.holdsAboveHighWatermark
     }
 }

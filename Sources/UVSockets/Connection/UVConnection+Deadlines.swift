@@ -80,7 +80,7 @@ extension UVConnection: DeadlineOwner {
     /// Notes whether the queue is above or below the soft limit.
     func updateSoftLimit() {
         guard settings.limits.softLimit != nil else { return }
-        if queuedBytes > settings.options.softSendLimit {
+        if queuedBytes > sizes.softSendLimit {
             deadlines.roseAboveSoftLimit(at: loop.now)
         } else {
             deadlines.fellBelowSoftLimit()

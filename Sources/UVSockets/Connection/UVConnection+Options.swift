@@ -6,6 +6,14 @@ extension UVConnection {
         return own
     }
 
+    /// The sizes that messages are held against.
+    @inline(__always)
+    var sizes: SizeLimits {
+        // The agent's settings are a constant, so that this retains nothing.
+        guard let extras, let own = extras.settings else { return events.settings.sizes }
+        return own.sizes
+    }
+
     /// Takes other options from now on.
     func use(_ options: UVConnectionOptions) {
         var options = options
@@ -31,7 +39,7 @@ extension UVConnection {
             flush()
             updateWatermark()
         }
-        if !settings.options.holdsAboveHighWatermark { release(.sendQueue) }
+        if !settings.sizes.holdsAboveHighWatermark { release(.sendQueue) }
         watch()
     }
 

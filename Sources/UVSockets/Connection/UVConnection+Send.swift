@@ -85,7 +85,7 @@ extension UVConnection {
     @inline(__always)
     func canSend() -> Bool {
         guard state.acceptsBytes else { return false }
-        guard queuedBytes <= settings.options.sendLimit else {
+        guard queuedBytes <= sizes.sendLimit else {
             perform(state.reset(.slowReceiver))
             return false
         }

@@ -196,6 +196,7 @@ extension UVLoop {
         let tracer = recorder.tracer ?? Tracer()
         tracer.traces.append(trace)
         recorder.tracer = tracer
+        isTraced = true
     }
 
     /// Starts the trace that the environment asks for.
@@ -213,6 +214,7 @@ extension UVLoop {
         let tracer = Tracer()
         tracer.traces = [UVTrace(options, traceLog)]
         recorder.tracer = tracer
+        isTraced = true
     }
 
     // MARK: - Its lines
@@ -220,9 +222,9 @@ extension UVLoop {
     /// Shows an event to those who trace it.
     @inline(never)
     func trace(
-        _ event: RecordedEvent, _ connection: UVConnection, _ first: UInt64, _ second: UInt64,
-        _ recorder: FlightRecorder
+        _ event: RecordedEvent, _ connection: UVConnection, _ first: UInt64, _ second: UInt64
     ) {
+        guard let recorder else { return }
         writeTrace(recorder) { trace in
             guard trace.options.shows(event, of: connection) else { return }
             let record = FlightRecord(
@@ -241,7 +243,7 @@ extension UVLoop {
     /// Shows a step of a listener's accept cycle, if anybody traces it.
     @inline(__always)
     func traceAccept(_ listener: UVListener, _ step: @autoclosure () -> String) {
-        guard let recorder, recorder.tracer != nil else { return }
+        guard isTraced, let recorder else { return }
         traceAccept(listener, step(), recorder)
     }
 
@@ -263,7 +265,9 @@ extension UVLoop {
         for trace in tracer.traces { body(trace) }
         tracer.isWriting = false
         tracer.traces.removeAll { $0.isOver }
-        if tracer.traces.isEmpty { recorder.tracer = nil }
+        guard tracer.traces.isEmpty else { return }
+        recorder.tracer = nil
+        isTraced = false
     }
 }
 

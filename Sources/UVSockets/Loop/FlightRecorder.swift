@@ -30,12 +30,7 @@ import Synchronization
     private var agents: [UInt32] = []
     private var agentsNoted = 0
     /// Those who are shown events as they happen. Only the loop's thread uses it.
-    // Unchecked because each event looks at it, and no other access overlaps.
-    @exclusivity(unchecked) private var usedTracer: Tracer?
-    var tracer: Tracer? {
-        @inline(__always) get { unsafe usedTracer }
-        set { unsafe usedTracer = newValue }
-    }
+    var tracer: Tracer?
 
     /// Records into memory of its own.
     ///
@@ -226,9 +221,10 @@ extension UVLoop {
         _ event: RecordedEvent, _ connection: UVConnection, _ first: UInt64 = 0,
         _ second: UInt64 = 0
     ) {
+        // This comes first: what follows the write would make it retain the recorder.
+        if isTraced { trace(event, connection, first, second) }
         guard let recorder else { return }
         recorder.write(
             event, of: connection.events.number, connection.id, first, second, at: now)
-        if recorder.tracer != nil { trace(event, connection, first, second, recorder) }
     }
 }

@@ -53,8 +53,8 @@ internal import Synchronization
     let receiveBuffer: ReceiveBuffer
     /// Measures the loop, if it was told to.
     var measures: LoopMeasures?
-    /// Whether handlers are timed: the loop measures, or an agent's options ask for it.
-    var isTimingHandlers = false, hasTimedHandlers = false
+    /// Whether handlers are timed, as the loop or an agent asks, and whether events are traced.
+    var isTimingHandlers = false, hasTimedHandlers = false, isTraced = false
     /// All receive cycles share it, because only one of them is answered at a time.
     let receiveArgs: SocketEventArgs
     let cork: Cork

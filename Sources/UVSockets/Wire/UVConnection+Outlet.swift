@@ -109,7 +109,7 @@ extension UVConnection {
     func writeLater() {
         defer { checkBudget() }
         guard !isWriting else { return updateWatermark() }
-        if !loop.isInCallback || queuedBytes >= settings.options.highWatermark {
+        if !loop.isInCallback || queuedBytes >= sizes.highWatermark {
             flush()
         } else {
             gather()
@@ -166,14 +166,15 @@ extension UVConnection {
         guard state.isWritable else { return queueCork() }
         do throws(UVError.Code) {
             loop.pulse.begins(.writing)
-            defer { loop.pulse.begins(.other) }
             let taken = try loop.writeCork(to: handle)
+            loop.pulse.begins(.other)
             noteTaken(taken)
             guard taken < loop.cork.bytes else { return }
             queueCork(from: taken)
             startWriting()
             checkBudget()
         } catch {
+            loop.pulse.begins(.other)
             queueCork()
             sendingBroke("send", error)
         }
@@ -243,7 +244,7 @@ extension UVConnection {
     func updateWatermark() {
         updateSoftLimit()
         let change = watermark.update(
-            queuedBytes, high: settings.options.highWatermark, low: settings.options.lowWatermark)
+            queuedBytes, high: sizes.highWatermark, low: sizes.lowWatermark)
         switch change {
         case .none: break
         case .rose:
@@ -258,7 +259,7 @@ extension UVConnection {
 
     /// Stops receiving while the queue is above the high watermark, if the options ask for that.
     func holdIfFull() {
-        if watermark.isAbove, settings.options.holdsAboveHighWatermark { hold(.sendQueue) }
+        if watermark.isAbove, sizes.holdsAboveHighWatermark { hold(.sendQueue) }
     }
 
     /// Reports that the queue has room again, or that waiting for room has become pointless. If
