@@ -85,12 +85,13 @@ extension UVConnection {
     /// Updates the counts. The agent's sum counts the queues of open connections.
     private func queueChanged(to bytes: Int) {
         if !state.isClosed { events.queuedBytes += bytes - queuedBytes }
-        if let measures = loop.measures { measureQueue(bytes, measures) }
+        if loop.isTimingHandlers { measureQueue(bytes) }
         queuedBytes = bytes
     }
 
-    private func measureQueue(_ bytes: Int, _ measures: LoopMeasures) {
-        guard let queue else { return }
+    @inline(never)
+    private func measureQueue(_ bytes: Int) {
+        guard let measures = loop.measures, let queue else { return }
         if queuedBytes == 0, bytes > 0 { queue.filledAt = preciseNanoseconds() }
         guard bytes == 0, queuedBytes > 0, queue.filledAt > 0 else { return }
         measures.queueTook(preciseNanoseconds() - queue.filledAt)
@@ -134,9 +135,15 @@ extension UVConnection {
 
     /// Removes bytes from the front of the queue, because the kernel has taken them.
     private func dequeue(_ count: Int) {
-        if let extras, extras.isTapped { showSent(count, extras) }
+        if extras != nil { showTaken(count) }
         enqueue { $0.consume(count) }
         noteTaken(count)
+    }
+
+    /// Shows those who watch the connection what the kernel takes from the queue.
+    @inline(never)
+    private func showTaken(_ count: Int) {
+        if let extras, extras.isTapped { showSent(count, extras) }
     }
 
     /// Offers the bytes to the kernel and queues a copy of what it does not take.
@@ -194,14 +201,15 @@ extension UVConnection {
         }
         do throws(UVError.Code) {
             loop.pulse.begins(.writing)
-            defer { loop.pulse.begins(.other) }
             var isMoreTaken = true
             while isMoreTaken, queuedBytes > 0 {
                 let taken = try handle.tryWrite(queue)
                 isMoreTaken = taken > 0
                 dequeue(taken)
             }
+            loop.pulse.begins(.other)
         } catch {
+            loop.pulse.begins(.other)
             return sendingBroke("send", error)
         }
         startWriting()
