@@ -86,9 +86,10 @@ final class SendQueue {
         precondition(count <= bytes, "more bytes were sent than queued")
         bytes -= count
         var left = count
-        while left > 0, let segment = front {
+        while left > 0, var segment = front {
             if left < segment.range.count {
-                front?.range.removeFirst(left)
+                segment.range.removeFirst(left)
+                front = segment
                 return
             }
             left -= segment.range.count
@@ -131,7 +132,12 @@ final class SendQueue {
     }
 
     private func extendLast(_ span: Span<UInt8>) -> Int {
-        if othersCount == 0 { return front?.extend(by: span) ?? 0 }
+        // Not in place: a call within an access to the front would cost all of them a check.
+        if othersCount == 0 {
+            guard var segment = front else { return 0 }
+            defer { front = segment }
+            return segment.extend(by: span)
+        }
         return others[othersCount - 1].extend(by: span)
     }
 }
