@@ -106,6 +106,7 @@ struct EchoServerTests {
 
     @Test(
         "Served on one loop, in whatever way, the process has one thread beside the watchdog's",
+        .enabled(if: !isSanitized, "a sanitizer has a thread and descriptors of its own"),
         arguments: ["callback", "async", "borrowed"])
     func thread(api: String) throws {
         try withEchoServer(["--quiet", "--api", api]) { server in

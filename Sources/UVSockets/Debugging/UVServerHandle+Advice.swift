@@ -29,19 +29,28 @@ extension UVServerHandle {
         return findings.advice(manyWrites: writes)
     }
 
-    /// How many of the last events' answers left in four or more small writes within a turn.
+    /// How often, in the last events, a client was sent four or more small writes in a row within a
+    /// millisecond, while nothing came from it.
     private func manyWrites(in recorder: FlightRecorder) -> Int {
-        struct Turn: Hashable {
+        struct Client: Hashable {
             let connection: UInt64
             let agent: UInt32
-            let milliseconds: UInt64
         }
-        // A small write is one that a segment has room for.
-        let writes = recorder.last(16_384) { $0.event == .sent && $0.first < 1400 }
-        let turns = Dictionary(grouping: writes) {
-            Turn(connection: $0.connection, agent: $0.agent, milliseconds: $0.milliseconds)
+        var rows: [Client: (milliseconds: UInt64, writes: Int)] = [:]
+        var count = 0
+        for record in recorder.last(16_384) {
+            let client = Client(connection: record.connection, agent: record.agent)
+            // A small write is one that a segment has room for.
+            guard record.event == .sent, record.first < 1400 else {
+                rows[client] = nil
+                continue
+            }
+            let time = UInt64(record.milliseconds)
+            let row = rows[client].flatMap { $0.milliseconds == time ? $0.writes : nil } ?? 0
+            rows[client] = (time, row + 1)
+            if row + 1 == 4 { count += 1 }
         }
-        return turns.values.count { $0.count >= 4 }
+        return count
     }
 }
 
