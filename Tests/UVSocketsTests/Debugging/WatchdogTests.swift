@@ -72,7 +72,7 @@ struct WatchdogTests {
     }
 
     @Test("Handlers that are not for messages are named, too")
-    func others() throws {
+    func others() async throws {
         let (reports, log) = (Journal<UVBlockedLoop>(), Journal<String>())
         let group = try UVLoopGroup(loops: 1, logger: journal(log))
         let watchdog = try UVWatchdog(watching: group.loops, threshold: .milliseconds(20)) {
@@ -85,16 +85,18 @@ struct WatchdogTests {
         }
         let loop = group.loops[0]
         loop.submit { busy(1) }
-        #expect(try reports.wait(for: 2)[1].activity.handler == "a submitted closure")
+        let submitted = try await reports.arrival(of: 2)[1].activity.handler
+        #expect(submitted == "a submitted closure")
         loop.submit { _ = try? loop.after(.milliseconds(1)) { busy(3) } }
-        let timer = try reports.wait(for: 4)[3].activity.handler
+        let timer = try await reports.arrival(of: 4)[3].activity.handler
         #expect(timer.hasPrefix("a timer's closure at WatchdogTests.swift:"), "\(timer)")
         loop.submit { loop.task { busy(5) } }
-        #expect(try reports.wait(for: 6)[5].activity.handler == "a task")
+        let task = try await reports.arrival(of: 6)[5].activity.handler
+        #expect(task == "a task")
         #expect(log.entries.count == 6)
         #expect(log.entries[0].hasPrefix("loop 0 is blocked: a submitted closure has run for "))
         #expect(log.entries[0].hasSuffix(", computing"))
-        loop.stop()
+        await group.stop()
     }
 
     @Test("A busy loop and a sleeping one are not blocked, and the end is noticed")
