@@ -167,6 +167,7 @@ extension Channel {
                 refusals = 0
             } else {
                 refusals += 1
+                // Nobody tells when the other side has stopped to read for good.
                 Thread.sleep(forTimeInterval: 0.02)
             }
         }

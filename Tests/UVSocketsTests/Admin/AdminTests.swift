@@ -250,7 +250,7 @@ struct AdminTests {
     }
 }
 
-/// Waits until a condition holds.
+/// Waits until a condition holds that nobody tells of: it looks 200 times a second.
 func until(_ condition: () throws -> Bool) throws {
     let end = Date(timeIntervalSinceNow: patience)
     while try !condition() {

@@ -113,6 +113,7 @@ struct MetricsPageTests {
                     == "3"
             }
             try withBlockedLoops(server.remote) {
+                // The age of the numbers is what is tested.
                 Thread.sleep(forTimeInterval: 0.1)
                 let values = Self.values(try one.ask("metrics"))
                 #expect(values["uvsockets_connections{listener=\"server\"}"] == "3")

@@ -37,6 +37,7 @@ struct MeasurementTests {
     @Test("Turns, handlers, wake-ups, queues and accepts are measured while it is asked for")
     func all() throws {
         try withServer(onMessage: { client, message in
+            // The time that is to be measured.
             if message.count == 3 { Thread.sleep(forTimeInterval: 0.05) }
             client.send(message)
         }) { server in

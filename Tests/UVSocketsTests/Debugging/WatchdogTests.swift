@@ -110,6 +110,7 @@ struct WatchdogTests {
             let end = Date(timeIntervalSinceNow: 0.5)
             while Date() < end { _ = try peer.exchange([1, 2, 3]) }
             #expect(!server.loop.activity.isBusy || server.loop.activity.handler != "")
+            // Three thresholds without a callback: a loop that sleeps is not blocked.
             Thread.sleep(forTimeInterval: 0.3)
             watchdog.stop()
         }
