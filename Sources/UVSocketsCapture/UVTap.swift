@@ -147,12 +147,30 @@ public final class UVTap: Sendable {
 
     /// Ends the tap and waits until its file is complete.
     ///
-    /// What has happened before the call is in the file. A second call waits for the same end.
+    /// What has happened before the call is in the file: each loop first ends what it is doing. A
+    /// loop that is blocked for more than 250 ms is not waited for. A second call waits for the
+    /// same end.
     ///
     /// - Returns: What the tap has done.
     @discardableResult
     nonisolated(nonsending) public func stop() async -> Report {
-        cancel()
+        // A loop may be between a write and its note for the tap.
+        let parts = state.withLock { $0.parts }.filter { $0.loop.network == nil }
+        let left = Locked(parts.count)
+        let oneIsDone: @Sendable () -> Void = { [self] in
+            let isLast = left.withLock { left in
+                left -= 1
+                return left <= 0
+            }
+            if isLast { cancel() }
+        }
+        if parts.isEmpty { cancel() }
+        for part in parts where !part.post({ _ in oneIsDone() }) { oneIsDone() }
+        let limit = Task.detached { [self] in
+            try await Task.sleep(for: .milliseconds(250))
+            cancel()
+        }
+        defer { limit.cancel() }
         return await ended()
     }
 

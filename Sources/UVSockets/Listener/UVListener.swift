@@ -262,6 +262,7 @@ public final class UVListener {
 
     func onAcceptCompleted(_ args: SocketEventArgs) {
         loop.pulse.begins(.accepting)
+        defer { loop.pulse.begins(.other) }
         if case .listening(let listening) = state { listening.withdraw() }
         guard let accepted = args.accepted else {
             return acceptFailed(args.error ?? .connectionAborted)
@@ -270,7 +271,6 @@ public final class UVListener {
         noteAccepted()
         admit(accepted)
         accept()
-        loop.pulse.begins(.other)
     }
 
     /// Makes a client of an accepted and admitted connection.

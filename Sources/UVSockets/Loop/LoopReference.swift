@@ -24,7 +24,8 @@ package struct LoopReference<Object: AnyObject>: Sendable {
 
     /// Runs a closure with the object in one of the loop's next turns.
     ///
-    /// - Returns: False if the loop is closed. Then it does not run.
+    /// - Returns: False if the loop is closed. Then it does not run. If the object is gone, it does
+    ///   not run either.
     @discardableResult
     package func post(_ body: @escaping @Sendable (Object) -> Void) -> Bool {
         loop.submitAlways { [unowned loop, key] in
